@@ -1,0 +1,26 @@
+//! The words that Meridian nodes say to each other beyond Flight SQL.
+//!
+//! [`wire`] holds the messages as they travel; everything else is the domain types made from them by `TryFrom`.
+//! No message is trusted because it parsed: a domain type exists only if its rules hold.
+
+mod dataset;
+mod error;
+mod name;
+mod release;
+
+pub use dataset::{Column, ColumnType, Coverage, Dataset, Description, Form, Role};
+pub use error::Invalid;
+pub use name::{DatasetName, Name};
+pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
+
+/// The messages as they travel, generated from `proto/meridian.proto`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod wire {
+    include!(concat!(env!("OUT_DIR"), "/meridian.v1.rs"));
+}
+
+/// The Flight action by which a node asks a peer for the descriptions it holds.
+pub const DESCRIBE_ACTION: &str = "meridian.describe";
+
+/// The standard catalogue's schema name that stands for all bodies at once: `every.<standard>`.
+pub const EVERY: &str = "every";
