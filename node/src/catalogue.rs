@@ -1,1 +1,273 @@
-//! (to be written)
+//! What a caller may name in SQL: this body's datasets, the federation's, and `every.<standard>`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
+use datafusion::common::{Result, plan_datafusion_err};
+use meridian_federation::tables::{EveryPart, EveryTable, ForeignTable};
+use meridian_proto::{DatasetName, EVERY, Form, Name};
+
+use crate::gate::{Caller, PublishedTable};
+use crate::peers::Directory;
+
+/// A dataset of this body: ready to be asked, or out of order.
+#[derive(Debug, Clone)]
+pub enum Own {
+    /// It can be asked.
+    Ready(Arc<PublishedTable>),
+    /// Its source can't be read; the operator's log says why.
+    Broken {
+        /// The dataset's terms are valid all the same.
+        listed: bool,
+    },
+}
+
+/// Everything that SQL at this node may name.
+#[derive(Debug)]
+pub struct Catalogue {
+    federation: Name,
+    body: Name,
+    own: RwLock<BTreeMap<Name, Own>>,
+    directory: Arc<Directory>,
+}
+
+/// One table as metadata calls list it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The federation.
+    pub catalog: String,
+    /// The body, or `every`.
+    pub schema: String,
+    /// The dataset or standard.
+    pub table: String,
+    /// Its columns.
+    pub columns: SchemaRef,
+    /// For people.
+    pub title: String,
+}
+
+impl Catalogue {
+    /// The catalogue of the node of `body`.
+    pub fn new(federation: Name, body: Name, own: BTreeMap<Name, Own>, directory: Arc<Directory>) -> Arc<Self> {
+        Arc::new(Self { federation, body, own: RwLock::new(own), directory })
+    }
+
+    /// The descriptions of the federation.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// Puts a dataset of this body in place of what it was, when its source has changed.
+    pub fn replace(&self, name: Name, own: Own) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(name, own);
+    }
+
+    /// What `caller` may name: a peer's node only this body's datasets, since delegation is not there yet.
+    pub fn view(self: &Arc<Self>, caller: &Caller) -> Arc<View> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let foreign = if caller.is_peer() { None } else { Some(self.foreign()) };
+        Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, foreign })
+    }
+
+    fn foreign(&self) -> Foreign {
+        let known = self.directory.known();
+        let members = self.directory.members();
+        let mut tables = BTreeMap::new();
+        let mut standards: BTreeMap<Name, Vec<EveryPart>> = BTreeMap::new();
+        for (body, known) in &known {
+            for dataset in &known.description.datasets {
+                let dataset = Arc::new(dataset.clone());
+                if let Some(standard) = &dataset.standard {
+                    let part = EveryPart { body: body.clone(), dataset: Arc::clone(&dataset) };
+                    standards.entry(standard.clone()).or_default().push(part);
+                }
+                if *body != self.body && dataset.form != Form::None {
+                    let name = DatasetName {
+                        federation: self.federation.clone(),
+                        body: body.clone(),
+                        dataset: dataset.name.clone(),
+                    };
+                    tables.insert((body.clone(), dataset.name.clone()), Arc::new(ForeignTable::new(name, dataset)));
+                }
+            }
+        }
+        let missing: BTreeSet<Name> = members.iter().filter(|body| !known.contains_key(*body)).cloned().collect();
+        let every = |(standard, parts): (Name, Vec<EveryPart>)| {
+            let table =
+                EveryTable::new(self.federation.clone(), standard.clone(), parts, missing.iter().cloned().collect());
+            (standard, Arc::new(table))
+        };
+        let standards = standards.into_iter().map(every).collect();
+        Foreign { members, missing, tables, standards }
+    }
+}
+
+#[derive(Debug)]
+struct Foreign {
+    members: Vec<Name>,
+    missing: BTreeSet<Name>,
+    tables: BTreeMap<(Name, Name), Arc<ForeignTable>>,
+    standards: BTreeMap<Name, Arc<EveryTable>>,
+}
+
+/// The catalogue as one caller sees it, made for one query.
+pub struct View {
+    federation: Name,
+    body: Name,
+    own: BTreeMap<Name, Own>,
+    foreign: Option<Foreign>,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("federation", &self.federation).finish_non_exhaustive()
+    }
+}
+
+/// What is said of a dataset that does not exist and of one that the caller may not know of, alike.
+pub fn unknown(federation: &str, body: &str, dataset: &str) -> String {
+    crate::gate::unknown_dataset(&format!("{federation}.{body}.{dataset}"))
+}
+
+impl View {
+    /// The names of bodies that `every.<standard>` would ask and whose datasets are not known here.
+    pub fn missing(&self) -> Vec<Name> {
+        self.foreign.iter().flat_map(|foreign| foreign.missing.iter().cloned()).collect()
+    }
+
+    /// All that the caller may name, sorted.
+    pub fn listed(&self) -> Vec<Listed> {
+        let row = |schema: &Name, table: &Name, columns: SchemaRef, title: &str| Listed {
+            catalog: self.federation.to_string(),
+            schema: schema.to_string(),
+            table: table.to_string(),
+            columns,
+            title: title.to_owned(),
+        };
+        let mut rows = Vec::new();
+        for (name, own) in &self.own {
+            if let Own::Ready(table) = own
+                && table.terms.listed
+            {
+                rows.push(row(&self.body, name, table.schema(), &table.terms.dataset.title));
+            }
+        }
+        if let Some(foreign) = &self.foreign {
+            for ((body, name), table) in &foreign.tables {
+                rows.push(row(body, name, table.schema(), &table.dataset.title));
+            }
+            for (standard, table) in &foreign.standards {
+                let listed = row(&self.body, standard, table.schema(), "");
+                let title = format!("all datasets that conform to {standard}, {} bodies", table.parts.len());
+                rows.push(Listed { schema: EVERY.into(), title, ..listed });
+            }
+        }
+        rows.sort_by(|a, b| (&a.schema, &a.table).cmp(&(&b.schema, &b.table)));
+        rows
+    }
+
+    fn table(&self, schema: &str, name: &str) -> Result<Arc<dyn TableProvider>> {
+        let unknown = || plan_datafusion_err!("{}", unknown(self.federation.as_str(), schema, name));
+        if schema == self.body.as_str() {
+            return match self.own.get(name) {
+                Some(Own::Ready(table)) => Ok(Arc::clone(table) as _),
+                Some(Own::Broken { listed: true }) => Err(plan_datafusion_err!(
+                    "{}.{schema}.{name} can't be read at the moment; its operator finds the cause in the node's log",
+                    self.federation
+                )),
+                Some(Own::Broken { listed: false }) | None => Err(unknown()),
+            };
+        }
+        let Some(foreign) = &self.foreign else { return Err(unknown()) };
+        if schema == EVERY {
+            let standards: Vec<&str> = foreign.standards.keys().map(Name::as_str).collect();
+            let table = foreign.standards.get(name).ok_or_else(|| {
+                plan_datafusion_err!("no dataset conforms to a standard '{name}'; standards in use: {}", standards.join(", "))
+            })?;
+            return Ok(Arc::clone(table) as _);
+        }
+        let Some(body) = foreign.members.iter().find(|body| body.as_str() == schema) else {
+            let bodies: Vec<&str> = foreign.members.iter().map(Name::as_str).collect();
+            return Err(plan_datafusion_err!(
+                "no body '{schema}' in {}; its bodies: {}",
+                self.federation,
+                bodies.join(", ")
+            ));
+        };
+        if foreign.missing.contains(body) {
+            return Err(plan_datafusion_err!(
+                "{body} has not told what it publishes, and its node can't be reached from here; ask again when it is up"
+            ));
+        }
+        let key = (body.clone(), name.parse::<Name>().map_err(|_| unknown())?);
+        foreign.tables.get(&key).map(|table| Arc::clone(table) as _).ok_or_else(|| {
+            let others: Vec<&str> =
+                foreign.tables.keys().filter(|(b, _)| b == body).map(|(_, dataset)| dataset.as_str()).collect();
+            let hint = if others.is_empty() { String::new() } else { format!("; {body} publishes: {}", others.join(", ")) };
+            plan_datafusion_err!("{}{hint}", unknown_text(self, schema, name))
+        })
+    }
+}
+
+fn unknown_text(view: &View, schema: &str, name: &str) -> String {
+    unknown(view.federation.as_str(), schema, name)
+}
+
+/// A [`View`] as DataFusion asks for it: a list of one catalogue, whose schemas are the bodies.
+#[derive(Debug)]
+pub struct Catalogues(pub Arc<View>);
+
+impl CatalogProviderList for Catalogues {
+    fn register_catalog(&self, _name: String, _catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![self.0.federation.to_string()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == self.0.federation.as_str()).then(|| Arc::new(Bodies(Arc::clone(&self.0))) as _)
+    }
+}
+
+#[derive(Debug)]
+struct Bodies(Arc<View>);
+
+impl CatalogProvider for Bodies {
+    fn schema_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.listed().into_iter().map(|listed| listed.schema).collect();
+        names.dedup();
+        names
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        Some(Arc::new(Body { view: Arc::clone(&self.0), name: name.to_owned() }))
+    }
+}
+
+#[derive(Debug)]
+struct Body {
+    view: Arc<View>,
+    name: String,
+}
+
+#[async_trait]
+impl SchemaProvider for Body {
+    fn table_names(&self) -> Vec<String> {
+        let listed = self.view.listed().into_iter().filter(|listed| listed.schema == self.name);
+        listed.map(|listed| listed.table).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.view.table(&self.name, name).map(Some)
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.view.table(&self.name, name).is_ok()
+    }
+}

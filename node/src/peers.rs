@@ -1,1 +1,161 @@
-//! (to be written)
+//! What the other bodies publish: their signed descriptions, learnt from any peer, verified, and kept on disk.
+//!
+//! A description is signed by its body, so that any peer can hand it on: a node that has just started asks a few
+//! peers for all that they hold instead of every peer for its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use futures::{StreamExt, stream};
+use meridian_certs::{Credentials, Identity};
+use meridian_federation::remote::Peers;
+use meridian_proto::{DESCRIBE_ACTION, Description, Name, Signed, wire};
+use prost::Message;
+use rand::seq::IndexedRandom;
+
+/// Peers that are asked at the same time.
+const AT_ONCE: usize = 4;
+/// Time between rounds while a member's description is missing.
+const HASTE: Duration = Duration::from_millis(200);
+/// Longest time between rounds while all is known.
+const CALM: Duration = Duration::from_secs(5);
+/// Longest wait for one peer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A description that was verified to be its body's own.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// As signed, to be handed on.
+    pub signed: Signed,
+    /// What it says.
+    pub description: Arc<Description>,
+}
+
+/// The descriptions of the whole federation, this body's own included.
+#[derive(Debug)]
+pub struct Directory {
+    own: Name,
+    federation: Name,
+    credentials: Arc<Credentials>,
+    peers: Arc<Peers>,
+    folder: PathBuf,
+    known: RwLock<BTreeMap<Name, Known>>,
+}
+
+impl Directory {
+    /// Begins with what is on disk in `folder`; files that don't verify any more are passed over.
+    pub fn open(own: Name, federation: Name, credentials: Arc<Credentials>, peers: Arc<Peers>, folder: PathBuf) -> Arc<Self> {
+        let directory = Self { own, federation, credentials, peers, folder, known: RwLock::default() };
+        for body in directory.members() {
+            let kept = std::fs::read(directory.file(&body)).ok().and_then(|bytes| Signed::decode(&bytes).ok());
+            if let Some(signed) = kept
+                && let Err(why) = directory.accept(signed)
+            {
+                tracing::info!(%body, why, "a description on disk is not used");
+            }
+        }
+        Arc::new(directory)
+    }
+
+    /// All bodies of the federation, whether they have described themselves or not.
+    pub fn members(&self) -> Vec<Name> {
+        let mut members: Vec<Name> = self.peers.bodies().cloned().collect();
+        if !members.contains(&self.own) {
+            members.push(self.own.clone());
+        }
+        members.sort();
+        members
+    }
+
+    /// The descriptions that are known.
+    pub fn known(&self) -> BTreeMap<Name, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those that are newer than what the asker holds.
+    pub fn newer_than(&self, held: &[(Name, u64)]) -> Vec<Signed> {
+        let held: BTreeMap<&Name, u64> = held.iter().map(|(body, version)| (body, *version)).collect();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let newer = known.iter().filter(|(body, known)| held.get(body).is_none_or(|v| known.description.version > *v));
+        newer.map(|(_, known)| known.signed.clone()).collect()
+    }
+
+    /// Takes a description if it is its body's own and newer than the one that is known.
+    pub fn accept(&self, signed: Signed) -> Result<bool, String> {
+        let verified = self.credentials.verify(&signed, SystemTime::now()).map_err(|error| error.to_string())?;
+        let description = Description::decode(&signed.payload).map_err(|error| error.to_string())?;
+        let Identity::Node { federation, body } = verified.identity() else {
+            return Err("it was not signed by a node".into());
+        };
+        if *federation != self.federation || *body != description.body || description.federation != self.federation {
+            return Err(format!("{body} signed it, and it describes {}", description.body));
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.get(body).is_some_and(|old| old.description.version >= description.version) {
+            return Ok(false);
+        }
+        let body = body.clone();
+        if let Err(error) = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(self.file(&body), signed.encode())) {
+            tracing::warn!(%body, %error, "a description is not kept on disk");
+        }
+        known.insert(body, Known { signed, description: Arc::new(description) });
+        Ok(true)
+    }
+
+    /// Makes sure that these bodies' descriptions are known, asking each body itself for what is missing.
+    /// Returns those that are still missing, with the reason.
+    pub async fn ensure(&self, bodies: &[Name]) -> Vec<(Name, String)> {
+        let missing = self.missing(bodies);
+        let asked = stream::iter(missing).map(|body| async move {
+            let why = self.pull(&body).await.err();
+            (body, why)
+        });
+        let asked: Vec<(Name, Option<String>)> = asked.buffer_unordered(AT_ONCE).collect().await;
+        let known = self.known();
+        let silent = asked.into_iter().filter(|(body, _)| !known.contains_key(body));
+        silent.map(|(body, why)| (body, why.unwrap_or_else(|| "it has not described itself".into()))).collect()
+    }
+
+    /// Learns descriptions for as long as the node runs: in haste while one is missing, calmly afterwards.
+    pub async fn learn(self: Arc<Self>) {
+        let members: Vec<Name> = self.members().into_iter().filter(|body| *body != self.own).collect();
+        let mut pause = HASTE;
+        loop {
+            let some: Vec<Name> = members.choose_multiple(&mut rand::rng(), AT_ONCE).cloned().collect();
+            let asked = stream::iter(some).map(|body| async move { self.pull(&body).await.unwrap_or(0) });
+            let news: usize = asked.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().sum();
+            let complete = self.missing(&members).is_empty();
+            pause = if news > 0 { HASTE } else { (pause * 2).min(if complete { CALM } else { CALM / 4 }) };
+            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
+        }
+    }
+
+    fn missing(&self, bodies: &[Name]) -> Vec<Name> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        bodies.iter().filter(|body| !known.contains_key(*body)).cloned().collect()
+    }
+
+    /// Asks one body for all that is newer than what is known here; returns how much was new.
+    async fn pull(&self, body: &Name) -> Result<usize, String> {
+        let known = self.known().into_iter();
+        let known = known.map(|(body, known)| wire::Known { body: body.to_string(), version: known.description.version });
+        let request = wire::DescribeRequest { known: known.collect() }.encode_to_vec();
+        let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, DESCRIBE_ACTION, request)).await;
+        let results = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;
+        let mut news = 0;
+        for result in results {
+            let taken = Signed::decode(&result).map_err(|e| e.to_string()).and_then(|signed| self.accept(signed));
+            match taken {
+                Ok(new) => news += usize::from(new),
+                Err(why) => tracing::warn!(from = %body, why, "a description is not accepted"),
+            }
+        }
+        Ok(news)
+    }
+
+    fn file(&self, body: &Name) -> PathBuf {
+        self.folder.join(format!("{body}.description"))
+    }
+}

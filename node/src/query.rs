@@ -1,1 +1,350 @@
-//! (to be written)
+//! The one road: a query's whole life at this node, in the order in which it happens.
+//!
+//! Asker or owner, the road is the same: parse → bind parameters → analyse over the caller's catalogue → gate →
+//! optimise → place → record → run. [`Engine::answer`] shows it; everything else is called from there.
+
+mod closing;
+mod error;
+mod explain;
+mod text;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use chrono::Utc;
+use datafusion::common::ParamValues;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::Statement;
+use meridian_certs::{Credentials, Identity};
+use meridian_federation::planner::FederationPlanner;
+use meridian_federation::remote::{Peers, QueryContext, Receipts};
+use meridian_federation::released::nullable_counts;
+use meridian_federation::session;
+use meridian_proto::{EVERY, Name, ReleaseRecord, Signed};
+
+use crate::audit::{Entry, Log, Use};
+use crate::catalogue::{Catalogue, Catalogues, Listed, View};
+use crate::gate::{self, Admitted, Caller, Released, Request};
+
+pub use closing::Closing;
+pub use error::{ErrorKind, QueryError};
+
+/// Names that the tracked memory pool reports when it is exhausted; none, since they tell of the query's data.
+const REPORTED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
+
+/// What a caller asks.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who.
+    pub caller: Caller,
+    /// The statement.
+    pub sql: String,
+    /// Values for `$1`, `$2`, …
+    pub parameters: Vec<ScalarValue>,
+    /// One per question of an analyst, the same at every body that it reaches.
+    pub query_id: String,
+}
+
+/// What a prepared statement looks like before its parameters are bound.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// The answer's columns.
+    pub dataset: SchemaRef,
+    /// The parameters, named `$1`, `$2`, …; the type Null where the statement does not tell.
+    pub parameters: SchemaRef,
+}
+
+/// An answer that has been decided and recorded, and has begun.
+#[derive(Debug)]
+pub struct Answer {
+    /// What leaves.
+    pub released: Released,
+    /// What is to be said when it has left.
+    pub closing: Closing,
+}
+
+/// What the engine of a node is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The federation.
+    pub federation: Name,
+    /// The body whose node this is.
+    pub body: Name,
+    /// What may be named.
+    pub catalogue: Arc<Catalogue>,
+    /// The log.
+    pub log: Arc<Log>,
+    /// The node's own certificate, which signs release records.
+    pub credentials: Arc<Credentials>,
+    /// The way to the other bodies.
+    pub peers: Arc<Peers>,
+    /// Memory for all queries together, in bytes.
+    pub memory: usize,
+    /// Partitions that one query is run in.
+    pub target_partitions: usize,
+}
+
+/// Answers questions, one road for all.
+#[derive(Debug)]
+pub struct Engine {
+    parts: Parts,
+    session: SessionState,
+}
+
+struct Planned {
+    admitted: Admitted,
+    optimised: LogicalPlan,
+    state: SessionState,
+    receipts: Arc<Receipts>,
+}
+
+impl Engine {
+    /// An engine over `parts`.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, QueryError> {
+        let internal = |error| QueryError { kind: ErrorKind::Internal, message: format!("the engine can't be set up: {error}") };
+        let runtime = runtime(parts.memory).map_err(internal)?;
+        let config = session::session_config()
+            .with_target_partitions(parts.target_partitions)
+            .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
+            .with_create_default_catalog_and_schema(false);
+        let planner = FederationPlanner::new(vec![gate::extension_planner()]);
+        let session = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_optimizer_rules(session::optimizer_rules())
+            .with_query_planner(Arc::new(planner))
+            .build();
+        Ok(Arc::new(Self { parts, session }))
+    }
+
+    /// The federation that this node belongs to.
+    pub fn federation(&self) -> &Name {
+        &self.parts.federation
+    }
+
+    /// The body whose node this is.
+    pub fn body(&self) -> &Name {
+        &self.parts.body
+    }
+
+    /// Answers a question, up to the first byte.
+    pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, QueryError> {
+        let planned = match self.plan(&asked).await {
+            Ok(planned) => planned,
+            Err(refused) => return Err(self.refuse(&asked, refused).await),
+        };
+        let physical = match self.physical(&asked, &planned).await {
+            Ok(physical) => physical,
+            Err(refused) => return Err(self.refuse(&asked, refused).await),
+        };
+        let guarded = match gate::guard(physical, &planned.admitted) {
+            Ok(guarded) => guarded,
+            Err(refused) => return Err(self.refuse(&asked, QueryError::from_refused(&asked.sql, &refused)).await),
+        };
+        let logged = self.parts.log.release(self.entry(&asked, planned.admitted.facts())).await?;
+        let closing = Closing::new(self, &asked, &planned, &logged);
+        let released = guarded
+            .release(logged, planned.state.task_ctx())
+            .map_err(|error| closing.fail(error))?;
+        Ok(Answer { released, closing })
+    }
+
+    /// Plans and gates a question, so that it is refused early; nothing runs, nothing leaves, nothing is recorded
+    /// but a refusal.
+    pub async fn describe(self: &Arc<Self>, asked: &Asked) -> Result<SchemaRef, QueryError> {
+        match self.plan(asked).await {
+            Ok(planned) => Ok(Arc::clone(planned.optimised.schema().inner())),
+            Err(refused) => Err(self.refuse(asked, refused).await),
+        }
+    }
+
+    /// What a statement's answer and parameters look like before values are bound.
+    pub async fn shape(self: &Arc<Self>, asked: &Asked) -> Result<Shape, QueryError> {
+        let text::Ask::Query(statement) = text::parse(&asked.sql)? else {
+            return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });
+        };
+        let (state, _) = self.session(asked, &statement).await?;
+        let plan = state.statement_to_plan(*statement).await.map_err(|e| QueryError::from_planning(&asked.sql, e))?;
+        let fields = plan.get_parameter_fields().map_err(|e| QueryError::from_planning(&asked.sql, e))?;
+        if fields.is_empty() {
+            return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });
+        }
+        let mut fields: Vec<_> = fields.into_iter().collect();
+        fields.sort_by_key(|(name, _)| name.trim_start_matches('$').parse::<u32>().unwrap_or(u32::MAX));
+        let parameters = fields.into_iter().map(|(name, field)| {
+            let data_type = field.map_or(arrow::datatypes::DataType::Null, |field| field.data_type().clone());
+            arrow::datatypes::Field::new(name, data_type, true)
+        });
+        let parameters = Arc::new(Schema::new(parameters.collect::<Vec<_>>()));
+        Ok(Shape { dataset: Arc::clone(plan.schema().inner()), parameters })
+    }
+
+    /// What this caller may see.
+    pub fn listed(&self, caller: &Caller) -> Vec<Listed> {
+        self.parts.catalogue.view(caller).listed()
+    }
+
+    /// The descriptions that are newer than what a peer holds.
+    pub fn descriptions(&self, held: &[(Name, u64)]) -> Vec<Signed> {
+        self.parts.catalogue.directory().newer_than(held)
+    }
+
+    /// Parse, bind, analyse, gate, optimise.
+    async fn plan(&self, asked: &Asked) -> Result<Planned, QueryError> {
+        let wrong = |error| QueryError::from_planning(&asked.sql, error);
+        let (statement, explain) = match text::parse(&asked.sql)? {
+            text::Ask::Query(statement) => (statement, false),
+            text::Ask::Explain(statement) => (statement, true),
+        };
+        let (state, receipts) = self.session(asked, &statement).await?;
+        let bound = state.statement_to_plan(*statement).await.map_err(wrong)?;
+        let bound = bind(bound, &asked.parameters).map_err(wrong)?;
+        let analysed =
+            state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
+        let analysed = nullable_counts(analysed).map_err(wrong)?;
+        let admitted = self.gate(analysed, asked)?;
+        let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
+        if !explain {
+            return Ok(Planned { admitted, optimised, state, receipts });
+        }
+        // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
+        let lines = explain::lines(&optimised, admitted.facts(), &state).map_err(wrong)?;
+        let admitted = self.gate(lines, asked)?;
+        let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
+        Ok(Planned { admitted, optimised, state, receipts })
+    }
+
+    fn gate(&self, plan: LogicalPlan, asked: &Asked) -> Result<Admitted, QueryError> {
+        let request = Request { caller: &asked.caller, now: Utc::now(), foreign: &explain::foreign_use };
+        gate::gate(plan, &request).map_err(|refused| QueryError::from_refused(&asked.sql, &refused))
+    }
+
+    /// Place what is foreign, and choose how to run it all.
+    async fn physical(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        let planner = planned.state.query_planner();
+        let physical = planner.create_physical_plan(&planned.optimised, &planned.state).await;
+        physical.map_err(|error| QueryError::from_planning(&asked.sql, error))
+    }
+
+    /// The session of one query: the caller's catalogue, and what its remote parts carry with them.
+    async fn session(&self, asked: &Asked, statement: &Statement) -> Result<(SessionState, Arc<Receipts>), QueryError> {
+        let view = self.view(asked, statement).await?;
+        let credentials = Arc::clone(&self.parts.credentials);
+        let federation = self.parts.federation.clone();
+        let receipts = Receipts::new(Arc::new(move |signed: &Signed| signer(&credentials, &federation, signed)));
+        let context = QueryContext {
+            query_id: asked.query_id.clone(),
+            on_behalf_of: asked.caller.spiffe(),
+            purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
+            transport: Arc::clone(&self.parts.peers) as _,
+            receipts: Arc::clone(&receipts),
+        };
+        let mut state = self.session.clone();
+        state.register_catalog_list(Arc::new(Catalogues(view)));
+        state.config_mut().set_extension(Arc::new(context));
+        state.mark_start_execution();
+        Ok((state, receipts))
+    }
+
+    /// The caller's view, after asking the bodies that the statement names and whose datasets are not known yet.
+    async fn view(&self, asked: &Asked, statement: &Statement) -> Result<Arc<View>, QueryError> {
+        let view = self.parts.catalogue.view(&asked.caller);
+        let missing = view.missing();
+        if missing.is_empty() {
+            return Ok(view);
+        }
+        let names = self
+            .session
+            .resolve_table_references(statement)
+            .map_err(|error| QueryError::from_planning(&asked.sql, error))?;
+        let schemas: Vec<&str> = names.iter().filter_map(|name| name.schema()).collect();
+        let needed = |body: &Name| schemas.contains(&EVERY) || schemas.contains(&body.as_str());
+        let needed: Vec<Name> = missing.into_iter().filter(needed).collect();
+        if needed.is_empty() {
+            return Ok(view);
+        }
+        let silent = self.parts.catalogue.directory().ensure(&needed).await;
+        if silent.is_empty() {
+            return Ok(self.parts.catalogue.view(&asked.caller));
+        }
+        let silent: Vec<String> = silent.iter().map(|(body, why)| format!("{body} ({why})")).collect();
+        Err(QueryError {
+            kind: ErrorKind::PeerUnavailable,
+            message: format!("the question needs bodies that can't be reached: {}", silent.join("; ")),
+        })
+    }
+
+    /// Records a refusal and hands it on; where the log can't be written, that is the answer.
+    async fn refuse(&self, asked: &Asked, error: QueryError) -> QueryError {
+        if error.kind != ErrorKind::Refused {
+            return error;
+        }
+        let mut entry = self.entry(asked, &gate::Facts::default());
+        entry.rules = vec!["refused".into()];
+        match self.parts.log.refusal(entry).await {
+            Ok(_) => error,
+            Err(log) => log.into(),
+        }
+    }
+
+    fn entry(&self, asked: &Asked, facts: &gate::Facts) -> Entry {
+        let used = |used: &meridian_proto::DatasetUse| Use {
+            dataset: used.name.clone(),
+            columns: used.columns.clone(),
+            form: used.form.to_string(),
+        };
+        Entry {
+            query_id: asked.query_id.clone(),
+            caller: asked.caller.spiffe(),
+            on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
+            purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
+            agreements: facts.agreements.clone(),
+            datasets: facts.datasets.iter().map(used).collect(),
+            rules: facts.rules.clone(),
+            sql: text::without_literals(&asked.sql),
+        }
+    }
+}
+
+/// Puts values in place of placeholders, before anything is analysed.
+fn bind(plan: LogicalPlan, parameters: &[ScalarValue]) -> datafusion::common::Result<LogicalPlan> {
+    let expected = plan.get_parameter_names()?.len();
+    if expected != parameters.len() {
+        return Err(datafusion::common::plan_datafusion_err!(
+            "the statement has {expected} parameters and {} values are bound",
+            parameters.len()
+        ));
+    }
+    if expected == 0 {
+        return Ok(plan);
+    }
+    let values = parameters.iter().cloned().map(Into::into).collect();
+    plan.with_param_values(ParamValues::List(values))
+}
+
+/// Which body's node signed a release record.
+fn signer(credentials: &Credentials, federation: &Name, signed: &Signed) -> Result<Name, String> {
+    let verified = credentials.verify(signed, std::time::SystemTime::now()).map_err(|error| error.to_string())?;
+    match verified.identity() {
+        Identity::Node { federation: of, body } if of == federation => Ok(body.clone()),
+        other => Err(format!("{other} is no node of {federation}")),
+    }
+}
+
+/// Memory is bounded, and nothing that came from a peer is ever on disk (invariant I5).
+fn runtime(memory: usize) -> datafusion::common::Result<Arc<RuntimeEnv>> {
+    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory), REPORTED_CONSUMERS);
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()
+}

@@ -1,1 +1,40 @@
-//! (to be written)
+//! The log: an append-only chain of records of what this node released and refused, durable before the first byte.
+//!
+//! First form: JSON lines in `audit/log.jsonl`, each holding the SHA-256 of the line before it. One writer thread
+//! commits whatever has gathered with one `fdatasync` (group commit). What the chain catches: edits, insertions and
+//! deletions in the middle; a cut tail and a fork are caught only by whoever holds a later hash, such as a receipt.
+
+mod chain;
+mod record;
+mod writer;
+
+pub use chain::{Broken, Verified, verify};
+pub use record::{Entry, Outcome, Use};
+pub use writer::{Durable, Log};
+
+/// Why the log can't take a record, so that the node answers nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LogError {
+    /// The file or folder can't be opened or read.
+    #[error("the log {path} can't be opened: {why}; the node answers nothing until it can")]
+    Open {
+        /// The file.
+        path: String,
+        /// The operating system's reason.
+        why: String,
+    },
+    /// The chain does not hold.
+    #[error("the log {path} is damaged: {why}; the node answers nothing until it is restored or set aside")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where and how.
+        why: Broken,
+    },
+    /// A record was not written.
+    #[error("the log can't be written: {0}; the node answers nothing until it can")]
+    Write(String),
+    /// The disk said that what it had taken may be lost.
+    #[error("the log can't be made durable: {0}; the node answers nothing until it is restarted")]
+    Sync(String),
+}

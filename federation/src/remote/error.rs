@@ -1,0 +1,79 @@
+//! What can go wrong at another body; every variant names the body.
+
+use meridian_proto::Name;
+
+/// How a body failed to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteErrorKind {
+    /// It can't be reached, or went away.
+    Unavailable,
+    /// Its gate refuses.
+    Refused,
+    /// It answered with an error, or with something that is no whole answer.
+    Failed,
+    /// A limit of its own, or the deadline of the query.
+    Limit,
+}
+
+/// A body that did not answer as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{body} {verb}: {message}", verb = match .kind {
+    RemoteErrorKind::Unavailable => "is unavailable",
+    RemoteErrorKind::Refused => "refuses",
+    RemoteErrorKind::Failed => "did not answer",
+    RemoteErrorKind::Limit => "stopped at a limit",
+})]
+pub struct RemoteError {
+    /// The body.
+    pub body: Name,
+    /// How.
+    pub kind: RemoteErrorKind,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+impl RemoteError {
+    pub(crate) fn new(body: &Name, kind: RemoteErrorKind, message: impl Into<String>) -> Self {
+        Self { body: body.clone(), kind, message: message.into() }
+    }
+
+    /// From the status with which a peer ended a call.
+    pub(crate) fn from_status(body: &Name, status: &tonic::Status) -> Self {
+        use tonic::Code;
+        let kind = match status.code() {
+            Code::PermissionDenied | Code::Unauthenticated => RemoteErrorKind::Refused,
+            Code::Unavailable => RemoteErrorKind::Unavailable,
+            Code::ResourceExhausted | Code::DeadlineExceeded => RemoteErrorKind::Limit,
+            // tonic reports a connection that broke mid-stream as unknown with a transport error as its source.
+            Code::Unknown if std::error::Error::source(status).is_some() => RemoteErrorKind::Unavailable,
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::DataLoss => RemoteErrorKind::Failed,
+        };
+        let message = match kind {
+            RemoteErrorKind::Unavailable => reason(status),
+            RemoteErrorKind::Refused | RemoteErrorKind::Failed | RemoteErrorKind::Limit => status.message().to_owned(),
+        };
+        Self::new(body, kind, message)
+    }
+}
+
+/// The innermost cause: `connection refused` rather than `tcp connect error`.
+fn reason(status: &tonic::Status) -> String {
+    let mut cause = std::error::Error::source(status);
+    let mut text = status.message().to_owned();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    format!("{text}; is its node running and reachable from here?")
+}

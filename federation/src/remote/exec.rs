@@ -1,0 +1,184 @@
+//! The physical leaf of a placed plan: asks every body of a [`RemoteNode`] at once and streams what they answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs,
+};
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use futures::StreamExt;
+use tokio::sync::mpsc::Sender;
+
+use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem};
+use crate::node::{RemoteNode, RemotePart};
+
+/// Batches that wait between the bodies and the plan above before the bodies are held back.
+const BUFFERED_BATCHES: usize = 4;
+
+/// Makes a [`RemoteExec`] of each [`RemoteNode`].
+#[derive(Debug, Default)]
+pub struct RemotePlanner;
+
+#[async_trait]
+impl ExtensionPlanner for RemotePlanner {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _session_state: &SessionState,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        Ok(node.as_any().downcast_ref::<RemoteNode>().map(|node| Arc::new(RemoteExec::new(node)) as _))
+    }
+}
+
+/// Asks all its bodies when it is executed; one output partition.
+#[derive(Debug)]
+pub struct RemoteExec {
+    parts: Vec<RemotePart>,
+    rows: usize,
+    properties: Arc<PlanProperties>,
+}
+
+impl RemoteExec {
+    /// The leaf for `node`.
+    pub fn new(node: &RemoteNode) -> Self {
+        let schema: SchemaRef = Arc::clone(node.schema.inner());
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { parts: node.parts.clone(), rows: node.rows, properties: Arc::new(properties) }
+    }
+
+    /// The bodies that it asks and the SQL that each gets.
+    pub fn parts(&self) -> &[RemotePart] {
+        &self.parts
+    }
+}
+
+impl DisplayAs for RemoteExec {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bodies: Vec<&str> = self.parts.iter().map(|part| part.body.as_str()).collect();
+        write!(f, "RemoteExec: bodies=[{}]", bodies.join(", "))
+    }
+}
+
+impl ExecutionPlan for RemoteExec {
+    fn name(&self) -> &str {
+        "RemoteExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let context = task.session_config().get_extension::<QueryContext>().ok_or_else(|| {
+            DataFusionError::Internal("a plan with remote parts runs without a query context".into())
+        })?;
+        let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
+        for part in &self.parts {
+            let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx());
+            builder.spawn(async move { asking.await.map_err(|error| DataFusionError::External(Box::new(error))) });
+        }
+        Ok(builder.build())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _input_stats: &[Arc<Statistics>],
+        _args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        // Joins build their hash table on the smaller side, which can't spill: a rough count beats none.
+        let rows = Precision::Inexact(self.rows);
+        Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(rows)))
+    }
+}
+
+/// Puts one body's part to it and passes on what it answers, until its receipt says that this was all.
+async fn ask(
+    part: RemotePart,
+    schema: SchemaRef,
+    context: Arc<QueryContext>,
+    out: Sender<Result<RecordBatch>>,
+) -> Result<(), RemoteError> {
+    let body = &part.body;
+    let mut answer = context.transport.query(body, context.remote_query(&part.sql)).await?;
+    let mut rows = 0u64;
+    while let Some(item) = answer.items.next().await {
+        match item? {
+            RemoteItem::Batch(batch) => {
+                rows += batch.num_rows() as u64;
+                if batch.num_rows() > 0 && out.send(Ok(conform(body, &schema, &batch)?)).await.is_err() {
+                    // Whoever reads has enough (a LIMIT): the rest is not wanted, and dropping the call says so.
+                    return Ok(());
+                }
+            }
+            RemoteItem::Receipt(receipt) => return context.receipts.take(body, &context.query_id, rows, receipt),
+        }
+    }
+    Err(RemoteError::new(body, RemoteErrorKind::Failed, "its answer ended without a release record, so it may be cut"))
+}
+
+/// A peer's batch under the schema that was planned: by position, the same types, or an error.
+fn conform(body: &meridian_proto::Name, schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, RemoteError> {
+    let failed = |why: String| RemoteError::new(body, RemoteErrorKind::Failed, why);
+    if batch.num_columns() != schema.fields().len() {
+        let (found, planned) = (batch.num_columns(), schema.fields().len());
+        return Err(failed(format!("it sent {found} columns where {planned} were planned")));
+    }
+    for (column, field) in batch.columns().iter().zip(schema.fields()) {
+        if column.data_type() != field.data_type() {
+            let (found, planned) = (column.data_type(), field.data_type());
+            return Err(failed(format!(
+                "its column {} is {found} where {planned} was planned; its datasets may have changed just now: ask again",
+                field.name()
+            )));
+        }
+        if !field.is_nullable() && column.null_count() > 0 {
+            return Err(failed(format!("its column {} has NULLs where none were planned", field.name())));
+        }
+    }
+    RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec()).map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,13 @@
+//! Asking other bodies: the transport, the streams of their answers, and the physical leaf that a placed plan has.
+
+mod error;
+mod exec;
+mod peers;
+mod receipts;
+mod transport;
+
+pub use error::{RemoteError, RemoteErrorKind};
+pub use exec::{RemoteExec, RemotePlanner};
+pub use peers::{Peers, remote_ticket};
+pub use receipts::{Received, Receipts};
+pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};

@@ -1,0 +1,90 @@
+//! What a record of the log says, and how it is written as one line of JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// A dataset that a query used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// `federation.body.dataset`
+    pub dataset: String,
+    /// The published columns used.
+    pub columns: Vec<String>,
+    /// The form in which it leaves.
+    pub form: String,
+}
+
+/// What is known of a query when it is decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// One per question of an analyst, the same at every body that it reaches.
+    pub query_id: String,
+    /// SPIFFE ID of whoever asked this node.
+    pub caller: String,
+    /// The analyst, as a peer claims.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub on_behalf_of: String,
+    /// The purpose stated.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub purpose: String,
+    /// The agreements relied on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<String>,
+    /// The datasets used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<Use>,
+    /// The rules that admitted it, or the one that refused it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+    /// The SQL with `?` in place of its literals, which may be personal data.
+    pub sql: String,
+}
+
+/// How a release ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All of it left.
+    #[serde(rename = "completed")]
+    Completed {
+        /// Visible rows.
+        rows: u64,
+        /// Bytes of Arrow IPC bodies.
+        bytes: u64,
+    },
+    /// It ended early: an error, a caller who went away, or a node that stopped. Any part of it may have left.
+    #[serde(rename = "interrupted")]
+    Interrupted {
+        /// In fixed words.
+        why: String,
+    },
+}
+
+/// One line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Line {
+    /// Position from 0.
+    pub(super) index: u64,
+    /// SHA-256 of the line before, in hexadecimal; zeros for the first.
+    pub(super) previous: String,
+    /// Milliseconds since the Unix epoch.
+    pub(super) time_ms: u64,
+    /// The record.
+    #[serde(flatten)]
+    pub(super) record: Record,
+}
+
+/// The kinds of record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Record {
+    /// A release is about to begin.
+    Release(Entry),
+    /// A query was refused.
+    Refusal(Entry),
+    /// How the release of an earlier index ended.
+    Outcome {
+        /// The index of its `release` record.
+        of: u64,
+        /// How.
+        outcome: Outcome,
+    },
+}

@@ -1,0 +1,170 @@
+//! Why a question got no answer, in words for whoever asked.
+
+use datafusion::error::DataFusionError;
+use meridian_federation::placement::PlacementError;
+use meridian_federation::remote::{RemoteError, RemoteErrorKind};
+
+use super::text;
+use crate::audit::LogError;
+use crate::gate::Refused;
+
+/// The kinds of failure that a client may tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The statement can't be read or does not fit the catalogue.
+    InvalidSql,
+    /// The gate of this body or another, or the terms, do not allow it.
+    Refused,
+    /// Another body can't be reached or went away.
+    PeerUnavailable,
+    /// Another body answered with an error.
+    PeerFailed,
+    /// A limit on size.
+    TooLarge,
+    /// A limit on time.
+    Deadline,
+    /// The caller cancelled.
+    Cancelled,
+    /// The log can't be written, so nothing is answered.
+    Log,
+    /// A fault of this node.
+    Internal,
+}
+
+/// Why a question got no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct QueryError {
+    /// Which kind.
+    pub kind: ErrorKind,
+    /// What, where and what to do; with line, column and caret where it is about the statement.
+    pub message: String,
+}
+
+impl QueryError {
+    pub(super) fn sql(sql: &str, at: Option<(u64, u64)>, what: String) -> Self {
+        Self { kind: ErrorKind::InvalidSql, message: pointed(sql, at, &what) }
+    }
+
+    pub(super) fn refused(message: String) -> Self {
+        Self { kind: ErrorKind::Refused, message }
+    }
+
+    pub(super) fn limit(message: String) -> Self {
+        Self { kind: ErrorKind::TooLarge, message }
+    }
+
+    /// A refusal of this node's gate, with a caret to what it is about.
+    pub(super) fn from_refused(sql: &str, refused: &Refused) -> Self {
+        let at = refused.needle.as_deref().and_then(|needle| text::find(sql, needle));
+        Self::refused(pointed(sql, at, &refused.to_string()))
+    }
+
+    /// An error of planning.
+    pub(super) fn from_planning(sql: &str, error: DataFusionError) -> Self {
+        match classify(error) {
+            Found::Placement(error) => {
+                let at = error.needle.as_deref().and_then(|needle| text::find(sql, needle));
+                Self::refused(pointed(sql, at, &error.to_string()))
+            }
+            Found::Remote(error) => error.into(),
+            Found::Refused(refused) => Self::from_refused(sql, &refused),
+            Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
+            Found::Other(error) => {
+                let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
+                let what = planning_text(&error);
+                let at = at.or_else(|| quoted(&what).and_then(|name| text::find(sql, name)));
+                Self::sql(sql, at, what)
+            }
+        }
+    }
+
+    /// An error while the answer was under way.
+    pub(super) fn from_running(error: DataFusionError) -> Self {
+        match classify(error) {
+            Found::Remote(error) => error.into(),
+            Found::Placement(error) => Self::refused(error.to_string()),
+            Found::Refused(refused) => Self::refused(refused.to_string()),
+            Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
+            Found::Other(error) => {
+                Self { kind: ErrorKind::InvalidSql, message: format!("the query can't be answered: {}", planning_text(&error)) }
+            }
+        }
+    }
+}
+
+impl From<LogError> for QueryError {
+    fn from(error: LogError) -> Self {
+        Self { kind: ErrorKind::Log, message: error.to_string() }
+    }
+}
+
+impl From<RemoteError> for QueryError {
+    fn from(error: RemoteError) -> Self {
+        let kind = match error.kind {
+            RemoteErrorKind::Unavailable => ErrorKind::PeerUnavailable,
+            RemoteErrorKind::Refused => ErrorKind::Refused,
+            RemoteErrorKind::Failed => ErrorKind::PeerFailed,
+            RemoteErrorKind::Limit => ErrorKind::TooLarge,
+        };
+        Self { kind, message: error.to_string() }
+    }
+}
+
+enum Found {
+    Placement(PlacementError),
+    Remote(RemoteError),
+    Refused(Refused),
+    Exhausted(String),
+    Other(DataFusionError),
+}
+
+/// Looks for an error of ours below the layers that DataFusion wraps around it.
+fn classify(error: DataFusionError) -> Found {
+    let mut at: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(cause) = at {
+        let inner = match cause.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::External(inner)) => inner.as_ref() as &(dyn std::error::Error + 'static),
+            Some(DataFusionError::Shared(shared)) => shared.as_ref(),
+            Some(DataFusionError::ResourcesExhausted(why)) => return Found::Exhausted(why.clone()),
+            Some(_) | None => cause,
+        };
+        if let Some(found) = inner.downcast_ref::<RemoteError>() {
+            return Found::Remote(found.clone());
+        }
+        if let Some(found) = inner.downcast_ref::<PlacementError>() {
+            return Found::Placement(found.clone());
+        }
+        if let Some(found) = inner.downcast_ref::<Refused>() {
+            return Found::Refused(found.clone());
+        }
+        at = if std::ptr::addr_eq(inner, cause) { cause.source() } else { Some(inner) };
+    }
+    Found::Other(error)
+}
+
+/// DataFusion's text without its own prefixes.
+fn planning_text(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    let mut text = text.as_str();
+    for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "Execution error: ", "External error: "] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    text.to_owned()
+}
+
+/// The first thing in quotes, such as the name of a column.
+fn quoted(text: &str) -> Option<&str> {
+    let quote = text.find(['\'', '`'])?;
+    let rest = text.get(quote + 1..)?;
+    let name = rest.get(..rest.find(['\'', '`'])?)?;
+    name.rsplit('.').next()
+}
+
+fn pointed(sql: &str, at: Option<(u64, u64)>, what: &str) -> String {
+    let place = at.and_then(|at| text::caret(sql, at).map(|caret| (at, caret)));
+    match place {
+        Some(((line, column), caret)) => format!("line {line}, column {column}: {what}\n{caret}"),
+        None => what.to_owned(),
+    }
+}

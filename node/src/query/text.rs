@@ -1,0 +1,260 @@
+//! The SQL text itself: limits before it is parsed, literals that must not be logged, and carets into it.
+
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::{ErrorKind, QueryError};
+
+/// Most operators in one statement. Chains of operators nest as deep as they are long, and planning recurses.
+const MOST_OPERATORS: usize = 2_000;
+/// Most tokens in one statement: a bound on its plan, long IN lists included.
+const MOST_TOKENS: usize = 200_000;
+/// Deepest nesting of parentheses.
+const DEEPEST: usize = 64;
+/// Parser's own recursion limit.
+const PARSER_RECURSION: usize = 100;
+
+/// What a statement asks for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// An answer.
+    Query(Box<Statement>),
+    /// The plan of one, nothing else.
+    Explain(Box<Statement>),
+}
+
+/// Parses exactly one query, or EXPLAIN of one.
+pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
+    bound(sql)?;
+    let mut statements = DFParserBuilder::new(sql)
+        .with_dialect(&GenericDialect {})
+        .with_recursion_limit(PARSER_RECURSION)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| {
+            let text = error.strip_backtrace();
+            let text = text.strip_prefix("SQL error: ").unwrap_or(&text);
+            let text = text.strip_prefix("ParserError(\"").and_then(|t| t.strip_suffix("\")")).unwrap_or(text);
+            let at = position_in(text);
+            let what = text.split(" at Line:").next().unwrap_or(text);
+            QueryError::sql(sql, at, format!("this is not SQL that can be read: {what}"))
+        })?;
+    let one = match (statements.pop_front(), statements.len()) {
+        (Some(one), 0) => one,
+        (None, _) => return Err(QueryError::sql(sql, None, "there is no statement: send one SELECT".into())),
+        (Some(_), more) => {
+            return Err(QueryError::sql(sql, None, format!("there are {} statements: send one", more + 1)));
+        }
+    };
+    classify(sql, one)
+}
+
+fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
+    use datafusion::sql::sqlparser::ast::Statement as Sql;
+    match statement {
+        Statement::Explain(explain) if matches!(&*explain.statement, Statement::Statement(s) if matches!(**s, Sql::Query(_))) => {
+            Ok(Ask::Explain(explain.statement))
+        }
+        Statement::Statement(inner) if matches!(*inner, Sql::Query(_)) => {
+            Ok(Ask::Query(Box::new(Statement::Statement(inner))))
+        }
+        Statement::Statement(inner) if matches!(*inner, Sql::Set(_)) => Err(QueryError::refused(
+            "a node keeps no session, so SET has no effect; state the purpose in the request header meridian-purpose \
+             (meridian query turns SET purpose = '…' into it)"
+                .into(),
+        )),
+        _ => Err(QueryError {
+            kind: ErrorKind::Refused,
+            message: format!("only a query is answered, and EXPLAIN of one; this is another statement\n{}", first_line(sql)),
+        }),
+    }
+}
+
+fn bound(sql: &str) -> Result<(), QueryError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().map_err(|error| {
+        let at = (error.location.line > 0).then_some((error.location.line, error.location.column));
+        QueryError::sql(sql, at, format!("this is not SQL that can be read: {}", error.message))
+    })?;
+    let mut depth = 0usize;
+    let mut operators = 0usize;
+    for token in &tokens {
+        match token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            token if is_operator(token) => operators += 1,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(QueryError::limit(format!("parentheses nest deeper than {DEEPEST}: write it flatter")));
+        }
+    }
+    if operators > MOST_OPERATORS {
+        return Err(QueryError::limit(format!(
+            "the statement has {operators} operators, {MOST_OPERATORS} are the most: use IN (…) for long lists of values"
+        )));
+    }
+    if tokens.len() > MOST_TOKENS {
+        return Err(QueryError::limit(format!("the statement has {} tokens, {MOST_TOKENS} are the most", tokens.len())));
+    }
+    Ok(())
+}
+
+/// Whatever can chain: symbols, and the words that join or wrap expressions and queries.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            let words = ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "UNION", "EXCEPT", "INTERSECT", "JOIN", "CASE", "BETWEEN"];
+            word.quote_style.is_none() && words.iter().any(|w| word.value.eq_ignore_ascii_case(w))
+        }
+        Token::Number(..)
+        | Token::Char(_)
+        | Token::SingleQuotedString(_)
+        | Token::DollarQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::NationalStringLiteral(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::HexStringLiteral(_)
+        | Token::Whitespace(_)
+        | Token::Comma
+        | Token::Period
+        | Token::LParen
+        | Token::RParen
+        | Token::LBracket
+        | Token::RBracket
+        | Token::SemiColon
+        | Token::Placeholder(_)
+        | Token::EOF => false,
+        _ => true,
+    }
+}
+
+/// The statement with `?` in place of every literal, on one line: what the log keeps.
+pub(super) fn without_literals(sql: &str) -> String {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
+        return format!("({} bytes that are not SQL)", sql.len());
+    };
+    let mut text = String::with_capacity(sql.len());
+    for token in tokens {
+        match token {
+            Token::Whitespace(_) => {
+                if !text.ends_with(' ') && !text.is_empty() {
+                    text.push(' ');
+                }
+            }
+            Token::Number(..)
+            | Token::Char(_)
+            | Token::SingleQuotedString(_)
+            | Token::TripleSingleQuotedString(_)
+            | Token::TripleDoubleQuotedString(_)
+            | Token::DollarQuotedString(_)
+            | Token::SingleQuotedByteStringLiteral(_)
+            | Token::DoubleQuotedByteStringLiteral(_)
+            | Token::SingleQuotedRawStringLiteral(_)
+            | Token::DoubleQuotedRawStringLiteral(_)
+            | Token::NationalStringLiteral(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::HexStringLiteral(_) => text.push('?'),
+            other => text.push_str(&other.to_string()),
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+/// Where `needle` stands in the statement as a word of its own: line and column from 1.
+pub(super) fn find(sql: &str, needle: &str) -> Option<(u64, u64)> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
+    tokens.into_iter().find_map(|token| match token.token {
+        Token::Word(word) if word.value.eq_ignore_ascii_case(needle) => {
+            Some((token.span.start.line, token.span.start.column))
+        }
+        _ => None,
+    })
+}
+
+/// The line of the statement that `at` points to, with a caret under the column.
+pub(super) fn caret(sql: &str, (line, column): (u64, u64)) -> Option<String> {
+    let text = sql.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?;
+    let before = usize::try_from(column.checked_sub(1)?).ok()?;
+    // Long lines are shown around the caret.
+    let skip = before.saturating_sub(60);
+    let shown: String = text.chars().skip(skip).take(100).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    Some(format!("{margin} |\n{number} | {shown}\n{margin} | {}^", " ".repeat(before - skip)))
+}
+
+/// `… at Line: 1, Column: 8` as the parser writes it.
+fn position_in(text: &str) -> Option<(u64, u64)> {
+    let (_, rest) = text.rsplit_once("Line: ")?;
+    let (line, rest) = rest.split_once(", Column: ")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some((line.trim().parse().ok()?, digits.parse().ok()?))
+}
+
+fn first_line(sql: &str) -> String {
+    sql.trim().lines().next().unwrap_or_default().chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn only_one_query_is_taken() {
+        assert!(matches!(parse("SELECT 1"), Ok(Ask::Query(_))));
+        assert!(matches!(parse("WITH a AS (SELECT 1) SELECT * FROM a;"), Ok(Ask::Query(_))));
+        assert!(matches!(parse("EXPLAIN SELECT 1"), Ok(Ask::Explain(_))));
+        for bad in [
+            "",
+            ";",
+            "SELECT 1; SELECT 2",
+            "DROP TABLE a",
+            "SET purpose = 'x'",
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+            "COPY (SELECT 1) TO '/tmp/x.csv'",
+            "INSERT INTO a VALUES (1)",
+            "EXPLAIN EXPLAIN SELECT 1",
+            "EXPLAIN DROP TABLE a",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn errors_point_into_the_statement() {
+        let error = parse("SELECT a\nFROM WHERE").unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+        assert!(error.contains("2 | FROM WHERE"), "{error}");
+        assert!(error.contains("^"), "{error}");
+    }
+
+    #[test]
+    fn long_chains_and_deep_nests_are_refused_before_they_are_parsed() {
+        let chain = format!("SELECT 1{}", " + 1".repeat(20_000));
+        assert_eq!(parse(&chain).unwrap_err().kind, ErrorKind::TooLarge);
+        let ors = format!("SELECT 1 WHERE 1 = 1{}", " OR 1 = 1".repeat(20_000));
+        assert_eq!(parse(&ors).unwrap_err().kind, ErrorKind::TooLarge);
+        let nest = format!("SELECT {}1{}", "(".repeat(5_000), ")".repeat(5_000));
+        assert_eq!(parse(&nest).unwrap_err().kind, ErrorKind::TooLarge);
+        let list = format!("SELECT 1 WHERE 1 IN (1{})", ", 2".repeat(20_000));
+        assert!(parse(&list).is_ok());
+    }
+
+    #[test]
+    fn literals_do_not_reach_the_log() {
+        let text = without_literals("SELECT a, 'Zamora' FROM t -- hm\n WHERE b = 42.5 AND c = X'ff' AND \"d\" = N'x'");
+        assert_eq!(text, "SELECT a, ? FROM t WHERE b = ? AND c = ? AND \"d\" = ?");
+        assert!(!without_literals("SELECT 'unterminated Zamora").contains("Zamora"));
+    }
+
+    #[test]
+    fn a_caret_stands_under_the_word() {
+        let sql = "SELECT x\n  FROM fires";
+        let at = find(sql, "FIRES").unwrap();
+        assert_eq!(at, (2, 8));
+        assert_eq!(caret(sql, at).unwrap(), "  |\n2 |   FROM fires\n  |        ^");
+    }
+}
