@@ -6,6 +6,7 @@ pub mod cli;
 pub mod app;
 pub mod config;
 pub mod flight;
+pub mod web;
 pub mod query;
 pub mod catalogue;
 pub mod sources;
