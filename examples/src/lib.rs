@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Meshes to try Meridian with: their configuration, agreements and queries, and generators of synthetic data.
+
+pub mod london;

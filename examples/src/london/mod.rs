@@ -1,0 +1,88 @@
+//! The London mesh: LODA, the GLA, the fire brigade and the 33 boroughs, with all that their nodes publish.
+//!
+//! Configuration, agreements and queries are the files of `examples/london`, embedded. The rows are synthetic: a seed
+//! decides them, and public figures (see `calibration`) decide how many there are of each kind.
+
+mod boroughs;
+mod calibration;
+mod dwellings;
+mod error;
+mod files;
+mod incidents;
+mod queries;
+mod shapes;
+
+use std::fs;
+use std::path::Path;
+
+pub use boroughs::{Borough, boroughs};
+pub use error::Error;
+pub use queries::{FIRE_RISK, Query, queries};
+
+/// A body of the mesh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// Its name in SQL and in certificates, such as `tower_hamlets`.
+    pub slug: &'static str,
+    /// Its name for people, such as "London Borough of Tower Hamlets".
+    pub title: &'static str,
+}
+
+/// Where the rows come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Data<'a> {
+    /// Synthetic rows, protected: the same seed gives the same bytes.
+    Generated {
+        /// What the rows are drawn from.
+        seed: u64,
+    },
+    /// The published files, read where they lie and open.
+    Published {
+        /// The folder that holds `fire/…` and `housing/…`.
+        folder: &'a Path,
+    },
+}
+
+/// All 36 bodies: LODA, the GLA, the brigade, then the boroughs in the order of their GSS codes.
+pub fn bodies() -> Vec<Body> {
+    let pan_london = [
+        Body { slug: "loda", title: "London Office of Data and Analytics" },
+        Body { slug: "gla", title: "Greater London Authority" },
+        Body { slug: "lfb", title: "London Fire Brigade" },
+    ];
+    let boroughs = boroughs().iter().map(|b| Body { slug: b.slug, title: b.title });
+    pan_london.into_iter().chain(boroughs).collect()
+}
+
+/// The file of a standard of this mesh (TOML), if there is one of that name.
+pub fn standard(name: &str) -> Option<&'static str> {
+    match name {
+        "dwellings" => Some(include_str!("../../london/standards/dwellings.toml")),
+        _ => None,
+    }
+}
+
+/// Writes what one body publishes below `dir`, the folder of its node: `datasets/*.toml`, `agreements/*.toml` and the
+/// data files that they name. Files of the same names are replaced; `node.toml` is not written.
+///
+/// # Errors
+///
+/// When the mesh has no such body, a file can't be written, or a published file is missing.
+pub fn write_body(slug: &str, dir: &Path, data: &Data<'_>) -> Result<(), Error> {
+    for folder in ["datasets", "agreements", "data"] {
+        let path = dir.join(folder);
+        fs::create_dir_all(&path).map_err(|source| Error::Write { path, source })?;
+    }
+    match slug {
+        "loda" => Ok(()),
+        "gla" => boroughs::write(dir),
+        "lfb" => incidents::write(dir, data),
+        _ => match boroughs().iter().position(|b| b.slug == slug) {
+            Some(index) => dwellings::write(index, dir, data),
+            None => Err(Error::UnknownBody { slug: slug.to_owned() }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
