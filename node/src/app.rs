@@ -1,23 +1,152 @@
 //! A node put together from its configuration, from opened files to the last answer.
 
-use std::collections::{BTreeMap, HashMap};
+mod datasets;
+
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use datafusion::prelude::SessionContext;
-use meridian_certs::Credentials;
+use meridian_certs::{Credentials, Identity};
 use meridian_federation::remote::Peers;
-use meridian_federation::session;
 use meridian_proto::{Description, Name};
 use tokio::net::TcpListener;
 
 use crate::audit::{Log, LogError};
-use crate::catalogue::{Catalogue, Own};
-use crate::config::Config;
+use crate::catalogue::Catalogue;
+use crate::config::{Config, NodeConfig};
 use crate::flight;
-use crate::gate;
 use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
-use crate::sources;
 use crate::web::{self, Readiness};
+
+/// Why a node does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The certificates or the key can't be used.
+    #[error(transparent)]
+    Credentials(#[from] meridian_certs::Error),
+    /// The certificate is somebody else's.
+    #[error("the certificate {cert} is of {found}, and this node is of {expected}: set [tls] cert to the node's own")]
+    Identity {
+        /// The certificate's file.
+        cert: String,
+        /// Whose it is.
+        found: Identity,
+        /// Whose it should be.
+        expected: Identity,
+    },
+    /// The log can't be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A port can't be had.
+    #[error("{what} {address} can't be opened: {why}; stop what uses it, or set {key} in node.toml to another")]
+    Port {
+        /// Which port.
+        what: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The operating system's reason.
+        why: std::io::Error,
+        /// The key in node.toml.
+        key: &'static str,
+    },
+    /// The engine can't be set up.
+    #[error(transparent)]
+    Engine(#[from] QueryError),
+    /// The service ended with an error.
+    #[error("the service ended: {0}")]
+    Service(String),
+}
+
+/// Runs a node until `shutdown` completes.
+pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let node = &config.node;
+    let listener = listen("the Flight SQL port", "listen", node.listen, TcpListener::bind(node.listen).await)?;
+    let readiness = Readiness::default();
+    if let Some(address) = node.health {
+        let health = listen("the health port", "health", address, web::bind(address).await)?;
+        tokio::spawn(web::serve(health, readiness.clone()));
+    }
+    let credentials = credentials(node)?;
+    let log = Log::open(&node.state.join("audit"))?;
+    let endpoints: HashMap<Name, String> =
+        node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
+    let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
+    let directory = Directory::open(
+        node.body.clone(),
+        node.federation.clone(),
+        Arc::clone(&credentials),
+        Arc::clone(&peers),
+        node.state.join("peers"),
+    );
+    let datasets = datasets::Datasets::load(&config).await;
+    describe(node, &datasets, &credentials, &directory)?;
+    let catalogue =
+        Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
+    let engine = Engine::new(Parts {
+        federation: node.federation.clone(),
+        body: node.body.clone(),
+        catalogue: Arc::clone(&catalogue),
+        log,
+        credentials: Arc::clone(&credentials),
+        peers,
+        memory: node.limits.memory_mib << 20,
+        target_partitions: node.limits.target_partitions,
+    })?;
+    let background = [tokio::spawn(directory.learn()), tokio::spawn(datasets.watch(catalogue))];
+    readiness.set(true);
+    tracing::info!(body = %node.body, listen = %node.listen, "ready");
+    let limits = flight::Limits {
+        streams: node.limits.streams,
+        message_bytes: node.limits.message_bytes,
+        statement_bytes: node.limits.statement_bytes,
+        time: Duration::from_secs(node.limits.seconds),
+    };
+    let incoming = credentials.server_acceptor().incoming(listener);
+    let served = flight::serve(incoming, engine, limits, shutdown).await;
+    readiness.set(false);
+    for task in background {
+        task.abort();
+    }
+    served.map_err(|error| Error::Service(error.to_string()))
+}
+
+fn listen(
+    what: &'static str,
+    key: &'static str,
+    address: std::net::SocketAddr,
+    bound: std::io::Result<TcpListener>,
+) -> Result<TcpListener, Error> {
+    bound.map_err(|why| Error::Port { what, address, why, key })
+}
+
+/// The node's certificate, which must be its body's.
+fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
+    let credentials = Credentials::load(&node.tls.ca, &node.tls.cert, &node.tls.key)?;
+    let expected = Identity::Node { federation: node.federation.clone(), body: node.body.clone() };
+    if *credentials.identity() != expected {
+        let found = credentials.identity().clone();
+        return Err(Error::Identity { cert: node.tls.cert.display().to_string(), found, expected });
+    }
+    Ok(credentials)
+}
+
+/// Tells the federation what this body publishes.
+fn describe(
+    node: &NodeConfig,
+    datasets: &datasets::Datasets,
+    credentials: &Credentials,
+    directory: &Directory,
+) -> Result<(), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let description = Description {
+        federation: node.federation.clone(),
+        body: node.body.clone(),
+        version: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+        title: node.title.clone(),
+        datasets: datasets.listed(),
+    };
+    let signed = credentials.sign(description.encode())?;
+    directory.accept(signed).map(drop).map_err(|why| Error::Service(format!("its own description: {why}")))
+}
