@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Identity: who is at the other end of a connection or behind a signature, proved by a certificate of the federation.
+//!
+//! - [`Identity`] is a SPIFFE ID, [`Verified`] the proof that somebody holds the key to one. Nothing but a finished
+//!   handshake ([`Acceptor`]) or a checked signature ([`Credentials::verify`]) makes a [`Verified`].
+//! - [`Authority`] signs certificates from requests ([`KeyAndRequest`]) that are made where the key is used.
+//! - [`Credentials`] are a body's own chain and key with the federation's anchors; connections ([`Acceptor`],
+//!   [`Connector`]) and signatures come from them. TLS 1.3 only, both sides with certificates, nothing is resumed.
+
+mod anchors;
+pub mod authority;
+mod certificate;
+mod client;
+mod credentials;
+mod error;
+mod files;
+#[cfg(test)]
+mod handshakes;
+mod identity;
+mod reason;
+pub mod request;
+mod server;
+mod signed;
+#[cfg(test)]
+mod testing;
+mod verified;
+
+pub use authority::{Authority, Validity};
+pub use client::Connector;
+pub use credentials::Credentials;
+pub use error::{Error, Result};
+pub use identity::Identity;
+pub use request::{KeyAndRequest, Request};
+pub use server::{Acceptor, TlsConnection};
+pub use verified::Verified;

@@ -1,0 +1,207 @@
+//! Whom the federation's authority vouches for: the checks behind every handshake and every signature.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use meridian_proto::Name;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, PeerIncompatible, RootCertStore,
+    SignatureScheme,
+};
+
+use crate::certificate::{self, EndEntity, Unfit, Usage};
+use crate::{Error, Identity, Result, files};
+
+const WHAT: &str = "the federation's trust anchors";
+const REMEDY: &str = "fetch ca.pem again from the federation's authority";
+
+/// The trust anchors of one federation.
+#[derive(Debug)]
+pub(crate) struct Anchors {
+    federation: Name,
+    roots: RootCertStore,
+    clients: Arc<dyn ClientCertVerifier>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Anchors {
+    /// Reads the authority certificates of a PEM file; all are of one federation.
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let unfit = |problem: String| Error::File { what: WHAT, path: path.into(), problem, remedy: REMEDY };
+        let mut roots = RootCertStore::empty();
+        let mut federation: Option<Name> = None;
+        for der in files::certificates(WHAT, path)? {
+            let anchor = certificate::anchor(&der).map_err(|error| unfit(error.to_string()))?;
+            roots.add(der).map_err(|error| unfit(error.to_string()))?;
+            match &federation {
+                Some(first) if *first != anchor.federation => {
+                    return Err(unfit(format!("holds anchors of {first} and of {}", anchor.federation)));
+                }
+                _ => federation = Some(anchor.federation),
+            }
+        }
+        let federation = federation.ok_or_else(|| unfit("holds no certificate".into()))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider.clone())
+            .build()
+            .map_err(|error| unfit(error.to_string()))?;
+        Ok(Self { federation, roots, clients, provider })
+    }
+
+    /// The federation.
+    pub(crate) fn federation(&self) -> &Name {
+        &self.federation
+    }
+
+    /// The cryptography that everything here uses.
+    pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.provider
+    }
+
+    /// The signature algorithms that everything here accepts.
+    pub(crate) fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
+        &self.provider.signature_verification_algorithms
+    }
+
+    /// Checks a certificate with which somebody calls or signs: chain, times, use, one identity of the federation.
+    pub(crate) fn check_client(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<EndEntity, rustls::Error> {
+        self.clients.verify_client_cert(end_entity, intermediates, now)?;
+        certificate::end_entity(end_entity, Usage::Client, &self.federation).map_err(refused)
+    }
+
+    /// Checks a certificate with which somebody answers: the same, and that it is a node's.
+    fn check_server(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<EndEntity, rustls::Error> {
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.algorithms().all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
+        certificate::end_entity(end_entity, Usage::Server, &self.federation).map_err(refused)
+    }
+}
+
+/// Checks those who call us.
+#[derive(Debug)]
+pub(crate) struct CallerVerifier(pub(crate) Arc<Anchors>);
+
+impl ClientCertVerifier for CallerVerifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.clients.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.0.check_client(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(tls13_only())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, self.0.algorithms())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.algorithms().supported_schemes()
+    }
+}
+
+/// Checks those whom we call: the host name says nothing, the identity everything.
+#[derive(Debug)]
+pub(crate) struct NodeVerifier {
+    pub(crate) anchors: Arc<Anchors>,
+    /// Who must answer; any node of the federation if `None`.
+    pub(crate) expected: Option<Identity>,
+}
+
+impl NodeVerifier {
+    fn check_identity(&self, found: Identity) -> Result<ServerCertVerified, rustls::Error> {
+        let right = match &self.expected {
+            Some(expected) => found == *expected,
+            None => matches!(found, Identity::Node { .. }),
+        };
+        if right {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let expected = match &self.expected {
+            Some(expected) => expected.to_string(),
+            None => format!("a node of {}", self.anchors.federation),
+        };
+        Err(refused(Unfit::Unexpected { found, expected }))
+    }
+}
+
+impl ServerCertVerifier for NodeVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let found = self.anchors.check_server(end_entity, intermediates, now)?;
+        self.check_identity(found.identity)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(tls13_only())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, self.anchors.algorithms())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.anchors.algorithms().supported_schemes()
+    }
+}
+
+/// Keeps our reason inside the library's error, for the log of whoever refuses.
+fn refused(unfit: Unfit) -> rustls::Error {
+    CertificateError::Other(OtherError(Arc::new(unfit))).into()
+}
+
+/// Never reached: the configurations offer nothing below TLS 1.3.
+fn tls13_only() -> rustls::Error {
+    PeerIncompatible::ServerDoesNotSupportTls12Or13.into()
+}

@@ -1,0 +1,136 @@
+//! What a certificate says: exactly one identity, for which use, for how long.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use meridian_proto::Name;
+use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
+
+use crate::Identity;
+
+/// What the holder of a certificate does with it in a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Usage {
+    Server,
+    Client,
+}
+
+/// What an end-entity certificate says. Says nothing about who signed it, or whether it is valid now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EndEntity {
+    pub(crate) identity: Identity,
+    pub(crate) not_before: SystemTime,
+    pub(crate) not_after: SystemTime,
+}
+
+/// Why a certificate names nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfit {
+    #[error("the certificate is not correctly encoded")]
+    Encoding,
+    #[error("the certificate has {0} URI names where exactly one says who its holder is")]
+    UriCount(usize),
+    #[error("the certificate names {0:?}, which is no identity of a node or an analyst")]
+    NoIdentity(String),
+    #[error("the certificate names {found}, which is of another federation than {own}")]
+    Federation { found: Identity, own: Name },
+    #[error("the certificate is not made for TLS {} authentication (extended key usage)", usage_name(*.0))]
+    Usage(Usage),
+    #[error("the certificate names {found}, where {expected} was expected")]
+    Unexpected { found: Identity, expected: String },
+    #[error("the certificate is no authority's (basic constraints, key usage)")]
+    NoAuthority,
+    #[error("the certificate names {0:?} where an authority's names its federation: spiffe://FEDERATION")]
+    NoFederation(String),
+}
+
+/// Reads an end-entity certificate of a federation.
+pub(crate) fn end_entity(der: &CertificateDer<'_>, usage: Usage, own: &Name) -> Result<EndEntity, Unfit> {
+    let certificate = parse(der)?;
+    let uri = single_uri(&certificate)?;
+    let identity: Identity = uri.parse().map_err(|_| Unfit::NoIdentity(short(uri)))?;
+    if identity.federation() != own {
+        return Err(Unfit::Federation { found: identity, own: own.clone() });
+    }
+    if !allows(&certificate, usage)? {
+        return Err(Unfit::Usage(usage));
+    }
+    let validity = certificate.validity();
+    Ok(EndEntity { identity, not_before: time(validity.not_before), not_after: time(validity.not_after) })
+}
+
+/// What an authority's certificate says.
+pub(crate) struct Anchor {
+    pub(crate) federation: Name,
+    pub(crate) public_key: Vec<u8>,
+    pub(crate) not_after: SystemTime,
+}
+
+/// Reads the certificate of a federation's authority.
+pub(crate) fn anchor(der: &CertificateDer<'_>) -> Result<Anchor, Unfit> {
+    let certificate = parse(der)?;
+    let signs = certificate.key_usage().map_err(|_| Unfit::Encoding)?.is_some_and(|usage| usage.value.key_cert_sign());
+    if !certificate.is_ca() || !signs {
+        return Err(Unfit::NoAuthority);
+    }
+    let uri = single_uri(&certificate)?;
+    let federation = uri.strip_prefix("spiffe://").and_then(|name| name.parse().ok());
+    Ok(Anchor {
+        federation: federation.ok_or_else(|| Unfit::NoFederation(short(uri)))?,
+        public_key: certificate.public_key().raw.to_vec(),
+        not_after: time(certificate.validity().not_after),
+    })
+}
+
+fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Unfit> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        _ => Err(Unfit::Encoding),
+    }
+}
+
+/// The URI among the alternative names. A name that cannot be read is an error: it might be a second URI.
+fn single_uri<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a str, Unfit> {
+    let names = certificate.subject_alternative_name().map_err(|_| Unfit::Encoding)?;
+    let mut uris = Vec::new();
+    for name in names.iter().flat_map(|names| &names.value.general_names) {
+        match name {
+            GeneralName::URI(uri) => uris.push(*uri),
+            GeneralName::Invalid(..) => return Err(Unfit::Encoding),
+            _ => {}
+        }
+    }
+    match uris.as_slice() {
+        [uri] => Ok(uri),
+        _ => Err(Unfit::UriCount(uris.len())),
+    }
+}
+
+/// The use has to be named: a certificate without the extension would do for everything.
+fn allows(certificate: &X509Certificate<'_>, usage: Usage) -> Result<bool, Unfit> {
+    let named = certificate.extended_key_usage().map_err(|_| Unfit::Encoding)?;
+    Ok(named.is_some_and(|named| match usage {
+        Usage::Server => named.value.server_auth,
+        Usage::Client => named.value.client_auth,
+    }))
+}
+
+fn time(time: ASN1Time) -> SystemTime {
+    let seconds = Duration::from_secs(time.timestamp().unsigned_abs());
+    let time = if time.timestamp() < 0 { UNIX_EPOCH.checked_sub(seconds) } else { UNIX_EPOCH.checked_add(seconds) };
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+fn usage_name(usage: Usage) -> &'static str {
+    match usage {
+        Usage::Server => "server",
+        Usage::Client => "client",
+    }
+}

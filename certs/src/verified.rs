@@ -1,0 +1,61 @@
+//! The proof that somebody holds the key to an identity.
+
+use std::time::SystemTime;
+
+use meridian_proto::Signed;
+use rustls::CommonState;
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use crate::anchors::Anchors;
+use crate::certificate::{self, EndEntity, Usage};
+use crate::{Identity, reason, signed};
+
+/// An identity whose holder has proved it, by a finished handshake or by a signature. There is no other way to one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    identity: Identity,
+    until: SystemTime,
+}
+
+impl Verified {
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// When the certificate ends that the proof rests on; a connection can outlive it.
+    pub fn valid_until(&self) -> SystemTime {
+        self.until
+    }
+
+    /// From a handshake that our own configuration finished: its verifier has checked the chain, and TLS the key.
+    pub(crate) fn by_handshake(connection: &CommonState, anchors: &Anchors) -> Result<Self, String> {
+        if connection.is_handshaking() {
+            return Err("the handshake is not finished".into());
+        }
+        let certificate = connection.peer_certificates().and_then(<[_]>::first);
+        let certificate = certificate.ok_or("it presented no certificate")?;
+        certificate::end_entity(certificate, Usage::Client, anchors.federation())
+            .map(Self::from_checked)
+            .map_err(|error| error.to_string())
+    }
+
+    /// From a signature: checks the chain at `now`, and the signature with the key of its first certificate.
+    pub(crate) fn by_signature(signed: &Signed, anchors: &Anchors, now: UnixTime) -> Result<Self, String> {
+        if signed.chain.len() > signed::MAX_CHAIN {
+            return Err(format!("it comes with more than {} certificates", signed::MAX_CHAIN));
+        }
+        let chain: Vec<_> = signed.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        let [end_entity, intermediates @ ..] = chain.as_slice() else {
+            return Err("it comes without a certificate".into());
+        };
+        let checked = anchors.check_client(end_entity, intermediates, now);
+        let checked = checked.map_err(|error| reason::of_tls(&error, None))?;
+        signed::check(signed, end_entity, anchors)?;
+        Ok(Self::from_checked(checked))
+    }
+
+    fn from_checked(certificate: EndEntity) -> Self {
+        Self { identity: certificate.identity, until: certificate.not_after }
+    }
+}
