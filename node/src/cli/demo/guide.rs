@@ -32,7 +32,7 @@ Look at:
   {dir}/queries          more questions
   {dir}/lfb/datasets     what the fire brigade publishes, and on which terms
   {dir}/lfb/agreements   with whom it agreed on what
-  {dir}/lfb/state        its log of every release and refusal
+  {dir}/lfb/state/audit  its log of every release and refusal
   {dir}/lfb/node.log     what its node says
 
 {end}"

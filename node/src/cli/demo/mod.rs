@@ -31,8 +31,10 @@ use super::{Error, Interrupts, catalogue, say};
 const PAN_LONDON: [&str; 3] = ["loda", "gla", "lfb"];
 /// Where the question is asked.
 const ASKER: &str = "loda";
-/// Within this all nodes have to be ready, and know each other.
-const START_TIME: Duration = Duration::from_secs(180);
+/// Within this all nodes have to be ready.
+const START_TIME: Duration = Duration::from_secs(120);
+/// Within this the asker's node has to know what the others publish.
+const LEARN_TIME: Duration = Duration::from_secs(60);
 
 /// Options of `meridian demo`.
 #[derive(Debug, Args)]
@@ -150,16 +152,13 @@ impl Demo {
         let began = Instant::now();
         processes.start(plan, ports)?;
         let mut client = Client::new(&plan.analyst_profile())?;
-        let ready = async {
-            processes.ready(progress).await?;
-            know_each_other(plan, &mut client, progress).await
-        };
-        tokio::time::timeout(START_TIME, ready).await.map_err(|_| {
+        tokio::time::timeout(START_TIME, processes.ready(progress)).await.map_err(|_| {
             let (limit, dir) = (START_TIME.as_secs(), plan.dir.display());
             Error::Mesh(format!(
-                "the mesh was not ready within {limit} s: see the node.log files below {dir}, or choose fewer --bodies"
+                "not every node was ready within {limit} s: see {dir}/*/node.log, or choose fewer --bodies"
             ))
         })??;
+        know_each_other(plan, &mut client, progress).await?;
         let (nodes, seconds) = (plan.sites.len(), began.elapsed().as_secs_f64());
         progress.say(&format!(
             "{nodes} nodes are ready after {seconds:.1} s, each a process with its own keys, data and terms"
@@ -177,6 +176,7 @@ impl Demo {
 
 /// Waits until the asker's node has learned what every body publishes.
 async fn know_each_other(plan: &Plan, client: &mut Client, progress: &Progress) -> Result<(), Error> {
+    let began = Instant::now();
     let mut pause = Duration::from_millis(25);
     loop {
         let known = catalogue::bodies(client).await?;
@@ -184,6 +184,13 @@ async fn know_each_other(plan: &Plan, client: &mut Client, progress: &Progress) 
         let missing: Vec<&str> = publishing.filter(|slug| !known.iter().any(|body| body == slug)).collect();
         if missing.is_empty() {
             return Ok(());
+        }
+        if began.elapsed() > LEARN_TIME {
+            let (limit, dir, missing) = (LEARN_TIME.as_secs(), plan.dir.display(), missing.join(", "));
+            let why = format!(
+                "LODA's node has not learned within {limit} s what these publish: {missing}; see their {dir}/*/node.log"
+            );
+            return Err(Error::Mesh(why));
         }
         progress.update(&format!("LODA's node waits for the descriptions of {} bodies", missing.len()));
         tokio::time::sleep(pause).await;
