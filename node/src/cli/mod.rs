@@ -1,1 +1,144 @@
-//! (to be written)
+//! The command line: one file per verb. Data goes to the writer that `main` hands down, everything else to stderr.
+
+mod authority;
+mod catalogue;
+mod client;
+mod demo;
+mod error;
+mod explain;
+mod format;
+mod profile;
+mod query;
+mod receipt;
+mod serve;
+mod statement;
+
+use std::fmt::Display;
+use std::future::Future;
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub use error::Error;
+
+/// Public bodies answer joint questions without handing over their raw data.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show London on this machine: a node per body, mutual TLS between them, and a joint question answered
+    Demo(demo::Demo),
+    /// Ask a node a query
+    Query(query::Query),
+    /// Show how a query would be answered: what is asked of which body, and under which terms
+    Explain(explain::Explain),
+    /// List the datasets that you may see
+    Catalogue(catalogue::Catalogue),
+    /// Run the node of a body, or prepare it
+    #[command(subcommand)]
+    Node(Node),
+    /// Found a federation and sign its certificates
+    #[command(subcommand)]
+    Authority(authority::Authority),
+}
+
+#[derive(Debug, Subcommand)]
+enum Node {
+    /// Run the node until SIGINT or SIGTERM
+    Serve(serve::Serve),
+    /// Make a private key and a request for a certificate; the key stays here
+    Request(authority::MakeRequest),
+}
+
+/// How much is logged to stderr where MERIDIAN_LOG says nothing, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logging {
+    /// A filter of `tracing_subscriber`.
+    pub filter: &'static str,
+    /// One JSON object per line in place of text.
+    pub json: bool,
+}
+
+impl Cli {
+    /// What is to be logged.
+    pub fn logging(&self) -> Logging {
+        match &self.command {
+            Command::Node(Node::Serve(serve)) => Logging { filter: "info", json: serve.log_json },
+            // What a client has to say about a broken connection it says in its error.
+            _ => Logging { filter: "error", json: false },
+        }
+    }
+
+    /// Runs the command; `out` is where data goes.
+    pub fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        match self.command {
+            Command::Demo(demo) => client(demo.run(out)),
+            Command::Query(query) => client(or_interrupted(query.run(out))),
+            Command::Explain(explain) => client(or_interrupted(explain.run(out))),
+            Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
+            Command::Node(Node::Serve(serve)) => serve.run(),
+            Command::Node(Node::Request(request)) => request.run(),
+            Command::Authority(authority) => authority.run(),
+        }
+    }
+}
+
+/// Runs a client's work on this thread.
+fn client(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?.block_on(work)
+}
+
+/// The work, or the end of it when somebody wants it to end: what was called is dropped, and so cancelled.
+async fn or_interrupted<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut interrupts = Interrupts::new()?;
+    tokio::select! {
+        done = work => done,
+        () = interrupts.next() => Err(Error::Interrupted),
+    }
+}
+
+/// SIGINT, SIGTERM and SIGHUP, from the moment at which this is made.
+struct Interrupts {
+    signals: [Signal; 3],
+}
+
+impl Interrupts {
+    fn new() -> Result<Self, Error> {
+        let listen = |kind| signal(kind).map_err(Error::Runtime);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(listen);
+        Ok(Self { signals: [interrupt?, terminate?, hangup?] })
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Says something beside the data; that stderr is gone is no reason to stop.
+fn say(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,197 @@
+//! Asking a node over Flight SQL: the connection, an answer with its receipt, and what failed in words.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_flight::FlightInfo;
+use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::CommandGetTables;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use futures::TryStreamExt;
+use meridian_certs::{Credentials, Identity};
+use meridian_proto::{Receipt, Signed};
+use tonic::transport::Channel;
+
+use super::Error;
+use super::format::printable_lines;
+use super::profile::Profile;
+use super::receipt::Signer;
+
+/// The most that one message of an answer may weigh (bytes).
+const MESSAGE_BYTES: usize = 64 << 20;
+/// The request header that states what an answer is for.
+const PURPOSE_HEADER: &str = "meridian-purpose";
+
+/// A connection to one's own node.
+pub(crate) struct Client {
+    node: String,
+    credentials: Arc<Credentials>,
+    flight: FlightSqlServiceClient<Channel>,
+}
+
+impl Client {
+    /// Loads the certificates; the connection is made with the first question.
+    pub(crate) fn new(profile: &Profile) -> Result<Self, Error> {
+        let credentials = Credentials::load(&profile.ca, &profile.cert, &profile.key)?;
+        let channel = credentials.client_connector().channel(&profile.node, None)?;
+        let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+        let mut client =
+            Self { node: profile.node.clone(), credentials, flight: FlightSqlServiceClient::new_from_inner(inner) };
+        if let Some(purpose) = &profile.purpose {
+            client.set_purpose(purpose)?;
+        }
+        Ok(client)
+    }
+
+    /// States what the next answers are for.
+    pub(crate) fn set_purpose(&mut self, purpose: &str) -> Result<(), Error> {
+        if purpose.is_empty() || !purpose.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(Error::Usage("a purpose is one line of ASCII, as the agreement spells it: fire-risk".into()));
+        }
+        self.flight.set_header(PURPOSE_HEADER, purpose);
+        Ok(())
+    }
+
+    /// Asks a query.
+    pub(crate) async fn query(&mut self, sql: &str) -> Result<Answer, Error> {
+        let info = self.flight.execute(sql.to_owned(), None).await;
+        self.answer(info).await
+    }
+
+    /// Asks for the tables that the caller may see, with their schemas.
+    pub(crate) async fn tables(&mut self, body: Option<String>) -> Result<Answer, Error> {
+        let request = CommandGetTables {
+            catalog: None,
+            db_schema_filter_pattern: body,
+            table_name_filter_pattern: None,
+            table_types: Vec::new(),
+            include_schema: true,
+        };
+        let info = self.flight.get_tables(request).await;
+        self.answer(info).await
+    }
+
+    /// Whose signature this is.
+    pub(crate) fn verify(&self, signed: &Signed) -> Result<Signer, String> {
+        let verified = self.credentials.verify(signed, SystemTime::now()).map_err(|error| error.to_string())?;
+        let identity = verified.identity();
+        Ok(Signer {
+            federation: identity.federation().to_string(),
+            body: identity.body().to_string(),
+            node: matches!(identity, Identity::Node { .. }),
+        })
+    }
+
+    async fn answer(&mut self, info: Result<FlightInfo, FlightError>) -> Result<Answer, Error> {
+        let node = self.node.clone();
+        let info = info.map_err(|error| failure(&node, &error))?;
+        let schema = info.clone().try_decode_schema();
+        let schema = Arc::new(schema.map_err(|error| unusable(&node, format!("has no schema: {error}")))?);
+        let mut endpoints = info.endpoint.into_iter();
+        let ticket = match (endpoints.next().and_then(|endpoint| endpoint.ticket), endpoints.next()) {
+            (Some(ticket), None) => ticket,
+            _ => return Err(unusable(&node, "does not come in one part: is it a Meridian node?".into())),
+        };
+        let stream = self.flight.do_get(ticket).await.map_err(|error| failure(&node, &error))?.into_inner();
+        Ok(Answer { node, schema, stream, receipt: None })
+    }
+}
+
+/// An answer as it arrives.
+pub(crate) struct Answer {
+    node: String,
+    schema: SchemaRef,
+    stream: FlightDataDecoder,
+    receipt: Option<Receipt>,
+}
+
+impl Answer {
+    /// The columns.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// The next rows; None at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        while let Some(message) = self.stream.try_next().await.map_err(|error| failure(&self.node, &error))? {
+            if self.receipt.is_some() {
+                return Err(unusable(&self.node, "goes on behind its receipt".into()));
+            }
+            let metadata = message.app_metadata();
+            if !metadata.is_empty() {
+                let receipt = Receipt::decode(&metadata);
+                let receipt =
+                    receipt.map_err(|error| unusable(&self.node, format!("has an unreadable receipt: {error}")))?;
+                self.receipt = Some(receipt);
+            }
+            match message.payload {
+                DecodedPayload::RecordBatch(batch) if batch.num_rows() > 0 => return Ok(Some(batch)),
+                DecodedPayload::Schema(schema) if schema.fields() != self.schema.fields() => {
+                    return Err(unusable(&self.node, "has other columns than were announced".into()));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The receipt, once the rows have ended; an answer without one may be incomplete.
+    pub(crate) fn receipt(self) -> Result<Receipt, Error> {
+        let node = self.node;
+        self.receipt.ok_or_else(|| unusable(&node, "ended without its receipt: it may be incomplete, ask again".into()))
+    }
+}
+
+fn unusable(node: &str, problem: String) -> Error {
+    Error::Answer { node: node.to_owned(), problem }
+}
+
+/// What failed: the node's own words, or why it can't be reached.
+fn failure(node: &str, error: &FlightError) -> Error {
+    let FlightError::Tonic(status) = error else {
+        return unusable(node, format!("can't be read: {error}"));
+    };
+    // What the node itself says has no cause on this side.
+    match status.source() {
+        Some(cause) => Error::Connection { node: node.to_owned(), reason: reason(cause) },
+        None if status.message().is_empty() => Error::Node(format!("{node} answers: {}", status.code().description())),
+        None => Error::Node(printable_lines(status.message())),
+    }
+}
+
+/// The deepest cause that has something to say, the connection's own before all others.
+fn reason(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = error;
+    loop {
+        if let Some(meridian_certs::Error::Connection { reason, .. }) = cause.downcast_ref() {
+            return reason.clone();
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => return format!("the connection broke: {cause}; is the node still running?"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use tonic::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_nodes_words_are_told_from_a_broken_connection() {
+        let said = FlightError::from(Status::permission_denied("column \u{1b}[1m is hidden\nask for less"));
+        assert_eq!(failure("n", &said).to_string(), "column \\u{1b}[1m is hidden\nask for less");
+
+        let refused = meridian_certs::Error::Connection { peer: "n".into(), reason: "no certificate".into() };
+        let broken = FlightError::from(Status::from_error(Box::new(refused)));
+        assert_eq!(failure("https://n:1", &broken).to_string(), "asking https://n:1: no certificate");
+    }
+}

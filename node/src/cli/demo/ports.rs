@@ -1,0 +1,31 @@
+//! Free ports on loopback, held until the process that needs them starts.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use super::super::Error;
+
+/// A port that nobody else gets as long as this lives.
+pub(super) struct Reserved {
+    address: SocketAddr,
+    _listener: TcpListener,
+}
+
+impl Reserved {
+    /// Any free port.
+    pub(super) fn new() -> Result<Self, Error> {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| {
+            let address = listener.local_addr()?;
+            Ok(Self { address, _listener: listener })
+        });
+        bound.map_err(|error| {
+            Error::Mesh(format!(
+                "looking for a free port on 127.0.0.1: {error}; end programs that hold many, or choose fewer --bodies"
+            ))
+        })
+    }
+
+    /// `127.0.0.1:port`
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}

@@ -1,0 +1,109 @@
+//! What a command can fail with, and the exit code that a shell sees.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::format::FormatError;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line or the statement doesn't say what is needed.
+    #[error("{0}")]
+    Usage(String),
+    /// A file can't be read.
+    #[error("reading {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file or folder can't be written.
+    #[error("writing {}: {source}; check the folder's permissions and free space", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A profile file is not what it should be.
+    #[error("profile {}: {source}it may hold node, cert, key, ca and purpose", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// Keys, certificates or addresses.
+    #[error(transparent)]
+    Certs(#[from] meridian_certs::Error),
+    /// A node can't be reached, or the connection to it broke.
+    #[error("asking {node}: {reason}")]
+    Connection {
+        /// The node's address.
+        node: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A node's own words.
+    #[error("{0}")]
+    Node(String),
+    /// An answer that is not as it should be, and may not be relied on.
+    #[error("the answer of {node} {problem}")]
+    Answer {
+        /// The node's address.
+        node: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Records of the receipt that prove nothing; the answer has been printed.
+    #[error(
+        "{0} of the receipt's records can't be verified: don't rely on this answer, and tell the operator of your node"
+    )]
+    Receipt(usize),
+    /// The answer can't be written.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The configuration is not what it should be.
+    #[error("{0}")]
+    Config(String),
+    /// The node ended with an error.
+    #[error("{0}")]
+    Serve(String),
+    /// The demo's files can't be made.
+    #[error(transparent)]
+    Examples(#[from] meridian_examples::london::Error),
+    /// The demo's mesh did not come up or did not stay up.
+    #[error("{0}")]
+    Mesh(String),
+    /// The operating system gives no threads or signals.
+    #[error("starting the program's threads and signal handlers: {0}; check the limits of this user")]
+    Runtime(io::Error),
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// The exit code: 2 for a command that can't be meant, 130 after an interrupt, 1 for all else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+
+    /// Whether the reader of the data has gone away, as `head` does: an end, not a failure.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Format(FormatError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<io::Error> for Error {
+    /// Writing data out is the only I/O whose errors arrive bare.
+    fn from(error: io::Error) -> Self {
+        Self::Format(FormatError::Output(error))
+    }
+}

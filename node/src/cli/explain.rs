@@ -1,0 +1,82 @@
+//! `meridian explain`: what a query would ask of which body, without asking it.
+
+use std::io::Write;
+
+use arrow::array::Array;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use clap::Args;
+
+use super::Error;
+use super::client::Client;
+use super::format::{FormatError, printable_lines};
+use super::profile::Connection;
+use super::statement::Source;
+
+/// Options of `meridian explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Explain {
+    /// Asks for the plan and prints its lines.
+    pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        let profile = self.connection.resolve()?;
+        let statement = self.source.read()?;
+        let mut client = Client::new(&profile)?;
+        if let Some(purpose) = &statement.purpose {
+            client.set_purpose(purpose)?;
+        }
+        let mut answer = client.query(&explained(&statement.sql)).await?;
+        while let Some(batch) = answer.next().await? {
+            let Some(plan) = batch.column_by_name("plan").or_else(|| batch.columns().last()) else { continue };
+            write_lines(plan.as_ref(), out)?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// The query behind EXPLAIN, unless it is there already. Where the text begins with white space, the word takes its
+/// place, so that an error's line and column still point into the analyst's own text.
+fn explained(sql: &str) -> String {
+    const WORD: &str = "EXPLAIN ";
+    let query = sql.trim_start();
+    if query.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("explain")) {
+        return sql.to_owned();
+    }
+    let indent = sql.strip_suffix(query).unwrap_or_default();
+    let room = indent.chars().rev().take_while(|&c| c == ' ').count();
+    match indent.len().checked_sub(WORD.len()).filter(|_| room >= WORD.len()) {
+        Some(cut) => format!("{}{WORD}{query}", indent.get(..cut).unwrap_or_default()),
+        None => format!("{indent}{WORD}{query}"),
+    }
+}
+
+fn write_lines(plan: &dyn Array, out: &mut dyn Write) -> Result<(), Error> {
+    let options = FormatOptions::default();
+    let encode = |source| FormatError::Encode { format: "text", source };
+    let formatter = ArrayFormatter::try_new(plan, &options).map_err(encode)?;
+    for row in 0..plan.len() {
+        let text = formatter.value(row).try_to_string().map_err(encode)?;
+        writeln!(out, "{}", printable_lines(text.trim_end()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::explained;
+
+    #[test]
+    fn explain_is_said_once_and_moves_nothing_where_there_is_room() {
+        assert_eq!(explained("SELECT 1"), "EXPLAIN SELECT 1");
+        assert_eq!(explained(" explain SELECT 1"), " explain SELECT 1");
+        assert_eq!(explained("\n            SELECT 1"), "\n    EXPLAIN SELECT 1");
+        assert_eq!(explained("\n  SELECT 1"), "\n  EXPLAIN SELECT 1");
+    }
+}

@@ -1,0 +1,150 @@
+//! Whom to ask and as whom: the connection options, and the profile file that makes the common command short.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+
+/// Connection options; what is given here goes before what the profile says.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Connection {
+    /// The node to ask, such as https://127.0.0.1:50051
+    #[arg(long, value_name = "URL")]
+    node: Option<String>,
+    /// The analyst's certificate chain (PEM)
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The analyst's private key (PEM, readable by its owner only)
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The certificate of the federation's authority (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// What the answer is for, as an agreement names it
+    #[arg(long, value_name = "PURPOSE")]
+    purpose: Option<String>,
+    /// A file (TOML) with node, cert, key, ca and purpose
+    #[arg(long, value_name = "FILE", env = "MERIDIAN_PROFILE")]
+    profile: Option<PathBuf>,
+}
+
+/// A profile file. Paths in it are relative to its folder.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfileFile {
+    pub(crate) node: Option<String>,
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) purpose: Option<String>,
+}
+
+/// A connection that says all that is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Profile {
+    /// `https://host:port`
+    pub(crate) node: String,
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+    pub(crate) ca: PathBuf,
+    pub(crate) purpose: Option<String>,
+}
+
+impl Connection {
+    /// The options over the profile file, complete.
+    pub(crate) fn resolve(self) -> Result<Profile, Error> {
+        let file = self.profile.as_deref().map(ProfileFile::read).transpose()?.unwrap_or_default();
+        let needs = |option: &str| {
+            Error::Usage(format!(
+                "the connection lacks --{option}: give it, or name a profile file with --profile or MERIDIAN_PROFILE"
+            ))
+        };
+        Ok(Profile {
+            node: endpoint(&self.node.or(file.node).ok_or_else(|| needs("node"))?)?,
+            cert: self.cert.or(file.cert).ok_or_else(|| needs("cert"))?,
+            key: self.key.or(file.key).ok_or_else(|| needs("key"))?,
+            ca: self.ca.or(file.ca).ok_or_else(|| needs("ca"))?,
+            purpose: self.purpose.or(file.purpose),
+        })
+    }
+}
+
+impl ProfileFile {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let file: Self = toml::from_str(&text)
+            .map_err(|source| Error::Profile { path: path.to_owned(), source: Box::new(source) })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let within = |path: Option<PathBuf>| path.map(|path| folder.join(path));
+        Ok(Self { cert: within(file.cert), key: within(file.key), ca: within(file.ca), ..file })
+    }
+}
+
+/// A node's address as a URL: `host:port` and the spelling of ADBC drivers are taken too.
+fn endpoint(text: &str) -> Result<String, Error> {
+    let address = match text.split_once("://") {
+        None => text,
+        Some(("https" | "grpc+tls", address)) => address,
+        Some((scheme, _)) => {
+            return Err(Error::Usage(format!(
+                "the node {text} is addressed by {scheme}: nodes speak mutual TLS only, write https://host:port"
+            )));
+        }
+    };
+    let address = address.trim_end_matches('/');
+    match address.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(format!("https://{address}")),
+        _ => Err(Error::Usage(format!("the node {text} has no port: write https://host:port"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+
+    fn profile(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("asha.toml");
+        fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn options_go_before_the_file_and_its_paths_are_relative_to_it() {
+        let (dir, path) = profile(
+            "node = 'localhost:50051'\ncert = 'asha.pem'\nkey = '/keys/asha.key'\nca = '../ca.pem'\npurpose = 'a'\n",
+        );
+        let options = Connection { profile: Some(path), purpose: Some("b".into()), ..Connection::default() };
+        let expected = Profile {
+            node: "https://localhost:50051".into(),
+            cert: dir.path().join("asha.pem"),
+            key: "/keys/asha.key".into(),
+            ca: dir.path().join("../ca.pem"),
+            purpose: Some("b".into()),
+        };
+        assert_eq!(options.resolve().unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        let (_dir, path) = profile("node = 'localhost:50051'\n");
+        let options = Connection { profile: Some(path), ..Connection::default() };
+        assert!(options.resolve().unwrap_err().to_string().contains("--cert"));
+        let (_dir, path) = profile("nod = 'localhost:50051'\n");
+        let options = Connection { profile: Some(path), ..Connection::default() };
+        let error = options.resolve().unwrap_err().to_string();
+        assert!(error.contains("nod") && error.contains("asha.toml"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_of_one_kind() {
+        assert_eq!(endpoint("grpc+tls://[::1]:5/").unwrap(), "https://[::1]:5");
+        for wrong in ["http://a:1", "https://a", "a:b", ":1", "grpc://a:1"] {
+            assert!(endpoint(wrong).is_err(), "{wrong}");
+        }
+    }
+}
