@@ -1,0 +1,176 @@
+//! Checks node.toml.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use meridian_proto::{EVERY, Name};
+use toml::Spanned;
+
+use super::problem::{File, Report};
+use super::{Limits, Member, NodeConfig, TlsPaths, raw};
+
+/// The folders of datasets and agreements.
+pub(super) struct Folders {
+    pub(super) datasets: PathBuf,
+    pub(super) agreements: PathBuf,
+}
+
+pub(super) fn folders(file: &File, raw: &raw::Node, report: &mut Report) -> Folders {
+    Folders {
+        datasets: folder(file, "datasets", raw.datasets.as_ref(), report),
+        agreements: folder(file, "agreements", raw.agreements.as_ref(), report),
+    }
+}
+
+/// A folder that is named must be there; the default one may be absent.
+fn folder(file: &File, key: &str, said: Option<&Spanned<String>>, report: &mut Report) -> PathBuf {
+    let base = file.folder();
+    match said {
+        None => base.join(key),
+        Some(text) => {
+            let path = base.join(text.get_ref());
+            if !path.is_dir() {
+                let what = format!("{key} is {}, which is no folder", path.display());
+                file.problem(
+                    report,
+                    text.span(),
+                    what,
+                    "correct the path, which is relative to the folder of node.toml, or create it",
+                );
+            }
+            path
+        }
+    }
+}
+
+pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
+    let base = file.folder();
+    let federation = file.name(report, "federation", &raw.federation);
+    let body = body(file, &raw.body, report);
+    let title = file.text(report, "title", &raw.title);
+    let listen = address(file, "listen", &raw.listen, report);
+    let health = raw.health.as_ref().map(|text| health(file, text, listen, report));
+    let state = file.text(report, "state", &raw.state).map(|text| base.join(text));
+    let tls = tls(file, &base, &raw.tls, report);
+    let limits = limits(file, &raw.limits, report);
+    let members = members(file, &raw.members, report);
+    Some(NodeConfig {
+        federation: federation?,
+        body: body?,
+        title: title?,
+        listen: listen?,
+        health: match health {
+            Some(checked) => Some(checked?),
+            None => None,
+        },
+        state: state?,
+        tls: tls?,
+        limits,
+        members,
+    })
+}
+
+fn body(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<Name> {
+    let name = file.name(report, "body", text)?;
+    if name.as_str() == EVERY {
+        file.problem(report, text.span(), format!("body is `{EVERY}`, which is reserved"), "choose another name");
+        return None;
+    }
+    Some(name)
+}
+
+fn address(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<SocketAddr> {
+    let address = text.get_ref().parse().ok();
+    if address.is_none() {
+        let what = format!("{key} is {:?}, which is no address", text.get_ref());
+        file.problem(report, text.span(), what, "write an IP address and a port, such as \"127.0.0.1:50051\"");
+    }
+    address
+}
+
+fn health(file: &File, text: &Spanned<String>, listen: Option<SocketAddr>, report: &mut Report) -> Option<SocketAddr> {
+    let address = address(file, "health", text, report)?;
+    if !address.ip().is_loopback() {
+        let what = format!("health is {address}, which is no loopback address");
+        file.problem(report, text.span(), what, "write 127.0.0.1 or [::1]: it is served without TLS");
+        return None;
+    }
+    if Some(address) == listen && address.port() != 0 {
+        file.problem(report, text.span(), format!("health is {address}, as is listen"), "choose another port");
+        return None;
+    }
+    Some(address)
+}
+
+fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<TlsPaths> {
+    let ca = file.existing(report, base, "tls.ca", &raw.ca);
+    let cert = file.existing(report, base, "tls.cert", &raw.cert);
+    let key = file.existing(report, base, "tls.key", &raw.key);
+    Some(TlsPaths { ca: ca?, cert: cert?, key: key? })
+}
+
+fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
+    let default = Limits::default();
+    let mut limit = |key: &str, said: &Option<Spanned<u32>>, default: usize| match said {
+        Some(number) if *number.get_ref() == 0 => {
+            file.problem(
+                report,
+                number.span(),
+                format!("limits.{key} is 0"),
+                "write 1 or more, or leave it out for the default",
+            );
+            default
+        }
+        Some(number) => usize::try_from(*number.get_ref()).unwrap_or(default),
+        None => default,
+    };
+    Limits {
+        streams: limit("streams", &raw.streams, default.streams),
+        message_bytes: limit("message_bytes", &raw.message_bytes, default.message_bytes),
+        statement_bytes: limit("statement_bytes", &raw.statement_bytes, default.statement_bytes),
+        seconds: limit("seconds", &raw.seconds, usize::try_from(default.seconds).unwrap_or(usize::MAX)) as u64,
+        memory_mib: limit("memory_mib", &raw.memory_mib, default.memory_mib),
+        worker_threads: limit("worker_threads", &raw.worker_threads, default.worker_threads),
+        target_partitions: limit("target_partitions", &raw.target_partitions, default.target_partitions),
+    }
+}
+
+fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member> {
+    let mut seen = HashSet::new();
+    let mut members = Vec::with_capacity(raw.len());
+    for member in raw {
+        let body = body(file, &member.body, report);
+        // A refused address leaves the member known, so that agreements with it are not refused as well.
+        let endpoint = endpoint(file, &member.endpoint, report).unwrap_or_default();
+        let Some(body) = body else {
+            continue;
+        };
+        if !seen.insert(body.clone()) {
+            file.problem(report, member.body.span(), format!("member `{body}` stands twice"), "remove one");
+            continue;
+        }
+        members.push(Member { body, endpoint });
+    }
+    members
+}
+
+fn endpoint(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<String> {
+    let is_endpoint = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let authority =
+            uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
+        uri.scheme_str() == Some("https") && authority && bare
+    });
+    if !is_endpoint {
+        let what = format!("endpoint is {:?}, which is no https address", text.get_ref());
+        file.problem(
+            report,
+            text.span(),
+            what,
+            "write https, host and port, such as \"https://node.example.org:50051\"",
+        );
+        return None;
+    }
+    Some(text.get_ref().trim_end_matches('/').to_owned())
+}

@@ -1,0 +1,193 @@
+//! Problems of a configuration: where, what, and what to do.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use meridian_proto::Name;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.file.display(), self.line, self.what, self.fix)
+    }
+}
+
+/// Every problem of a configuration, at least one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<Problem>);
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(super) struct Report(Vec<Problem>);
+
+impl Report {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_error(self, path: &Path) -> ConfigError {
+        debug_assert!(!self.0.is_empty(), "{}: nothing was made and nothing was wrong", path.display());
+        ConfigError(self.0)
+    }
+}
+
+/// A configuration file's text.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    text: String,
+}
+
+impl File {
+    /// Reads a file; what goes wrong is reported.
+    pub(super) fn read(path: &Path, report: &mut Report) -> Option<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Some(Self { path: path.to_path_buf(), text }),
+            Err(error) => {
+                let (what, fix) =
+                    (format!("the file can't be read: {error}"), "check its path and permissions".to_owned());
+                report.0.push(Problem { file: path.to_path_buf(), line: 1, what, fix });
+                None
+            }
+        }
+    }
+
+    /// The folder that the file is in.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        }
+    }
+
+    /// Parses the file into its shape; the first thing that doesn't fit is reported.
+    pub(super) fn parse<T: DeserializeOwned>(&self, report: &mut Report) -> Option<T> {
+        match toml::from_str(&self.text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let (what, fix) = explained(error.message());
+                self.problem(report, error.span().unwrap_or(0..0), what, fix);
+                None
+            }
+        }
+    }
+
+    /// Reports a problem at a place of the file.
+    pub(super) fn problem(
+        &self,
+        report: &mut Report,
+        at: Range<usize>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let line = 1 + self.text.bytes().take(at.start).filter(|byte| *byte == b'\n').count();
+        report.0.push(Problem { file: self.path.clone(), line, what: what.into(), fix: fix.into() });
+    }
+
+    /// A slug, or a problem.
+    pub(super) fn name(&self, report: &mut Report, key: &str, text: &Spanned<String>) -> Option<Name> {
+        let name = text.get_ref().parse().ok();
+        if name.is_none() {
+            self.problem(
+                report,
+                text.span(),
+                format!("{key} is {:?}, which is no name", text.get_ref()),
+                "write a lower-case letter, then lower-case letters, digits and underscores, 63 characters at most",
+            );
+        }
+        name
+    }
+
+    /// A text that says something, or a problem.
+    pub(super) fn text(&self, report: &mut Report, key: &str, text: &Spanned<String>) -> Option<String> {
+        let said = text.get_ref().trim();
+        if said.is_empty() {
+            self.problem(report, text.span(), format!("{key} is empty"), "fill it in");
+            return None;
+        }
+        Some(said.to_owned())
+    }
+
+    /// A path that exists, or a problem.
+    pub(super) fn existing(
+        &self,
+        report: &mut Report,
+        base: &Path,
+        key: &str,
+        text: &Spanned<String>,
+    ) -> Option<PathBuf> {
+        let path = base.join(text.get_ref());
+        match path.metadata() {
+            Ok(_) => Some(path),
+            Err(error) => {
+                let what = format!("{key} is {}, which can't be read: {error}", path.display());
+                self.problem(
+                    report,
+                    text.span(),
+                    what,
+                    "correct the path, which is relative to the folder of node.toml",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The parser's message as what and fix.
+fn explained(message: &str) -> (String, String) {
+    for (start, kind) in [("unknown field `", "key"), ("unknown variant `", "value")] {
+        let Some((found, expected)) = message.strip_prefix(start).and_then(|rest| rest.split_once('`')) else {
+            continue;
+        };
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let fix = match nearest(found, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        return (format!("unknown {kind} `{found}`"), fix);
+    }
+    if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return (format!("`{missing}` is missing"), "add it".to_owned());
+    }
+    (message.lines().collect::<Vec<_>>().join(" "), "correct it; configuration files are TOML 1.0".to_owned())
+}
+
+/// The known word that was most likely meant.
+fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let limit = 1 + found.chars().count() / 4;
+    known
+        .iter()
+        .map(|word| (distance(found, word), *word))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, word)| word)
+}
+
+/// Levenshtein's distance: insertions, deletions and replacements of one character.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((y, diagonal), above) in b.chars().zip(&row).zip(row.iter().skip(1)) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((diagonal + usize::from(x != y)).min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,160 @@
+//! The shapes of the configuration files as written; what they mean is checked in the files beside.
+
+use std::collections::BTreeMap;
+
+use meridian_proto::{Form, Role};
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Node {
+    pub(super) federation: Spanned<String>,
+    pub(super) body: Spanned<String>,
+    pub(super) title: Spanned<String>,
+    pub(super) listen: Spanned<String>,
+    pub(super) health: Option<Spanned<String>>,
+    pub(super) state: Spanned<String>,
+    pub(super) datasets: Option<Spanned<String>>,
+    pub(super) agreements: Option<Spanned<String>>,
+    pub(super) tls: Tls,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) members: Vec<Member>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) ca: Spanned<String>,
+    pub(super) cert: Spanned<String>,
+    pub(super) key: Spanned<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) streams: Option<Spanned<u32>>,
+    pub(super) message_bytes: Option<Spanned<u32>>,
+    pub(super) statement_bytes: Option<Spanned<u32>>,
+    pub(super) seconds: Option<Spanned<u32>>,
+    pub(super) memory_mib: Option<Spanned<u32>>,
+    pub(super) worker_threads: Option<Spanned<u32>>,
+    pub(super) target_partitions: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Member {
+    pub(super) body: Spanned<String>,
+    pub(super) endpoint: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dataset {
+    pub(super) name: Spanned<String>,
+    pub(super) title: Spanned<String>,
+    pub(super) description: Spanned<String>,
+    pub(super) licence: Spanned<String>,
+    #[serde(default)]
+    pub(super) update_frequency: String,
+    pub(super) form: Spanned<Form>,
+    pub(super) own: Option<Spanned<Form>>,
+    pub(super) recipients: Option<Spanned<Recipients>>,
+    pub(super) listed: Option<bool>,
+    pub(super) standard: Option<Spanned<String>>,
+    pub(super) threshold: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) coverage: BTreeMap<Spanned<String>, Spanned<Value>>,
+    pub(super) size: Option<Spanned<String>>,
+    pub(super) unit: Option<Spanned<Unit>>,
+    pub(super) source: Source,
+    pub(super) mapping: Option<Mapping>,
+    #[serde(default)]
+    pub(super) columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Recipients {
+    Members,
+    Agreement,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unit {
+    pub(super) kind: Spanned<String>,
+    pub(super) column: Option<Spanned<String>>,
+    pub(super) rows: Option<Spanned<bool>>,
+    pub(super) unique: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    pub(super) kind: SourceKind,
+    pub(super) path: Spanned<String>,
+    pub(super) delimiter: Option<Spanned<String>>,
+    pub(super) header: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SourceKind {
+    Parquet,
+    Csv,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mapping {
+    pub(super) sql: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Column {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) column_type: Spanned<String>,
+    pub(super) role: Option<Spanned<Role>>,
+    pub(super) ranges: Option<Spanned<bool>>,
+    pub(super) bounds: Option<Spanned<Vec<f64>>>,
+    #[serde(default)]
+    pub(super) concept: String,
+    #[serde(default)]
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) description: String,
+    #[serde(default)]
+    pub(super) required: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreement {
+    pub(super) id: Spanned<String>,
+    pub(super) title: Spanned<String>,
+    pub(super) purpose: Spanned<String>,
+    pub(super) benefit: Spanned<String>,
+    pub(super) legal_power: Spanned<String>,
+    pub(super) lawful_basis: Spanned<String>,
+    pub(super) recipients: Spanned<Vec<Spanned<String>>>,
+    pub(super) start: Spanned<String>,
+    pub(super) end: Spanned<String>,
+    pub(super) contact: Spanned<String>,
+    pub(super) grants: Vec<Grant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grant {
+    pub(super) dataset: Spanned<String>,
+    pub(super) form: Spanned<Form>,
+    pub(super) columns: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) filter: Option<Spanned<String>>,
+    pub(super) threshold: Option<Spanned<u32>>,
+}

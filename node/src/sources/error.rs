@@ -1,0 +1,164 @@
+//! Why a source can't be loaded: which dataset, file, line and column, never a value of a row.
+
+use std::path::{Path, PathBuf};
+
+use meridian_proto::{ColumnType, Name};
+
+use super::SourceSpec;
+
+/// Why a source can't be loaded. No variant can hold a piece of a row.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// The file or folder can't be opened or read.
+    #[error("dataset {dataset}: {} can't be read: {why}; check `path` and that the node's user may read it", path.display())]
+    Unreadable {
+        /// The dataset.
+        dataset: Name,
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's or the format's reason.
+        why: String,
+    },
+    /// A line that is no record of the file.
+    #[error("dataset {dataset}: {} line {line}: {fault}", path.display())]
+    Line {
+        /// The dataset.
+        dataset: Name,
+        /// The file.
+        path: PathBuf,
+        /// Its line, counted from 1, line breaks inside of quotes included.
+        line: u64,
+        /// What is wrong with it.
+        fault: LineFault,
+    },
+    /// The mapping is no query that this dataset can be made of.
+    #[error("dataset {dataset}: mapping: {why}")]
+    Mapping {
+        /// The dataset.
+        dataset: Name,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// A record whose mapping fails.
+    #[error(
+        "dataset {dataset}: {}{}: {} can't be computed{}; correct the file, or make the mapping give NULL with TRY_CAST",
+        path.display(),
+        line.map(|line| format!(" line {line}")).unwrap_or_default(),
+        column.as_ref().map_or("the mapping".to_owned(), |(name, _)| format!("column {name}")),
+        column.as_ref().map(|(_, column_type)| format!(" as {column_type}")).unwrap_or_default(),
+    )]
+    Value {
+        /// The dataset.
+        dataset: Name,
+        /// The file.
+        path: PathBuf,
+        /// The line on which the record starts, if one record alone is at fault.
+        line: Option<u64>,
+        /// The published column, if one alone is at fault.
+        column: Option<(Name, ColumnType)>,
+    },
+    /// Rows whose column is of another type than declared.
+    #[error(
+        "dataset {dataset}: column {column}: {rows} rows hold no {column_type}; correct the file, the mapping or the type"
+    )]
+    Type {
+        /// The dataset.
+        dataset: Name,
+        /// The published column.
+        column: Name,
+        /// Its declared type.
+        column_type: ColumnType,
+        /// How many rows.
+        rows: u64,
+    },
+    /// NULL in a required column.
+    #[error(
+        "dataset {dataset}: column {column} is required, but NULL in {rows} rows; fill them in, filter them out in the mapping, or drop `required`"
+    )]
+    Required {
+        /// The dataset.
+        dataset: Name,
+        /// The published column.
+        column: Name,
+        /// How many rows.
+        rows: u64,
+    },
+    /// A unit with more than one row where one is promised.
+    #[error(
+        "dataset {dataset}: column {column} is declared unique, but {rows} rows repeat a unit; aggregate them in the mapping, or set `unit.unique` to false"
+    )]
+    Repeated {
+        /// The dataset.
+        dataset: Name,
+        /// The unit's column.
+        column: Name,
+        /// Rows beyond the first of their unit.
+        rows: u64,
+    },
+    /// Rows outside of the declared coverage.
+    #[error(
+        "dataset {dataset}: column {column}: {rows} rows lie outside of the declared coverage; filter them out in the mapping, or correct `coverage`"
+    )]
+    Coverage {
+        /// The dataset.
+        dataset: Name,
+        /// The published column.
+        column: Name,
+        /// How many rows.
+        rows: u64,
+    },
+    /// A row filter that is no predicate over the published columns.
+    #[error("dataset {dataset}: filter: {why}")]
+    Predicate {
+        /// The dataset.
+        dataset: Name,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+/// What is wrong with a line of a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineFault {
+    /// Too few or too many fields.
+    #[error(
+        "{found} fields where the first record has {expected}; correct the line, or quote the field that holds a delimiter"
+    )]
+    Fields {
+        /// Fields of the first record.
+        expected: usize,
+        /// Fields of this record.
+        found: usize,
+    },
+    /// Bytes that are no UTF-8.
+    #[error("text that is not UTF-8; save the file as UTF-8")]
+    Encoding,
+    /// A quote that opens here and never closes.
+    #[error("a quote opens and is never closed; close it, or double it where it is meant literally")]
+    Quote,
+    /// A heading that names a column twice.
+    #[error("the heading names column {0} twice (counted from 1: the later one); rename it")]
+    Heading(usize),
+    /// A record that the parser refuses for another reason.
+    #[error("no record can be read; check delimiter and quotes")]
+    Record,
+}
+
+impl SourceError {
+    pub(super) fn unreadable(spec: &SourceSpec, why: &impl ToString) -> Self {
+        Self::unreadable_at(spec, &spec.path, why)
+    }
+
+    pub(super) fn unreadable_at(spec: &SourceSpec, path: &Path, why: &impl ToString) -> Self {
+        Self::Unreadable { dataset: spec.dataset.name.clone(), path: path.to_path_buf(), why: why.to_string() }
+    }
+
+    pub(super) fn mapping(spec: &SourceSpec, why: impl ToString) -> Self {
+        Self::Mapping { dataset: spec.dataset.name.clone(), why: why.to_string() }
+    }
+
+    /// An evaluation that fails somewhere, where the engine's own words may hold values and are not passed on.
+    pub(super) fn evaluation(spec: &SourceSpec) -> Self {
+        Self::Value { dataset: spec.dataset.name.clone(), path: spec.path.clone(), line: None, column: None }
+    }
+}

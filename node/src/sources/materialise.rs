@@ -1,0 +1,233 @@
+//! Evaluates a mapping over a CSV file once, into memory, and finds the record and column at which it fails.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+
+use super::csv::{CsvFile, Fault};
+use super::mapping::{self, Failure, Mapped};
+use super::{SourceError, SourceSpec, published_schema};
+
+/// Rows of a batch in memory.
+const BATCH_ROWS: usize = 32 * 1024;
+
+/// Reads the file through the mapping into memory.
+pub(super) async fn read(
+    spec: &SourceSpec,
+    delimiter: u8,
+    header: bool,
+    context: &SessionContext,
+) -> Result<Mapped, SourceError> {
+    if spec.path.is_dir() {
+        return Err(SourceError::unreadable(spec, &"it is a folder, and a csv source is one file"));
+    }
+    let path = spec.path.clone();
+    let opened = tokio::task::spawn_blocking(move || open(&path, delimiter, header)).await;
+    let file =
+        opened.map_err(|error| SourceError::unreadable(spec, &error))?.map_err(|fault| line_error(spec, fault))?;
+
+    let batches = match evaluate_file(spec, &file, context).await? {
+        Ok(batches) => batches,
+        Err(error) => return Err(explain(spec, &file, context, &error).await),
+    };
+    let session = mapping::session(context.state().config().target_partitions(), context.runtime_env());
+    let partitions = spread(batches, context.state().config().target_partitions());
+    let table =
+        MemTable::try_new(published_schema(&spec.dataset), partitions).map_err(|_| SourceError::evaluation(spec))?;
+    let published = SourceSpec { mapping: None, ..spec.clone() };
+    mapping::plan(&published, &session, Arc::new(table), Failure::Null).await
+}
+
+fn open(path: &Path, delimiter: u8, header: bool) -> Result<Arc<CsvFile>, Fault> {
+    CsvFile::open(path, delimiter, header).map(Arc::new)
+}
+
+type Evaluated = Result<Vec<RecordBatch>, DataFusionError>;
+
+async fn evaluate_file(
+    spec: &SourceSpec,
+    file: &Arc<CsvFile>,
+    context: &SessionContext,
+) -> Result<Evaluated, SourceError> {
+    let partition: Arc<dyn PartitionStream> = Arc::new(FilePartition(Arc::clone(file)));
+    let table = StreamingTable::try_new(Arc::clone(file.schema()), vec![partition])
+        .map_err(|_| SourceError::evaluation(spec))?;
+    evaluate(spec, Arc::new(table), context, None).await
+}
+
+/// The published columns of a table of text, or only one of them; the outer error is the mapping's, the inner one a value's.
+async fn evaluate(
+    spec: &SourceSpec,
+    table: Arc<dyn TableProvider>,
+    context: &SessionContext,
+    only: Option<usize>,
+) -> Result<Evaluated, SourceError> {
+    // One partition: the file is read in order, and rows stay in it.
+    let session = mapping::session(1, context.runtime_env());
+    let plan = mapping::plan(spec, &session, table, Failure::Reported).await?.published;
+    Ok(match only.map_or(Ok(plan.clone()), |index| narrowed(&plan, index)) {
+        Ok(plan) => collect(&session, plan).await,
+        Err(error) => Err(error),
+    })
+}
+
+fn narrowed(plan: &LogicalPlan, index: usize) -> Result<LogicalPlan, DataFusionError> {
+    let column = plan.schema().iter().nth(index).map(Expr::from);
+    LogicalPlanBuilder::from(plan.clone()).project(column)?.build()
+}
+
+async fn collect(session: &SessionContext, plan: LogicalPlan) -> Evaluated {
+    let mut stream = session.execute_logical_plan(plan).await?.execute_stream().await?;
+    // Batches are copied to their exact size, so that nothing of the raw text stays behind them.
+    let mut exact = BatchCoalescer::new(stream.schema(), BATCH_ROWS);
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.next().await {
+        exact.push_batch(batch?)?;
+        batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
+    }
+    exact.finish_buffered_batch()?;
+    batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
+    // Nullability is the published schema's; the expressions' own may be narrower.
+    let nullable =
+        stream.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
+    let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(nullable));
+    batches.into_iter().map(|batch| Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?)).collect()
+}
+
+fn spread(batches: Vec<RecordBatch>, partitions: usize) -> Vec<Vec<RecordBatch>> {
+    let mut spread = vec![Vec::new(); partitions.clamp(1, batches.len().max(1))];
+    let count = spread.len();
+    for (index, batch) in batches.into_iter().enumerate() {
+        if let Some(partition) = spread.get_mut(index % count) {
+            partition.push(batch);
+        }
+    }
+    spread
+}
+
+/// Our words for a failed evaluation. The engine's error is looked at, never passed on: it may quote values.
+async fn explain(
+    spec: &SourceSpec,
+    file: &Arc<CsvFile>,
+    context: &SessionContext,
+    error: &DataFusionError,
+) -> SourceError {
+    if let DataFusionError::External(inner) = error.find_root()
+        && let Some(fault) = inner.downcast_ref::<Fault>()
+    {
+        return line_error(spec, fault.clone());
+    }
+    match locate(spec, file, context).await {
+        Ok(Some(found)) | Err(found) => found,
+        Ok(None) => SourceError::evaluation(spec),
+    }
+}
+
+/// Evaluates batch by batch until one fails, and halves that one until a record is left.
+async fn locate(
+    spec: &SourceSpec,
+    file: &Arc<CsvFile>,
+    context: &SessionContext,
+) -> Result<Option<SourceError>, SourceError> {
+    let mut before = 0;
+    for batch in file.batches().map_err(|fault| line_error(spec, fault))? {
+        let batch = batch.map_err(|fault| line_error(spec, fault))?;
+        if fails(spec, &batch, context, None).await? {
+            let (mut start, mut end) = (0, batch.num_rows());
+            while end - start > 1 {
+                let middle = start + (end - start) / 2;
+                if fails(spec, &batch.slice(start, middle - start), context, None).await? {
+                    end = middle;
+                } else {
+                    start = middle;
+                }
+            }
+            let record = batch.slice(start, end - start);
+            let column = failing_column(spec, &record, context).await?;
+            let line = file.line_of_row(before + start as u64);
+            return Ok(Some(SourceError::Value {
+                dataset: spec.dataset.name.clone(),
+                path: spec.path.clone(),
+                line,
+                column,
+            }));
+        }
+        before += batch.num_rows() as u64;
+    }
+    Ok(None)
+}
+
+async fn failing_column(
+    spec: &SourceSpec,
+    record: &RecordBatch,
+    context: &SessionContext,
+) -> Result<Option<(meridian_proto::Name, meridian_proto::ColumnType)>, SourceError> {
+    let mut failing = Vec::new();
+    for (index, column) in spec.dataset.columns.iter().enumerate() {
+        if fails(spec, record, context, Some(index)).await? {
+            failing.push((column.name.clone(), column.column_type));
+        }
+    }
+    // Where each column fails it is what they share, such as the WHERE clause.
+    let shared = failing.len() > 1 && failing.len() == spec.dataset.columns.len();
+    Ok(if shared { None } else { failing.into_iter().next() })
+}
+
+async fn fails(
+    spec: &SourceSpec,
+    batch: &RecordBatch,
+    context: &SessionContext,
+    only: Option<usize>,
+) -> Result<bool, SourceError> {
+    let table =
+        MemTable::try_new(batch.schema(), vec![vec![batch.clone()]]).map_err(|_| SourceError::evaluation(spec))?;
+    Ok(evaluate(spec, Arc::new(table), context, only).await?.is_err())
+}
+
+fn line_error(spec: &SourceSpec, fault: Fault) -> SourceError {
+    match fault {
+        Fault::Read(why) => SourceError::unreadable(spec, &why),
+        Fault::Line { line, fault } => {
+            SourceError::Line { dataset: spec.dataset.name.clone(), path: spec.path.clone(), line, fault }
+        }
+    }
+}
+
+/// The file as the one partition of the table `source`, read on a thread that may block.
+#[derive(Debug)]
+struct FilePartition(Arc<CsvFile>);
+
+impl PartitionStream for FilePartition {
+    fn schema(&self) -> &SchemaRef {
+        self.0.schema()
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(self.0.schema()), 2);
+        let (file, sender) = (Arc::clone(&self.0), builder.tx());
+        builder.spawn_blocking(move || {
+            let outside = |fault: Fault| DataFusionError::External(Box::new(fault));
+            for batch in file.batches().map_err(outside)? {
+                if sender.blocking_send(Ok(batch.map_err(outside)?)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        builder.build()
+    }
+}

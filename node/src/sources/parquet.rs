@@ -1,0 +1,56 @@
+//! Parquet files as a scan that filters and projections reach.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+
+use super::fingerprint::parquet_files;
+use super::mapping::{self, Failure, Mapped};
+use super::{SourceError, SourceSpec};
+
+/// Plans the mapping over the file, or over the `.parquet` files that the folder holds now.
+pub(super) async fn open(spec: &SourceSpec, context: &SessionContext) -> Result<Mapped, SourceError> {
+    let session = mapping::session(context.state().config().target_partitions(), context.runtime_env());
+    let path = spec.path.canonicalize().map_err(|error| SourceError::unreadable(spec, &error))?;
+    let files = parquet_files(&path).map_err(|error| SourceError::unreadable(spec, &error))?;
+    if files.is_empty() {
+        return Err(SourceError::unreadable(spec, &"the folder holds no .parquet file"));
+    }
+    // Each file by its own name, not the folder: the engine remembers a folder's list and would miss new files.
+    let options =
+        ListingOptions::new(Arc::new(ParquetFormat::default().with_force_view_types(false))).with_file_extension("");
+    let mut urls = Vec::with_capacity(files.len());
+    let mut schemas = Vec::with_capacity(files.len());
+    for file in &files {
+        // The reader's words are on the file's footer, not on its rows.
+        let unreadable =
+            |error: DataFusionError| SourceError::unreadable_at(spec, file, &mapping::planner_words(&error));
+        let url = url_of(file).map_err(unreadable)?;
+        let schema = options.infer_schema(&session.state(), &url).await.map_err(unreadable)?;
+        schemas.push(schema.as_ref().clone());
+        urls.push(url);
+    }
+    let schema = Schema::try_merge(schemas).map_err(|error| SourceError::unreadable(spec, &error))?;
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(Arc::new(schema));
+    let table = ListingTable::try_new(config)
+        .map_err(|error| SourceError::unreadable(spec, &mapping::planner_words(&error)))?;
+    mapping::plan(spec, &session, Arc::new(table), Failure::of_queries(spec.dataset.form)).await
+}
+
+/// The file's address with every unusual byte escaped, since a bare path may be taken for a pattern.
+fn url_of(file: &Path) -> Result<ListingTableUrl, DataFusionError> {
+    let mut url = String::from("file://");
+    for byte in file.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => url.push(char::from(*byte)),
+            other => url.push_str(&format!("%{other:02X}")),
+        }
+    }
+    ListingTableUrl::parse(url)
+}

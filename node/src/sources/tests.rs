@@ -1,0 +1,382 @@
+//! Sources loaded from real files: what they yield, and what is said when they can't be loaded.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::prelude::SessionConfig;
+use meridian_proto::{Column, Coverage, Form, Role};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A dataset whose columns are written `name type` or `name type!` where required.
+fn dataset(form: Form, columns: &[&str]) -> Dataset {
+    let column = |text: &&str| {
+        let (name, column_type) = text.split_once(' ').unwrap();
+        Column {
+            name: name.parse().unwrap(),
+            column_type: column_type.trim_end_matches('!').parse().unwrap(),
+            role: Role::Hidden,
+            required: text.ends_with('!'),
+            ranges: false,
+            concept: String::new(),
+            unit: String::new(),
+            description: String::new(),
+        }
+    };
+    Dataset {
+        name: "people".parse().unwrap(),
+        title: String::new(),
+        description: String::new(),
+        licence: String::new(),
+        form,
+        needs_agreement: false,
+        columns: columns.iter().map(column).collect(),
+        unit_kind: String::new(),
+        threshold: 0,
+        standard: None,
+        coverage: vec![],
+        size_class: 0,
+        update_frequency: String::new(),
+    }
+}
+
+struct Source {
+    folder: TempDir,
+    spec: SourceSpec,
+}
+
+fn csv(text: impl AsRef<[u8]>, columns: &[&str], mapping: Option<&str>) -> Source {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.csv");
+    fs::write(&path, text).unwrap();
+    let spec = SourceSpec {
+        dataset: Arc::new(dataset(Form::Statistics, columns)),
+        kind: SourceKind::Csv { delimiter: b',', header: true },
+        path,
+        mapping: mapping.map(str::to_owned),
+        unique: None,
+    };
+    Source { folder, spec }
+}
+
+fn people() -> RecordBatch {
+    let id: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 3]));
+    let pay: ArrayRef = Arc::new(StringArray::from(vec![Some("10"), Some("oops4711"), None, Some("30")]));
+    let part: ArrayRef = Arc::new(Int64Array::from(vec![1, 0, 2, 4]));
+    RecordBatch::try_from_iter_with_nullable([("Person No", id, true), ("pay", pay, true), ("part", part, true)])
+        .unwrap()
+}
+
+fn write_parquet(path: &Path, batch: &RecordBatch) {
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn parquet(form: Form, columns: &[&str], mapping: Option<&str>) -> Source {
+    let folder = tempfile::tempdir().unwrap();
+    // A name that would be a pattern if it were not escaped.
+    let path = folder.path().join("people [1] 100%.parquet");
+    write_parquet(&path, &people());
+    let (dataset, mapping) = (Arc::new(dataset(form, columns)), mapping.map(str::to_owned));
+    Source { folder, spec: SourceSpec { dataset, kind: SourceKind::Parquet, path, mapping, unique: None } }
+}
+
+fn context() -> SessionContext {
+    SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2))
+}
+
+/// The rows as the session of a query sees them; schema and row count are as promised.
+async fn rows(source: &Source) -> String {
+    let spec = source.spec.clone();
+    // On another thread, as the catalogue loads: the future has to be Send.
+    let loaded = tokio::spawn(async move { load(&spec, &context()).await }).await.unwrap().unwrap();
+    let frame = context().execute_logical_plan(loaded.plan).await.unwrap();
+    let schema = published_schema(&source.spec.dataset);
+    let batches = frame.collect().await.unwrap();
+    for batch in &batches {
+        let types = |schema: &arrow::datatypes::Schema| {
+            schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(types(&batch.schema()), types(&schema));
+    }
+    assert_eq!(batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), loaded.rows);
+    pretty_format_batches(&batches).unwrap().to_string()
+}
+
+#[track_caller]
+fn assert_rows(found: &str, expected: &[&str]) {
+    let rows: Vec<String> = found
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .skip(1)
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows, expected, "{found}");
+}
+
+/// The error's text, the path cut to the file's name, and nothing of a row in it.
+async fn refused(source: &Source, secrets: &[&str]) -> String {
+    let error = load(&source.spec, &context()).await.expect_err("it must be refused");
+    let text = error.to_string().replace(&format!("{}/", source.folder.path().display()), "");
+    for secret in secrets {
+        assert!(!text.contains(secret) && !format!("{error:?}").contains(secret), "{secret} leaks: {error:?}");
+    }
+    text
+}
+
+const MAPPING: &str = r#"SELECT CAST("UPRN No" AS BIGINT) AS uprn, upper(name) AS name, CAST(pay AS DECIMAL(8,2)) AS pay,
+    CAST(born AS DATE) AS born FROM source WHERE name <> 'skip'"#;
+const COLUMNS: [&str; 4] = ["uprn bigint!", "name varchar", "pay decimal(8,2)", "born date"];
+
+#[tokio::test]
+async fn csv_is_read_through_its_mapping() {
+    let text = "\u{feff}UPRN No,name,pay,born\r\n1,ann,10.5,1990-01-02\r\n2,\"b\"\"o\r\nb\",,\r\n3,skip,x,y\r\n4,é,1,2000-02-29";
+    let found = rows(&csv(text, &COLUMNS, Some(MAPPING))).await;
+    assert_rows(&found, &["|1|ANN|10.50|1990-01-02|", "|2|B\"O|||", "||B|||", "|4|É|1.00|2000-02-29|"]);
+}
+
+#[tokio::test]
+async fn csv_without_a_mapping_takes_columns_by_name_and_casts_them() {
+    let found = rows(&csv("b,a,c\n1,true,x\n,false,y\n", &["a boolean", "b integer"], None)).await;
+    assert_rows(&found, &["|true|1|", "|false||"]);
+    let mut source = csv("5|x\n6|y\n", &["column_2 varchar", "column_1 integer"], None);
+    source.spec.kind = SourceKind::Csv { delimiter: b'|', header: false };
+    assert_rows(&rows(&source).await, &["|x|5|", "|y|6|"]);
+    assert_rows(&rows(&csv("a\n", &["a integer!"], None)).await, &[]);
+    assert_rows(&rows(&csv("a", &["a integer!"], None)).await, &[]);
+}
+
+#[tokio::test]
+async fn a_large_csv_is_spread_over_batches_and_partitions() {
+    let mut text = String::from("id,name\n");
+    for id in 0..100_000 {
+        text.push_str(&format!("{id},\"name, {id}\"\n"));
+    }
+    let mut source = csv(text, &["id integer!", "name varchar!"], None);
+    source.spec.unique = Some("id".parse().unwrap());
+    let loaded = load(&source.spec, &context()).await.unwrap();
+    // Batches as they are held: smaller ones would be slices, each counted with the whole of its buffers.
+    let whole =
+        SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2).with_batch_size(32 * 1024));
+    let batches = whole.execute_logical_plan(loaded.plan).await.unwrap().collect().await.unwrap();
+    assert_eq!((loaded.rows, batches.len()), (100_000, 4));
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    assert!(bytes < 2_200_000, "{bytes} bytes for 2.1 MB of values");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_is_named_and_not_quoted() {
+    let secrets = ["secret", "4711"];
+    let two = ["a varchar", "b varchar"];
+    let case = async |text: &[u8], expected: &str| {
+        let found = refused(&csv(text, &two, None), &secrets).await;
+        assert!(found.starts_with(expected), "found    {found}\nexpected {expected}");
+    };
+    case(
+        b"a,b\n1,2\nsecret,4711,3\n",
+        "dataset people: people.csv line 3: 3 fields where the first record has 2; correct",
+    )
+    .await;
+    case(b"a,b\n\"x\ny\",2\n\nsecret\n", "dataset people: people.csv line 5: 1 fields where").await;
+    case(b"a,b\n1,2\nsecret,\xff4711\n", "dataset people: people.csv line 3: text that is not UTF-8; save").await;
+    case(
+        b"a,b\n1,2\n3,\"secret\n4711,5\n",
+        "dataset people: people.csv line 3: a quote opens and is never closed; close",
+    )
+    .await;
+    case(b"a,b\n1,2\n3,\"secret", "dataset people: people.csv line 3: a quote opens and is never closed").await;
+    case(b"a,b\n1,\"2\nsecret,4711\n", "dataset people: people.csv line 2: a quote opens and is never closed").await;
+    case(b"a,b,a\n", "dataset people: people.csv line 1: the heading names column 3 twice").await;
+    case(b"", "dataset people: people.csv can't be read: the file is empty").await;
+    // A quoted field may end in a line break.
+    assert_rows(&rows(&csv("a,b\n1,\"x\n\"", &two, None)).await, &["|1|x|", "|||"]);
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_fit_is_found_by_line_and_column_and_not_quoted() {
+    let mut text = String::from("UPRN No,name,pay,born\n");
+    for id in 0..20_000 {
+        text.push_str(&format!("{id},\"two\nlines\",1,2000-01-01\n"));
+    }
+    let line = 2 + 2 * 20_000;
+    text.push_str("77,secret,47x11,2000-01-01\n78,b,1,2000-01-01\n");
+    let found = refused(&csv(text, &COLUMNS, Some(MAPPING)), &["secret", "47x11", "77"]).await;
+    assert!(
+        found.starts_with(&format!(
+            "dataset people: people.csv line {line}: column pay can't be computed as decimal(8,2); correct"
+        )),
+        "{found}"
+    );
+
+    let source = csv(
+        "UPRN No,name\n1,a\n4x7,b\n",
+        &["name varchar"],
+        Some("SELECT name FROM source WHERE CAST(\"UPRN No\" AS INT) > 0"),
+    );
+    let found = refused(&source, &["4x7"]).await;
+    assert!(found.starts_with("dataset people: people.csv line 3: "), "{found}");
+
+    let found = refused(&csv("a\n3\n4x7\n", &["a integer"], None), &["4x7"]).await;
+    assert!(found.starts_with("dataset people: people.csv line 3: column a can't be computed as integer"), "{found}");
+}
+
+#[tokio::test]
+async fn promises_are_checked_and_counted() {
+    let text = "id,borough\n4711,E09\n4711,E09\n4711,E09\n5,\n6,W1\n";
+    let columns = ["id bigint", "borough varchar"];
+    let mut source = csv(text, &columns, None);
+    source.spec.unique = Some("id".parse().unwrap());
+    let found = refused(&source, &["4711"]).await;
+    assert!(found.contains("column id is declared unique, but 2 rows repeat a unit"), "{found}");
+
+    let source = csv(text, &["id bigint", "borough varchar!"], None);
+    let found = refused(&source, &["4711"]).await;
+    assert!(found.contains("column borough is required, but NULL in 1 rows"), "{found}");
+
+    let mut source = csv(text, &columns, None);
+    let coverage = vec![Coverage { column: "borough".parse().unwrap(), value: "E09".into() }];
+    source.spec.dataset = Arc::new(Dataset { coverage, ..dataset(Form::Statistics, &columns) });
+    let found = refused(&source, &["W1"]).await;
+    assert!(found.contains("column borough: 2 rows lie outside of the declared coverage"), "{found}");
+}
+
+#[tokio::test]
+async fn a_mapping_reads_nothing_but_its_source() {
+    let other = tempfile::tempdir().unwrap();
+    let path: PathBuf = other.path().join("other.csv");
+    fs::write(&path, "a\n1\n").unwrap();
+    let from_file = format!("SELECT a FROM '{}'", path.display());
+    let copied = format!("COPY (SELECT a FROM source) TO '{}'", other.path().join("out.csv").display());
+    let external = format!("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '{}'", path.display());
+    for (sql, expected) in [
+        ("SELECT a FROM other", "table 'other' not found; it may read nothing but `source`"),
+        ("SELECT a FROM source WHERE a IN (SELECT a FROM other)", "it may read nothing but `source`"),
+        ("SELECT a FROM information_schema.tables", "information_schema"),
+        ("SELECT value AS a FROM generate_series(1, 3)", "it may read nothing but `source`"),
+        (from_file.as_str(), "it may read nothing but `source`"),
+        (copied.as_str(), "only a query is admitted"),
+        (external.as_str(), "only a query is admitted"),
+        ("CREATE TABLE t AS SELECT a FROM source", "only a query is admitted"),
+        ("INSERT INTO source VALUES ('x')", "only a query is admitted"),
+        ("SET datafusion.execution.batch_size = 1", "only a query is admitted"),
+        ("EXPLAIN SELECT a FROM source", "only a query is admitted"),
+        ("SELECT a FROM source; SELECT a FROM source", "single"),
+        ("SELECT random() AS a FROM source", "gives something else every time"),
+        ("SELECT a, a AS b FROM source", "it yields `b`, which is no published column"),
+        ("SELECT a AS b FROM source", "it yields no column `a`"),
+        ("SELEC a FROM source", "Expected"),
+        ("SELECT b FROM source", "No field named b"),
+    ] {
+        let found = refused(&csv("a\n1\n", &["a varchar"], Some(sql)), &[]).await;
+        assert!(found.starts_with("dataset people: mapping: ") && found.contains(expected), "{sql}\n{found}");
+    }
+    assert!(!other.path().join("out.csv").exists());
+    let found = refused(&csv("A\n1\n", &["a varchar"], None), &[]).await;
+    assert!(found.contains("the file has no column `a`"), "{found}");
+}
+
+#[tokio::test]
+async fn parquet_is_read_through_its_mapping_and_filters_reach_the_reader() {
+    let mapping = r#"SELECT "Person No" AS id, TRY_CAST(pay AS INT) AS pay, 'E09' AS borough FROM source"#;
+    let source = parquet(Form::Rows, &["borough varchar!", "id integer!", "pay bigint"], Some(mapping));
+    assert_rows(&rows(&source).await, &["|E09|1|10|", "|E09|2||", "|E09|3||", "|E09|3|30|"]);
+
+    let loaded = load(&source.spec, &context()).await.unwrap();
+    let frame = context().execute_logical_plan(loaded.plan).await.unwrap();
+    let frame = frame.filter(datafusion::prelude::col("id").gt(datafusion::prelude::lit(2))).unwrap();
+    let frame = frame.select_columns(&["pay"]).unwrap();
+    let plan =
+        pretty_format_batches(&frame.explain(false, false).unwrap().collect().await.unwrap()).unwrap().to_string();
+    assert!(plan.contains("predicate=") && plan.contains("projection=[Person No, pay], file_type=parquet"), "{plan}");
+}
+
+#[tokio::test]
+async fn no_expression_of_a_protected_parquet_source_fails() {
+    let mapping =
+        r#"SELECT "Person No" AS id, CAST(pay AS INT) AS pay, 12 / part AS share, 12 % part AS rest FROM source"#;
+    let columns = ["id integer", "pay integer", "share bigint", "rest bigint"];
+    for form in [Form::Rows, Form::Statistics, Form::None] {
+        let found = rows(&parquet(form, &columns, Some(mapping))).await;
+        assert_rows(&found, &["|1|10|12|0|", "|2||||", "|3||6|0|", "|3|30|3|0|"]);
+    }
+    let columns = ["id integer", "pay integer!", "share bigint", "rest bigint"];
+    let found = refused(&parquet(Form::Open, &columns, Some(mapping)), &["oops4711"]).await;
+    assert!(found.contains("the mapping can't be computed"), "{found}");
+    let parses = "SELECT to_timestamp(pay) AS at FROM source";
+    let found = refused(&parquet(Form::Rows, &["at timestamp"], Some(parses)), &[]).await;
+    assert!(found.contains("to_timestamp() fails on some values"), "{found}");
+}
+
+#[tokio::test]
+async fn promises_of_parquet_are_checked_in_the_same_way() {
+    let id = r#"SELECT "Person No" AS id, pay FROM source"#;
+    let mut source = parquet(Form::Statistics, &["id integer", "pay varchar"], Some(id));
+    source.spec.unique = Some("id".parse().unwrap());
+    let found = refused(&source, &[]).await;
+    assert!(found.contains("column id is declared unique, but 1 rows repeat a unit"), "{found}");
+    for form in [Form::Statistics, Form::Open] {
+        let found = refused(&parquet(form, &["id integer", "pay integer"], Some(id)), &["oops4711"]).await;
+        assert!(found.contains("column pay: 1 rows hold no integer"), "{found}");
+    }
+    let found = refused(&parquet(Form::Rows, &["pay varchar!"], None), &[]).await;
+    assert!(found.contains("column pay is required, but NULL in 1 rows"), "{found}");
+}
+
+#[tokio::test]
+async fn a_folder_of_parquet_is_one_source_and_a_new_file_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_parquet(&folder.path().join("a.parquet"), &people());
+    fs::write(folder.path().join("readme.txt"), "not data").unwrap();
+    let columns = Arc::new(dataset(Form::Rows, &["part bigint"]));
+    let path = folder.path().to_path_buf();
+    let spec = SourceSpec { dataset: columns, kind: SourceKind::Parquet, path, mapping: None, unique: None };
+    let context = context();
+    let loaded = load(&spec, &context).await.unwrap();
+    assert_eq!((loaded.rows, loaded.is_stale()), (4, false));
+    write_parquet(&folder.path().join("b.parquet"), &people());
+    assert!(loaded.is_stale());
+    assert_eq!(load(&spec, &context).await.unwrap().rows, 8);
+}
+
+#[tokio::test]
+async fn a_changed_or_missing_file_is_noticed() {
+    let source = csv("a\n1\n", &["a integer"], None);
+    let loaded = load(&source.spec, &context()).await.unwrap();
+    assert!(!loaded.is_stale());
+    fs::write(&source.spec.path, "a\n1\n22\n").unwrap();
+    assert!(loaded.is_stale());
+    fs::remove_file(&source.spec.path).unwrap();
+    assert!(loaded.is_stale());
+    let found = refused(&source, &[]).await;
+    assert!(found.starts_with("dataset people: people.csv can't be read: "), "{found}");
+
+    let broken = parquet(Form::Rows, &["pay varchar"], None);
+    fs::write(&broken.spec.path, "this is no parquet").unwrap();
+    let found = refused(&broken, &[]).await;
+    assert!(found.starts_with("dataset people: ") && found.contains("can't be read"), "{found}");
+}
+
+#[test]
+fn sizes_are_told_in_powers_of_ten() {
+    for (rows, class) in [(0, 0), (1, 0), (2, 1), (10, 1), (11, 2), (100_000, 5), (100_001, 6), (u64::MAX, 20)] {
+        assert_eq!(size_class(rows), class, "{rows}");
+    }
+}
+
+#[test]
+fn a_filter_is_a_predicate_over_published_columns() {
+    let dataset = dataset(Form::Rows, &["year integer", "name varchar"]);
+    assert!(predicate(&dataset, "year >= 2015 AND name LIKE 'a%'").is_ok());
+    for sql in
+        ["year", "yeer > 1", "year > (SELECT 1)", "random() > 0.5", "year > 1; SELECT 1", "count(year) > 1", "year >"]
+    {
+        let error = predicate(&dataset, sql).expect_err(sql).to_string();
+        assert!(error.starts_with("dataset people: filter: "), "{error}");
+    }
+}
