@@ -1,5 +1,7 @@
 //! Conditions over dimensions: they pick rows by declared labels and by nothing else.
 
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
@@ -13,6 +15,8 @@ use super::{Below, Kind, Origin};
 const MOST_CONSTANTS: usize = 20;
 /// Deepest nesting of conditions.
 const DEEPEST: usize = 60;
+/// Most nodes of a condition under IS TRUE, which is written twice.
+const MOST_TESTED: usize = 200;
 
 impl Below {
     /// A condition in a form that can't fail.
@@ -37,12 +41,12 @@ impl Below {
             }
             Expr::BinaryExpr(binary) => self.comparison(binary, decision),
             Expr::Not(expr) => Ok(Expr::Not(inner(expr, decision)?)),
-            Expr::IsTrue(expr) => Ok(Expr::IsTrue(inner(expr, decision)?)),
-            Expr::IsFalse(expr) => Ok(Expr::IsFalse(inner(expr, decision)?)),
-            Expr::IsUnknown(expr) => Ok(Expr::IsUnknown(inner(expr, decision)?)),
-            Expr::IsNotTrue(expr) => Ok(Expr::IsNotTrue(inner(expr, decision)?)),
-            Expr::IsNotFalse(expr) => Ok(Expr::IsNotFalse(inner(expr, decision)?)),
-            Expr::IsNotUnknown(expr) => Ok(Expr::IsNotUnknown(inner(expr, decision)?)),
+            Expr::IsTrue(expr) => self.test(*inner(expr, decision)?, Test::IS_TRUE),
+            Expr::IsFalse(expr) => self.test(*inner(expr, decision)?, Test::IS_FALSE),
+            Expr::IsNotTrue(expr) => self.test(*inner(expr, decision)?, Test::IS_NOT_TRUE),
+            Expr::IsNotFalse(expr) => self.test(*inner(expr, decision)?, Test::IS_NOT_FALSE),
+            Expr::IsUnknown(expr) => Ok(Expr::IsNull(inner(expr, decision)?)),
+            Expr::IsNotUnknown(expr) => Ok(Expr::IsNotNull(inner(expr, decision)?)),
             Expr::IsNull(expr) => Ok(Expr::IsNull(Box::new(self.dimension(expr, decision)?.0))),
             Expr::IsNotNull(expr) => Ok(Expr::IsNotNull(Box::new(self.dimension(expr, decision)?.0))),
             Expr::Between(between) => self.between(between, decision),
@@ -62,6 +66,21 @@ impl Below {
             }
             other => Err(self.leaf.expression(describe(other), self.first_column(other).as_deref())),
         }
+    }
+
+    /// IS [NOT] TRUE and IS [NOT] FALSE by IS NULL, AND and OR: DataFusion's logical and physical plans do not agree on
+    /// whether they may be NULL, and then the query fails.
+    fn test(&self, condition: Expr, test: Test) -> Result<Expr, Refused> {
+        let mut nodes = 0;
+        condition.apply(|_| {
+            nodes += 1;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if nodes > MOST_TESTED {
+            return Err(self.leaf.expression("IS TRUE of a condition this long", None));
+        }
+        let value = if test.of { condition.clone() } else { Expr::Not(Box::new(condition.clone())) };
+        Ok(if test.or_unknown { condition.is_null().or(value) } else { condition.is_not_null().and(value) })
     }
 
     /// A chain of one connective, taken apart without recursion, since it may be long.
@@ -104,8 +123,7 @@ impl Below {
         if needs_ranges {
             self.ranges(&origin)?;
         }
-        let right = Box::new(Expr::Literal(value, None));
-        Ok(Expr::BinaryExpr(BinaryExpr { left: Box::new(column), op, right }))
+        Ok(compared(column, op, value))
     }
 
     fn between_columns(&self, binary: &BinaryExpr) -> Refused {
@@ -166,6 +184,35 @@ impl Below {
         let mut refused = self.leaf.expression(&format!("a choice of more than {MOST_CONSTANTS} constants"), None);
         refused.remedy = "group by the dimension, and choose from the answer".to_owned();
         refused
+    }
+}
+
+/// One of the four tests of a condition.
+#[derive(Clone, Copy)]
+struct Test {
+    /// The value that it asks for.
+    of: bool,
+    /// Whether it holds where the value is unknown.
+    or_unknown: bool,
+}
+
+impl Test {
+    const IS_TRUE: Self = Self { of: true, or_unknown: false };
+    const IS_FALSE: Self = Self { of: false, or_unknown: false };
+    const IS_NOT_TRUE: Self = Self { of: false, or_unknown: true };
+    const IS_NOT_FALSE: Self = Self { of: true, or_unknown: true };
+}
+
+/// `IS [NOT] DISTINCT FROM` by comparisons, for the same reason as [`Below::test`].
+fn compared(column: Expr, op: Operator, value: ScalarValue) -> Expr {
+    let null = value.is_null();
+    let value = Expr::Literal(value, None);
+    match op {
+        Operator::IsDistinctFrom if null => column.is_not_null(),
+        Operator::IsNotDistinctFrom if null => column.is_null(),
+        Operator::IsDistinctFrom => column.clone().is_null().or(column.not_eq(value)),
+        Operator::IsNotDistinctFrom => column.clone().is_not_null().and(column.eq(value)),
+        op => Expr::BinaryExpr(BinaryExpr { left: Box::new(column), op, right: Box::new(value) }),
     }
 }
 

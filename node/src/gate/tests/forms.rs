@@ -46,7 +46,7 @@ async fn granted_rows_and_columns_are_all_that_there_is() {
         "SELECT id FROM people ORDER BY salary",
         "SELECT x.id FROM people x JOIN people y ON x.salary = y.salary",
         "SELECT borough FROM boroughs WHERE people IN (SELECT salary FROM people)",
-        "SELECT id FROM people WHERE EXISTS (SELECT 1 FROM boroughs b WHERE b.people = people.salary)",
+        "SELECT id FROM people p WHERE EXISTS (SELECT 1 FROM boroughs b WHERE b.people = p.salary)",
         "SELECT ward FROM people UNION SELECT borough FROM boroughs WHERE people = (SELECT max(salary) FROM people)",
         "SELECT sum(id) OVER (PARTITION BY salary) FROM people",
     ] {
