@@ -9,9 +9,9 @@ use super::super::Refused;
 use super::super::facts::Decision;
 use super::constants::constant;
 use super::values::describe;
-use super::{Below, Kind, Origin};
+use super::{Below, Choices, Kind, Origin};
 
-/// Most constants that one dimension is compared with, in one IN or one chain of OR.
+/// Most constants that one dimension is compared with by =, <> and IN, in all conditions on the way to a cell.
 const MOST_CONSTANTS: usize = 20;
 /// Deepest nesting of conditions.
 const DEEPEST: usize = 60;
@@ -21,7 +21,31 @@ const MOST_TESTED: usize = 200;
 impl Below {
     /// A condition in a form that can't fail.
     pub(super) fn predicate(&self, expr: &Expr, decision: &mut Decision) -> Result<Expr, Refused> {
+        self.choices(expr)?;
         self.condition(expr, decision, 0)
+    }
+
+    /// With how many constants each column has been compared, this expression and the filters below it taken together:
+    /// a long choice picks sets that nobody declared, in whatever words.
+    pub(super) fn choices(&self, expr: &Expr) -> Result<Choices, Refused> {
+        let mut choices = self.choices.clone();
+        expr.apply(|node| {
+            let (of, constants) = match node {
+                Expr::BinaryExpr(binary) if equality(binary.op) => (node, 1),
+                Expr::InList(list) => (list.expr.as_ref(), list.list.len()),
+                Expr::Case(case) if case.expr.is_some() => (node, case.when_then_expr.len()),
+                _ => return Ok(TreeNodeRecursion::Continue),
+            };
+            for column in of.column_refs() {
+                let origin = self.origin_of(column)?;
+                *choices.entry(origin.name.clone()).or_default() += constants;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        match choices.values().find(|constants| **constants > MOST_CONSTANTS) {
+            Some(_) => Err(self.too_many()),
+            None => Ok(choices),
+        }
     }
 
     fn condition(&self, expr: &Expr, decision: &mut Decision, depth: usize) -> Result<Expr, Refused> {
@@ -87,18 +111,11 @@ impl Below {
     fn chain(&self, expr: &Expr, op: Operator, decision: &mut Decision, depth: usize) -> Result<Expr, Refused> {
         let mut open = vec![expr];
         let mut parts = Vec::new();
-        let mut constants = 0;
         while let Some(part) = open.pop() {
             match part {
                 Expr::BinaryExpr(binary) if binary.op == op => open.extend([binary.right.as_ref(), binary.left.as_ref()]),
-                other => {
-                    constants += picked(other);
-                    parts.push(self.condition(other, decision, depth + 1)?);
-                }
+                other => parts.push(self.condition(other, decision, depth + 1)?),
             }
-        }
-        if constants > MOST_CONSTANTS {
-            return Err(self.too_many());
         }
         balanced(parts, op).ok_or_else(|| self.leaf.expression("an empty condition", None))
     }
@@ -148,9 +165,6 @@ impl Below {
     }
 
     fn in_list(&self, list: &InList, decision: &mut Decision) -> Result<Expr, Refused> {
-        if list.list.len() > MOST_CONSTANTS {
-            return Err(self.too_many());
-        }
         let (value, origin) = self.dimension(&list.expr, decision)?;
         let mut values = Vec::new();
         for item in &list.list {
@@ -216,15 +230,8 @@ fn compared(column: Expr, op: Operator, value: ScalarValue) -> Expr {
     }
 }
 
-/// With how many constants a condition compares; a long choice picks sets that nobody declared, in whatever words.
-fn picked(expr: &Expr) -> usize {
-    match expr {
-        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Eq | Operator::NotEq) => 1,
-        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => 1,
-        Expr::InList(list) => list.list.len(),
-        Expr::Not(expr) => picked(expr),
-        _ => 0,
-    }
+fn equality(op: Operator) -> bool {
+    matches!(op, Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
 }
 
 /// A balanced tree of one connective: as shallow as it can be, for whoever recurses over it later.

@@ -126,6 +126,28 @@ async fn long_choices_are_refused_in_any_words() {
         let sql = format!("SELECT count(*) FROM incidents WHERE {condition}");
         assert_eq!(body.admit(&sql, &loda()).await.is_ok(), admitted, "{sql}");
     }
+    let (low, high) = (list(11, &number, ","), list(11, &|i| (i + 100).to_string(), ","));
+    let whens = list(21, &|i| format!("WHEN {i} THEN 'x'"), " ");
+    for sql in [
+        format!("SELECT count(*) FROM (SELECT * FROM incidents WHERE year NOT IN ({low})) t WHERE year NOT IN ({high})"),
+        format!("SELECT count(*) FROM incidents WHERE NOT (year NOT IN ({low}) AND NOT (alarm OR year IN ({high})))"),
+        format!("SELECT count(*) FILTER (WHERE year IN ({high})) FROM incidents WHERE year IN ({low})"),
+        format!("SELECT CASE year {whens} END, count(*) FROM incidents GROUP BY 1"),
+        format!("SELECT x, count(*) FROM (SELECT CASE year {whens} END AS x FROM incidents) t GROUP BY 1"),
+    ] {
+        let refused = body.refusal(&sql, &loda()).await;
+        assert!(refused.reason.contains("more than 20 constants"), "{sql}\n{refused}");
+    }
+}
+
+#[tokio::test]
+async fn deep_and_long_queries_are_walked_or_refused() {
+    let body = body();
+    let unions = |n: usize| vec!["SELECT people FROM boroughs"; n].join(" UNION ALL ");
+    let chain = vec!["alarm"; 1_000].join(" OR ");
+    assert_eq!(body.refusal(&unions(400), &loda()).await.rule, "plan.depth");
+    assert!(body.admit(&unions(120), &loda()).await.is_ok());
+    assert!(body.admit(&format!("SELECT count(*) FROM incidents WHERE {chain}"), &loda()).await.is_ok());
 }
 
 #[tokio::test]
