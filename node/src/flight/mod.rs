@@ -1,1 +1,111 @@
-//! (to be written)
+//! Flight SQL over mutual TLS: the one front door of a node, for its own analysts and for its peers.
+//!
+//! What leaves is what the gate released ([`crate::gate::Released`]) and what the catalogue lists; no handler here
+//! can make a stream of anything else. The parts, in the order in which a call meets them:
+//!
+//! - `layers`: who is calling, one trace of the call, and its limits
+//! - `service`: the Flight calls, each handed to whoever answers it
+//! - `command`: what a descriptor or a ticket asks for
+//! - `statements`: from a statement to a ticket, and from a ticket to an answer
+//! - `metadata`, `sql_info`: what clients ask about the server and the catalogue
+//! - `actions`: the Flight actions
+//! - `remote`: the ticket that another node sends
+//! - `tickets`: the handles that are out, and whose they are
+//! - `encode`: batches into Flight messages, and the receipt behind them
+//! - `status`: errors into gRPC statuses
+
+mod actions;
+mod command;
+mod encode;
+mod layers;
+mod metadata;
+mod remote;
+mod service;
+mod sql_info;
+mod statements;
+mod status;
+mod tickets;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::Stream;
+use meridian_certs::Verified;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::server::{Connected, Server};
+
+use crate::query::Engine;
+
+pub use remote::{REMOTE_QUERY_URL, remote_ticket};
+
+/// Request header in which an analyst's client states the purpose of its queries.
+pub const PURPOSE_HEADER: &str = "meridian-purpose";
+
+/// Response header that names the query an answer, or a refusal, belongs to.
+pub const QUERY_ID_HEADER: &str = "meridian-query-id";
+
+/// HTTP/2 flow-control window of a stream and of a connection, in bytes.
+const WINDOW_BYTES: u32 = 1 << 20;
+/// Calls that one connection may have under way; the client holds back what is beyond.
+const CALLS_PER_CONNECTION: u32 = 256;
+/// Silence on a connection after which the node asks whether the other side is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Time for the answer to that question.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Size of a request's headers together, in bytes.
+const HEADER_BYTES: u32 = 16 << 10;
+
+/// What one node takes on; every limit is told to whoever meets it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Answers that may be under way at once.
+    pub streams: usize,
+    /// Largest Flight message, in bytes, in either direction.
+    pub message_bytes: usize,
+    /// Longest SQL statement, in bytes.
+    pub statement_bytes: usize,
+    /// Longest time from a call's first byte to its answer's last.
+    pub time: Duration,
+}
+
+/// Why a node could not serve Flight SQL.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// What the server says of itself can't be encoded: a fault of this program.
+    #[error("what the server says of itself can't be encoded: {0}; report this with the version of the node")]
+    Description(#[from] arrow_flight::error::FlightError),
+    /// The transport ended.
+    #[error("the Flight SQL server ended: {0}; see the messages before this one")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves connections whose callers are verified, until `shutdown`; calls under way are finished first.
+pub async fn serve<IO>(
+    incoming: impl Stream<Item = io::Result<IO>>,
+    engine: Arc<Engine>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError>
+where
+    IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Verified> + Unpin + Send + 'static,
+{
+    let identity = layers::Identity::new(engine.federation().clone(), engine.body().clone());
+    let flight = FlightServiceServer::new(service::Service::new(engine, limits)?)
+        .max_decoding_message_size(limits.message_bytes)
+        .max_encoding_message_size(limits.message_bytes);
+    Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_concurrent_streams(CALLS_PER_CONNECTION)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADER_BYTES)
+        .layer(identity)
+        .layer(layers::Trace)
+        .layer(layers::Bounded::new(limits))
+        .serve_with_incoming_shutdown(flight, incoming, shutdown)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The Flight actions: prepared statements, cancelling, sessions that a node does not keep, and descriptions.
+
+use arrow::datatypes::Schema;
+use arrow::ipc::writer::IpcWriteOptions;
+use arrow_flight::sql::{
+    ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Command, ProstMessageExt,
+};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, IpcMessage,
+    SchemaAsIpc,
+};
+use bytes::Bytes;
+use meridian_certs::Verified;
+use meridian_proto::{DESCRIBE_ACTION, Name, wire};
+use prost::Message;
+use tonic::Status;
+
+use super::command::{self, Ticketed};
+use super::statements::Statements;
+use super::{PURPOSE_HEADER, remote, status};
+use crate::gate::Caller;
+use crate::query::Engine;
+
+/// Flight SQL's ActionCancelQueryResult.CancelResult, as far as it is used.
+const CANCELLED: i32 = 1;
+const NOT_CANCELLABLE: i32 = 3;
+/// Flight's CloseSessionResult.Status, as far as it is used.
+const CLOSED: i32 = 1;
+/// Bodies that one DescribeRequest may name.
+const MOST_KNOWN: usize = 10_000;
+
+const ACTIONS: [(&str, &str); 7] = [
+    (
+        "CreatePreparedStatement",
+        "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
+    ),
+    ("ClosePreparedStatement", "Forgets a prepared query. ActionClosePreparedStatementRequest, no result"),
+    (
+        "CancelFlightInfo",
+        "Ends the answer to a ticket, or forgets the ticket. CancelFlightInfoRequest, CancelFlightInfoResult",
+    ),
+    ("CancelQuery", "The same in its older form. ActionCancelQueryRequest, ActionCancelQueryResult"),
+    ("GetSessionOptions", "Always empty: a node keeps no session. GetSessionOptionsRequest, GetSessionOptionsResult"),
+    ("CloseSession", "Always done: a node keeps no session. CloseSessionRequest, CloseSessionResult"),
+    (
+        DESCRIBE_ACTION,
+        "What the federation's bodies publish, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
+    ),
+];
+
+/// The actions that a node has.
+pub(super) fn list() -> impl Iterator<Item = ActionType> {
+    ACTIONS.into_iter().map(|(name, text)| ActionType { r#type: name.into(), description: text.into() })
+}
+
+/// Does an action and returns the bodies of its results.
+pub(super) async fn run(
+    action: Action,
+    engine: &Engine,
+    statements: &Statements,
+    caller: Caller,
+    verified: &Verified,
+) -> Result<Vec<Bytes>, Status> {
+    match action.r#type.as_str() {
+        "CreatePreparedStatement" => match command::command(&action.body)? {
+            Command::ActionCreatePreparedStatementRequest(request) => prepare(request, statements, caller).await,
+            other => Err(unexpected(&other)),
+        },
+        "ClosePreparedStatement" => match command::command(&action.body)? {
+            Command::ActionClosePreparedStatementRequest(ActionClosePreparedStatementRequest {
+                prepared_statement_handle,
+            }) => statements.close(&caller, &prepared_statement_handle).map(|()| Vec::new()),
+            other => Err(unexpected(&other)),
+        },
+        "CancelFlightInfo" => {
+            let request = CancelFlightInfoRequest::decode(action.body).map_err(|why| unreadable(&why))?;
+            let done = cancel(&request.info.unwrap_or_default(), statements, &caller);
+            let status = if done { CancelStatus::Cancelled } else { CancelStatus::NotCancellable };
+            Ok(vec![CancelFlightInfoResult { status: status.into() }.encode_to_vec().into()])
+        }
+        "CancelQuery" => match command::command(&action.body)? {
+            Command::ActionCancelQueryRequest(ActionCancelQueryRequest { info }) => {
+                let info = FlightInfo::decode(info).map_err(|why| unreadable(&why))?;
+                let result = if cancel(&info, statements, &caller) { CANCELLED } else { NOT_CANCELLABLE };
+                Ok(vec![ActionCancelQueryResult { result }.as_any().encode_to_vec().into()])
+            }
+            other => Err(unexpected(&other)),
+        },
+        "GetSessionOptions" => Ok(vec![Bytes::new()]),
+        "CloseSession" => Ok(vec![CloseSessionResult { status: CLOSED }.encode_to_vec().into()]),
+        "SetSessionOptions" => Err(Status::unimplemented(format!(
+            "a node keeps no session: state the purpose in the header {PURPOSE_HEADER} of each request, and write names \
+             in full"
+        ))),
+        "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => Err(command::transactions()),
+        "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
+            "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
+        )),
+        DESCRIBE_ACTION => describe(&action.body, engine, verified),
+        other => {
+            let name: String = other.chars().filter(|c| !c.is_control()).take(60).collect();
+            Err(Status::unimplemented(format!("{name:?} is no action of a node: ListActions says which there are")))
+        }
+    }
+}
+
+async fn prepare(
+    request: ActionCreatePreparedStatementRequest,
+    statements: &Statements,
+    caller: Caller,
+) -> Result<Vec<Bytes>, Status> {
+    if request.transaction_id.is_some_and(|id| !id.is_empty()) {
+        return Err(command::transactions());
+    }
+    let (handle, shape) = statements.prepare(caller, request.query).await?;
+    let result = ActionCreatePreparedStatementResult {
+        prepared_statement_handle: handle.to_string().into(),
+        dataset_schema: schema(&shape.dataset)?,
+        parameter_schema: schema(&shape.parameters)?,
+    };
+    Ok(vec![result.as_any().encode_to_vec().into()])
+}
+
+/// Cancels whatever tickets the flight has; true if one of them was there to cancel.
+fn cancel(info: &FlightInfo, statements: &Statements, caller: &Caller) -> bool {
+    let tickets = info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.as_ref());
+    tickets.fold(false, |done, ticket| match command::ticketed(ticket) {
+        Ok(Ticketed::Statement(handle)) => statements.cancel(caller, &handle) || done,
+        Ok(Ticketed::Metadata(_) | Ticketed::Remote(_)) | Err(_) => done,
+    })
+}
+
+fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "ask for descriptions")?;
+    let request = wire::DescribeRequest::decode(body).map_err(|why| unreadable(&why))?;
+    if request.known.len() > MOST_KNOWN {
+        return Err(Status::invalid_argument(format!("a DescribeRequest names {MOST_KNOWN} bodies at most")));
+    }
+    let known = |known: wire::Known| Ok((known.body.parse::<Name>()?, known.version));
+    let known: Result<Vec<_>, meridian_proto::Invalid> = request.known.into_iter().map(known).collect();
+    let known = known.map_err(|why| Status::invalid_argument(why.to_string()))?;
+    Ok(engine.descriptions(&known).iter().map(|signed| signed.encode().into()).collect())
+}
+
+/// A schema in the form in which Flight SQL embeds one.
+pub(super) fn schema(schema: &Schema) -> Result<Bytes, Status> {
+    let options = IpcWriteOptions::default();
+    let IpcMessage(bytes) =
+        SchemaAsIpc::new(schema, &options).try_into().map_err(|why| status::fault("encode a schema", &why))?;
+    Ok(bytes)
+}
+
+fn unexpected(command: &Command) -> Status {
+    Status::invalid_argument(format!("the action's body holds another message than its type says: {}", command.type_url()))
+}
+
+fn unreadable(why: &prost::DecodeError) -> Status {
+    Status::invalid_argument(format!("the action's body can't be read: {why}"))
+}
+
+/// Flight's CloseSessionResult, which arrow-flight does not have.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct CloseSessionResult {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}

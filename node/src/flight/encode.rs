@@ -1,0 +1,251 @@
+//! Batches into Flight messages of bounded size, and the receipt in the last one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use arrow_flight::FlightData;
+use arrow_flight::encode::{FlightDataEncoder, FlightDataEncoderBuilder};
+use arrow_flight::error::FlightError;
+use datafusion::error::DataFusionError;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use tonic::Status;
+
+use super::status;
+use super::tickets::UnderWay;
+use crate::query::{Answer, Closing};
+
+/// What a Flight call streams to its caller.
+pub(super) type Messages = BoxStream<'static, Result<FlightData, Status>>;
+
+/// Rows of one message.
+const MESSAGE_ROWS: usize = 32 << 10;
+/// Size that a message's data is cut to, in bytes; one row may be more.
+const MESSAGE_BYTES: usize = 1 << 20;
+/// What a message may hold beyond header, data and metadata: their tags and lengths, in bytes.
+const FRAMING_BYTES: usize = 64;
+
+/// How far an answer has come, for whoever watches the call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    complete: AtomicBool,
+}
+
+impl Progress {
+    /// Rows sent.
+    pub(super) fn rows(&self) -> u64 {
+        self.0.rows.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of Arrow IPC bodies sent.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last message was handed over.
+    pub(super) fn complete(&self) -> bool {
+        self.0.complete.load(Ordering::Relaxed)
+    }
+}
+
+/// The schema under which batches of `schema` travel: dictionaries as their values.
+pub(super) fn travelling(schema: &SchemaRef) -> SchemaRef {
+    let encoder = encoder(Arc::clone(schema), stream::empty());
+    encoder.known_schema().unwrap_or_else(|| Arc::clone(schema))
+}
+
+/// The messages of a released answer, and the receipt behind them. A ticket's answer ends when it is cancelled.
+pub(super) fn answer(
+    answer: Answer,
+    under_way: Option<UnderWay>,
+    message_bytes: usize,
+    progress: Progress,
+) -> Messages {
+    let Answer { released, closing } = answer;
+    encode(released.schema(), released, closing, under_way, message_bytes, progress)
+}
+
+/// The messages of one batch about the server or its catalogue.
+pub(super) fn metadata(batch: RecordBatch, message_bytes: usize) -> Messages {
+    let schema = batch.schema();
+    encode(schema, stream::iter([Ok(batch)]), NoReceipt, None, message_bytes, Progress::default())
+}
+
+/// What is said at the end of a stream, and of an error before it.
+trait End: Send + Sync + 'static {
+    /// The metadata of the last message; `None` if there is no such message.
+    fn close(self, rows: u64, bytes: u64) -> impl Future<Output = Result<Option<Vec<u8>>, Status>> + Send;
+    /// What the caller is told.
+    fn fail(&self, error: DataFusionError) -> Status;
+}
+
+impl End for Closing {
+    async fn close(self, rows: u64, bytes: u64) -> Result<Option<Vec<u8>>, Status> {
+        let receipt = Closing::close(self, rows, bytes).await.map_err(|error| status::of(&error))?;
+        Ok(Some(receipt.encode()))
+    }
+
+    fn fail(&self, error: DataFusionError) -> Status {
+        status::of(&Closing::fail(self, error))
+    }
+}
+
+struct NoReceipt;
+
+impl End for NoReceipt {
+    async fn close(self, _rows: u64, _bytes: u64) -> Result<Option<Vec<u8>>, Status> {
+        Ok(None)
+    }
+
+    fn fail(&self, error: DataFusionError) -> Status {
+        status::fault("list metadata", &error)
+    }
+}
+
+struct Encoding<E> {
+    messages: FlightDataEncoder,
+    schema: SchemaRef,
+    end: Option<E>,
+    under_way: Option<UnderWay>,
+    message_bytes: usize,
+    progress: Progress,
+}
+
+fn encode<E: End>(
+    schema: SchemaRef,
+    batches: impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
+    end: E,
+    under_way: Option<UnderWay>,
+    message_bytes: usize,
+    progress: Progress,
+) -> Messages {
+    let rows = progress.clone();
+    let pieces = batches
+        .map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok)))
+        .try_flatten()
+        .inspect_ok(move |piece| {
+            rows.0.rows.fetch_add(piece.num_rows() as u64, Ordering::Relaxed);
+        });
+    let messages = encoder(schema, pieces);
+    let schema = messages.known_schema().unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
+    let encoding = Encoding { messages, schema, end: Some(end), under_way, message_bytes, progress };
+    stream::try_unfold(encoding, Encoding::next).boxed()
+}
+
+impl<E: End> Encoding<E> {
+    /// One message after the other; after an error there is none.
+    async fn next(mut self) -> Result<Option<(FlightData, Self)>, Status> {
+        let Some(end) = &self.end else { return Ok(None) };
+        let message = tokio::select! {
+            biased;
+            () = cancelled(self.under_way.as_ref()) => return Err(cancelled_status()),
+            message = self.messages.next() => message,
+        };
+        let message = match message {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Err(failed(end, error)),
+            None => return self.last().await,
+        };
+        self.progress.0.bytes.fetch_add(message.data_body.len() as u64, Ordering::Relaxed);
+        self.fits(&message)?;
+        Ok(Some((message, self)))
+    }
+
+    /// An empty batch that carries the receipt.
+    async fn last(mut self) -> Result<Option<(FlightData, Self)>, Status> {
+        let Some(end) = self.end.take() else { return Ok(None) };
+        let receipt = end.close(self.progress.rows(), self.progress.bytes()).await?;
+        self.progress.0.complete.store(true, Ordering::Relaxed);
+        let Some(receipt) = receipt else { return Ok(None) };
+        let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
+        let messages = arrow_flight::utils::batches_to_flight_data(&self.schema, vec![empty]);
+        let message = messages.map_err(|why| status::fault("encode a receipt", &why))?.pop();
+        let message = message.ok_or_else(|| status::fault("encode a receipt", &"there is no message"))?;
+        let message = message.with_app_metadata(receipt);
+        self.fits(&message)?;
+        Ok(Some((message, self)))
+    }
+
+    fn fits(&self, message: &FlightData) -> Result<(), Status> {
+        let parts = [&message.data_header, &message.data_body, &message.app_metadata];
+        let size = parts.iter().map(|part| part.len()).sum::<usize>() + FRAMING_BYTES;
+        if size <= self.message_bytes {
+            return Ok(());
+        }
+        Err(Status::resource_exhausted(format!(
+            "a message of the answer takes {size} bytes and {} are the most (limits.message_bytes): ask for shorter values \
+             or fewer columns",
+            self.message_bytes
+        )))
+    }
+}
+
+/// Waits for whoever asked to cancel; for ever where nobody can.
+pub(super) async fn cancelled(under_way: Option<&UnderWay>) {
+    match under_way {
+        Some(under_way) => under_way.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is told to the reader of an answer that was cancelled.
+pub(super) fn cancelled_status() -> Status {
+    Status::cancelled("the caller cancelled this answer")
+}
+
+fn encoder(
+    schema: SchemaRef,
+    pieces: impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
+) -> FlightDataEncoder {
+    FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        // The pieces have the right size; the encoder would count a slice as the whole that it is cut from.
+        .with_max_flight_data_size(usize::MAX)
+        .build(pieces.map_err(|error| FlightError::ExternalError(Box::new(error))))
+}
+
+fn failed(end: &impl End, error: FlightError) -> Status {
+    match error {
+        FlightError::ExternalError(error) => match error.downcast::<DataFusionError>() {
+            Ok(error) => end.fail(*error),
+            Err(error) => status::fault("encode an answer", &error),
+        },
+        FlightError::Tonic(status) => *status,
+        error @ (FlightError::Arrow(_)
+        | FlightError::NotYetImplemented(_)
+        | FlightError::ProtocolError(_)
+        | FlightError::DecodeError(_)) => status::fault("encode an answer", &error),
+    }
+}
+
+/// Halves a batch until every piece is small, or one row; in order, without copies.
+fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
+    let mut pieces = Vec::with_capacity(1);
+    let mut left = vec![batch];
+    while let Some(batch) = left.pop() {
+        let rows = batch.num_rows();
+        if rows > 1 && (rows > MESSAGE_ROWS || bytes(&batch) > MESSAGE_BYTES) {
+            left.push(batch.slice(rows / 2, rows - rows / 2));
+            left.push(batch.slice(0, rows / 2));
+        } else {
+            pieces.push(batch);
+        }
+    }
+    pieces
+}
+
+/// Bytes of the rows of this batch, not of the buffers that it is cut from.
+fn bytes(batch: &RecordBatch) -> usize {
+    let size = |column: &Arc<dyn Array>| column.to_data().get_slice_memory_size().unwrap_or(usize::MAX);
+    batch.columns().iter().map(size).fold(0, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The calls of Flight, each handed to whoever answers it; what a node does not do is refused by name.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::sql::{Command, DoPutPreparedStatementResult};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, HandshakeRequest,
+    HandshakeResponse, PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket,
+};
+use futures::stream::BoxStream;
+use futures::{StreamExt, stream};
+use meridian_certs::Verified;
+use prost::Message;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Response, Status, Streaming, async_trait};
+
+use super::command::{self, Ticketed, Wanted};
+use super::encode::{self, Messages};
+use super::sql_info::ServerInfo;
+use super::statements::Statements;
+use super::tickets::Handle;
+use super::{Limits, QUERY_ID_HEADER, actions, metadata, remote, status};
+use crate::gate::Caller;
+use crate::query::Engine;
+
+type Stream<T> = BoxStream<'static, Result<T, Status>>;
+
+/// Flight SQL over an [`Engine`].
+pub(super) struct Service {
+    engine: Arc<Engine>,
+    limits: Limits,
+    statements: Statements,
+    info: ServerInfo,
+}
+
+impl Service {
+    pub(super) fn new(engine: Arc<Engine>, limits: Limits) -> Result<Self, FlightError> {
+        let info = ServerInfo::new(&limits)?;
+        Ok(Self { statements: Statements::new(Arc::clone(&engine), limits), engine, limits, info })
+    }
+
+    /// Where the answer to a descriptor is, after it was planned and not refused.
+    async fn info(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<Response<FlightInfo>, Status> {
+        let asked = match command::wanted(&descriptor)? {
+            Wanted::Statement(sql) => self.statements.asked(caller, sql, Vec::new())?,
+            Wanted::Prepared(handle) => self.statements.asked_prepared(caller, &handle)?,
+            Wanted::Metadata(command) => {
+                let batch = metadata::batch(&command, &self.engine, &self.info, &caller)?;
+                let ticket = Ticket { ticket: descriptor.cmd.clone() };
+                return Ok(Response::new(info(&batch.schema(), ticket, descriptor)?));
+            }
+        };
+        let planned = self.statements.plan(asked).await?;
+        let query_id = planned.asked.query_id.clone();
+        let handle = self.statements.ticket(planned.asked)?;
+        let mut response = Response::new(info(&planned.schema, ticket(&handle), descriptor)?);
+        if let Ok(value) = MetadataValue::try_from(&query_id) {
+            response.metadata_mut().insert(QUERY_ID_HEADER, value);
+        }
+        Ok(response)
+    }
+
+    async fn schema(&self, caller: Caller, descriptor: &FlightDescriptor) -> Result<SchemaRef, Status> {
+        match command::wanted(descriptor)? {
+            Wanted::Statement(sql) => {
+                let asked = self.statements.asked(caller, sql, Vec::new())?;
+                Ok(self.statements.plan(asked).await?.schema)
+            }
+            Wanted::Prepared(handle) => Ok(self.statements.shape(&caller, &handle)?.dataset),
+            Wanted::Metadata(command) => {
+                Ok(metadata::batch(&command, &self.engine, &self.info, &caller)?.schema())
+            }
+        }
+    }
+}
+
+/// One endpoint without a location: the answer is read where it was asked for.
+fn info(schema: &SchemaRef, ticket: Ticket, descriptor: FlightDescriptor) -> Result<FlightInfo, Status> {
+    let endpoint = FlightEndpoint::new().with_ticket(ticket);
+    let info = FlightInfo::new().with_endpoint(endpoint).with_descriptor(descriptor);
+    info.try_with_schema(schema).map_err(|why| status::fault("encode a schema", &why))
+}
+
+fn ticket(handle: &Handle) -> Ticket {
+    use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
+    let query = TicketStatementQuery { statement_handle: handle.to_string().into() };
+    Ticket { ticket: query.as_any().encode_to_vec().into() }
+}
+
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    request.extensions().get::<Caller>().cloned().ok_or_else(unknown)
+}
+
+fn verified<T>(request: &Request<T>) -> Result<Verified, Status> {
+    request.extensions().get::<Verified>().cloned().ok_or_else(unknown)
+}
+
+fn unknown() -> Status {
+    Status::unauthenticated("the caller is not known: connect by mutual TLS with your own certificate")
+}
+
+#[async_trait]
+impl FlightService for Service {
+    type HandshakeStream = Stream<HandshakeResponse>;
+    type ListFlightsStream = Stream<FlightInfo>;
+    type DoGetStream = Messages;
+    type DoPutStream = Stream<PutResult>;
+    type DoActionStream = Stream<ActionResult>;
+    type ListActionsStream = Stream<ActionType>;
+    type DoExchangeStream = Stream<FlightData>;
+
+    async fn handshake(
+        &self,
+        _request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        Err(Status::unimplemented(
+            "there is no handshake and no password: the certificate of the mutual TLS connection says who you are",
+        ))
+    }
+
+    async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        let caller = caller(&request)?;
+        if !request.get_ref().expression.is_empty() {
+            return Err(Status::unimplemented("a node takes no criteria for flights: ask for all, or use GetTables"));
+        }
+        Ok(Response::new(stream::iter(metadata::flights(&self.engine, &caller)).boxed()))
+    }
+
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        self.info(caller(&request)?, request.into_inner()).await
+    }
+
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        // The answer can be read at once, so that there is nothing to poll for.
+        let response = self.info(caller(&request)?, request.into_inner()).await?;
+        let done = |info| PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() };
+        Ok(response.map(done))
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        let schema = self.schema(caller(&request)?, request.get_ref()).await?;
+        Ok(Response::new(SchemaResult { schema: actions::schema(&schema)? }))
+    }
+
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Messages>, Status> {
+        let caller = caller(&request)?;
+        match command::ticketed(request.get_ref())? {
+            Ticketed::Statement(handle) => self.statements.read(&caller, &handle).await,
+            Ticketed::Metadata(command) => {
+                let batch = metadata::batch(&command, &self.engine, &self.info, &caller)?;
+                Ok(Response::new(encode::metadata(batch, self.limits.message_bytes)))
+            }
+            Ticketed::Remote(query) => {
+                let own = (self.engine.federation(), self.engine.body());
+                let asked = remote::asked(&query, &verified(&request)?, own)?;
+                self.statements.answer(asked, None).await
+            }
+        }
+    }
+
+    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        let caller = caller(&request)?;
+        let mut messages = request.into_inner();
+        let first = messages.message().await?;
+        let first = first.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))?;
+        let descriptor = first.flight_descriptor.as_ref();
+        let descriptor = descriptor
+            .ok_or_else(|| Status::invalid_argument("the first message of a stream says in its descriptor what it is for"))?;
+        match command::command(&descriptor.cmd)? {
+            Command::CommandPreparedStatementQuery(query) => {
+                let messages = stream::iter([Ok(first)]).chain(messages);
+                let handle = self.statements.bind(&caller, &query.prepared_statement_handle, messages).await?;
+                let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_string().into()) };
+                let result = PutResult { app_metadata: result.encode_to_vec().into() };
+                Ok(Response::new(stream::iter([Ok(result)]).boxed()))
+            }
+            other => Err(command::refused(&other)),
+        }
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let (caller, verified) = (caller(&request)?, verified(&request)?);
+        let results = actions::run(request.into_inner(), &self.engine, &self.statements, caller, &verified).await?;
+        let results = results.into_iter().map(|body| Ok(ActionResult { body }));
+        Ok(Response::new(stream::iter(results).boxed()))
+    }
+
+    async fn list_actions(&self, _request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        Ok(Response::new(stream::iter(actions::list().map(Ok)).boxed()))
+    }
+
+    async fn do_exchange(
+        &self,
+        _request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        Err(Status::unimplemented("a node exchanges no streams: ask by GetFlightInfo and read by DoGet"))
+    }
+}

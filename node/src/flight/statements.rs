@@ -1,0 +1,292 @@
+//! From a statement to a ticket, and from a ticket to an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow_flight::FlightData;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
+use datafusion::scalar::ScalarValue;
+use futures::{Stream, TryStreamExt};
+use tonic::Status;
+use tonic::metadata::MetadataValue;
+use tonic::Response;
+
+use super::encode::{self, Messages, Progress, cancelled, cancelled_status};
+use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
+use super::{Limits, QUERY_ID_HEADER, status};
+use crate::gate::Caller;
+use crate::query::{Asked, Engine, Shape};
+
+/// The statements that are known here: planned ones that wait for their reader, and prepared ones.
+pub(super) struct Statements {
+    engine: Arc<Engine>,
+    limits: Limits,
+    tickets: Handles<Asked>,
+    prepared: Handles<Prepared>,
+    running: Arc<Running>,
+}
+
+/// A prepared statement, and the values that are bound to it.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    sql: Arc<str>,
+    shape: Shape,
+    parameters: Vec<ScalarValue>,
+}
+
+/// A statement that was planned and not refused.
+pub(super) struct Planned {
+    pub(super) asked: Asked,
+    pub(super) schema: SchemaRef,
+}
+
+impl Statements {
+    pub(super) fn new(engine: Arc<Engine>, limits: Limits) -> Self {
+        Self {
+            engine,
+            limits,
+            tickets: Handles::new("tickets", TICKET_LIFETIME),
+            prepared: Handles::new("prepared statements", PREPARED_LIFETIME),
+            running: Arc::default(),
+        }
+    }
+
+    /// What a caller asks, under a query id of its own.
+    pub(super) fn asked(&self, caller: Caller, sql: String, parameters: Vec<ScalarValue>) -> Result<Asked, Status> {
+        self.bounded(&sql)?;
+        let query_id = Handle::random()?.to_string();
+        tracing::Span::current().record("query_id", &query_id);
+        Ok(Asked { caller, sql, parameters, query_id })
+    }
+
+    /// What a caller asks by a prepared statement.
+    pub(super) fn asked_prepared(&self, caller: Caller, handle: &[u8]) -> Result<Asked, Status> {
+        let (_, prepared) = self.find(&caller, handle)?;
+        self.asked(caller, prepared.sql.to_string(), prepared.parameters)
+    }
+
+    /// Plans and gates, so that what is refused is refused now.
+    pub(super) async fn plan(&self, asked: Asked) -> Result<Planned, Status> {
+        let described = self.engine.describe(&asked).await;
+        let schema = described.map_err(|error| named(status::of(&error), &asked.query_id))?;
+        Ok(Planned { schema: encode::travelling(&schema), asked })
+    }
+
+    /// The handle by which the answer can be read, once.
+    pub(super) fn ticket(&self, asked: Asked) -> Result<Handle, Status> {
+        let bytes = asked.sql.len() + asked.parameters.iter().map(ScalarValue::size).sum::<usize>();
+        self.tickets.put(Instant::now(), asked.caller.spiffe(), asked, bytes)
+    }
+
+    /// The answer to a statement that was planned before.
+    pub(super) async fn read(&self, caller: &Caller, handle: &[u8]) -> Result<Response<Messages>, Status> {
+        let owner = caller.spiffe();
+        let found = Handle::parse(handle)
+            .and_then(|handle| Some((handle, self.tickets.take(Instant::now(), &owner, &handle)?)));
+        // Expired, read before, somebody else's or made up: whoever tries learns nothing from the answer.
+        let (handle, asked) = found.ok_or_else(|| {
+            Status::not_found(format!(
+                "there is no such ticket: it is good for one read by the caller who asked, within {} minutes; \
+                 ask GetFlightInfo again",
+                TICKET_LIFETIME.as_secs() / 60
+            ))
+        })?;
+        let under_way = self.running.begin(owner, handle);
+        self.answer(asked, Some(under_way)).await
+    }
+
+    /// The answer to whatever is asked.
+    pub(super) async fn answer(&self, asked: Asked, under_way: Option<UnderWay>) -> Result<Response<Messages>, Status> {
+        self.bounded(&asked.sql)?;
+        let query_id = asked.query_id.clone();
+        tracing::Span::current().record("query_id", &query_id);
+        let answer = tokio::select! {
+            biased;
+            () = cancelled(under_way.as_ref()) => return Err(named(cancelled_status(), &query_id)),
+            answer = self.engine.answer(asked) => answer,
+        };
+        let answer = answer.map_err(|error| named(status::of(&error), &query_id))?;
+        let progress = Progress::default();
+        let messages = encode::answer(answer, under_way, self.limits.message_bytes, progress.clone());
+        let mut response = Response::new(messages);
+        response.extensions_mut().insert(progress);
+        if let Ok(value) = MetadataValue::try_from(&query_id) {
+            response.metadata_mut().insert(QUERY_ID_HEADER, value);
+        }
+        Ok(response)
+    }
+
+    /// Ends an answer that is under way, or forgets a ticket that was not read.
+    pub(super) fn cancel(&self, caller: &Caller, handle: &[u8]) -> bool {
+        let owner = caller.spiffe();
+        Handle::parse(handle).is_some_and(|handle| {
+            self.tickets.take(Instant::now(), &owner, &handle).is_some() || self.running.cancel(&owner, &handle)
+        })
+    }
+
+    /// Prepares a statement whose parameters are bound later.
+    pub(super) async fn prepare(&self, caller: Caller, sql: String) -> Result<(Handle, Shape), Status> {
+        let owner = caller.spiffe();
+        let asked = self.asked(caller, sql, Vec::new())?;
+        let shape = self.engine.shape(&asked).await;
+        let shape = shape.map_err(|error| named(status::of(&error), &asked.query_id))?;
+        let shape = Shape { dataset: encode::travelling(&shape.dataset), parameters: shape.parameters };
+        let bytes = asked.sql.len();
+        let prepared = Prepared { sql: asked.sql.into(), shape: shape.clone(), parameters: Vec::new() };
+        let handle = self.prepared.put(Instant::now(), owner, prepared, bytes)?;
+        Ok((handle, shape))
+    }
+
+    /// The schema of a prepared statement's answer.
+    pub(super) fn shape(&self, caller: &Caller, handle: &[u8]) -> Result<Shape, Status> {
+        Ok(self.find(caller, handle)?.1.shape)
+    }
+
+    /// Binds one row of values.
+    pub(super) async fn bind(
+        &self,
+        caller: &Caller,
+        handle: &[u8],
+        messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+    ) -> Result<Handle, Status> {
+        let (handle, mut prepared) = self.find(caller, handle)?;
+        let expected = prepared.shape.parameters.fields().len();
+        prepared.parameters = values(messages, expected).await?;
+        let bytes = prepared.sql.len() + prepared.parameters.iter().map(ScalarValue::size).sum::<usize>();
+        if self.prepared.replace(Instant::now(), &caller.spiffe(), &handle, prepared, bytes)? {
+            Ok(handle)
+        } else {
+            Err(unknown_prepared())
+        }
+    }
+
+    /// Forgets a prepared statement.
+    pub(super) fn close(&self, caller: &Caller, handle: &[u8]) -> Result<(), Status> {
+        let (handle, _) = self.find(caller, handle)?;
+        self.prepared.take(Instant::now(), &caller.spiffe(), &handle);
+        Ok(())
+    }
+
+    fn find(&self, caller: &Caller, handle: &[u8]) -> Result<(Handle, Prepared), Status> {
+        Handle::parse(handle)
+            .and_then(|handle| Some((handle, self.prepared.get(Instant::now(), &caller.spiffe(), &handle)?)))
+            .ok_or_else(unknown_prepared)
+    }
+
+    fn bounded(&self, sql: &str) -> Result<(), Status> {
+        let most = self.limits.statement_bytes;
+        if sql.len() <= most {
+            return Ok(());
+        }
+        Err(Status::resource_exhausted(format!(
+            "the statement has {} bytes and {most} are the most (limits.statement_bytes): write it shorter",
+            sql.len()
+        )))
+    }
+}
+
+fn unknown_prepared() -> Status {
+    Status::not_found(format!(
+        "there is no such prepared statement: it is good for the caller who prepared it, until it was not used for {} \
+         minutes; prepare it again",
+        PREPARED_LIFETIME.as_secs() / 60
+    ))
+}
+
+/// Puts the query's id beside the reason why it got no answer.
+fn named(mut status: Status, query_id: &str) -> Status {
+    if let Ok(value) = MetadataValue::try_from(query_id) {
+        status.metadata_mut().insert(QUERY_ID_HEADER, value);
+    }
+    status
+}
+
+/// The one row that a client sends to be bound.
+async fn values(
+    messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+    expected: usize,
+) -> Result<Vec<ScalarValue>, Status> {
+    let messages = messages.map_err(|status| FlightError::Tonic(Box::new(status)));
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
+    let mut row: Option<RecordBatch> = None;
+    while let Some(batch) = batches.try_next().await.map_err(unreadable)? {
+        let rows = batch.num_rows() + row.as_ref().map_or(0, RecordBatch::num_rows);
+        if rows > 1 {
+            return Err(Status::invalid_argument(
+                "a query takes one row of parameters at a time and more were bound: bind and run it row by row",
+            ));
+        }
+        if rows == 1 && batch.num_rows() == 1 {
+            row = Some(batch);
+        }
+    }
+    let found = row.as_ref().map_or(0, RecordBatch::num_columns);
+    if found != expected {
+        return Err(Status::invalid_argument(format!(
+            "the statement has {expected} parameters and {found} values are bound"
+        )));
+    }
+    let Some(row) = row else { return Ok(Vec::new()) };
+    row.columns().iter().enumerate().map(|(at, column)| {
+        ScalarValue::try_from_array(column, 0).and_then(plain).map_err(|_| {
+            let (number, kind) = (at + 1, column.data_type());
+            Status::invalid_argument(format!("parameter ${number} has a type that can't be bound: {kind}"))
+        })
+    })
+    .collect()
+}
+
+/// The same value without the encodings that only some clients use.
+fn plain(value: ScalarValue) -> datafusion::common::Result<ScalarValue> {
+    match value {
+        ScalarValue::Dictionary(_, value) => plain(*value),
+        value if matches!(value.data_type(), DataType::Utf8View | DataType::LargeUtf8) => value.cast_to(&DataType::Utf8),
+        value => Ok(value),
+    }
+}
+
+fn unreadable(error: FlightError) -> Status {
+    match error {
+        FlightError::Tonic(status) => *status,
+        _ => Status::invalid_argument("the bound parameters are no Arrow record batch that can be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arrow::array::{ArrayRef, Int64Array, LargeStringArray};
+    use futures::stream;
+
+    use super::*;
+
+    fn sent(numbers: Vec<i64>) -> impl Stream<Item = Result<FlightData, Status>> + Send + 'static {
+        let texts = LargeStringArray::from_iter_values(numbers.iter().map(i64::to_string));
+        let columns = [("0", Arc::new(Int64Array::from(numbers)) as ArrayRef), ("1", Arc::new(texts))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let messages = arrow_flight::utils::batches_to_flight_data(&batch.schema(), vec![batch]).unwrap();
+        stream::iter(messages.into_iter().map(Ok))
+    }
+
+    #[tokio::test]
+    async fn one_row_is_bound() {
+        let bound = values(sent(vec![7]), 2).await.unwrap();
+        assert_eq!(bound, [ScalarValue::Int64(Some(7)), ScalarValue::Utf8(Some("7".into()))]);
+        assert_eq!(values(stream::empty(), 0).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_one_row_of_all_parameters_is_refused() {
+        let cases = [(vec![1, 2], 2, "row by row"), (vec![1], 3, "3 parameters"), (vec![], 2, "2 parameters")];
+        for (rows, expected, word) in cases {
+            let status = values(sent(rows), expected).await.unwrap_err();
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
+            assert!(status.message().contains(word), "{}", status.message());
+        }
+        let garbage = FlightData { data_header: vec![1, 2, 3].into(), ..FlightData::default() };
+        assert!(values(stream::iter([Ok(garbage)]), 1).await.is_err());
+    }
+}
