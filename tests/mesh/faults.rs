@@ -200,11 +200,14 @@ fn a_certificate_or_key_that_can_not_be_used_is_named_with_what_to_do() {
     mesh.start("gla");
 }
 
+/// A file, what is done to it, and the words of the complaint.
+type Misconfigured = (&'static str, fn(&str) -> String, &'static [&'static str]);
+
 #[test]
 fn a_configuration_that_can_not_be_meant_is_named_with_file_line_and_fix() {
     let mesh = Mesh::prepared();
     let folder = mesh.folder("lfb");
-    let cases: [(&str, fn(&str) -> String, &[&str]); 8] = [
+    let cases: [Misconfigured; 8] = [
         ("node.toml", |text| text.replacen("listen =", "lisen =", 1), &["lisen", "listen"]),
         ("node.toml", |text| format!("colour = \"red\"\n{text}"), &["node.toml:1:", "colour"]),
         ("node.toml", |text| text.replacen("tls/node.key", "tls/nobody.key", 1), &["nobody.key"]),
