@@ -1,1 +1,31 @@
-//! Placeholder.
+//! One SQL question over many bodies: catalogue view, placement, the wire SQL, remote execution.
+//!
+//! [`tables`] shows the datasets of other bodies to DataFusion. After DataFusion has optimised a plan over them, [`place`]
+//! decides what is computed where ([`placement`], with its makers of alternatives in [`rules`]): a subtree that lives at one body
+//! becomes a [`rel::Rel`], is written as SQL ([`wire`]), read back and compared ([`check`], through [`lower`]), and
+//! replaced by a [`node::RemoteNode`]. [`FederationPlanner`] does this inside a DataFusion session that is set up by [`session`].
+
+mod average;
+pub mod check;
+pub mod error;
+pub mod lower;
+pub mod node;
+pub mod normal;
+pub mod placement;
+pub mod planner;
+pub mod rel;
+pub mod rules;
+pub mod session;
+mod statistics;
+pub mod tables;
+mod template;
+pub mod wire;
+
+pub use error::PlacementError;
+pub use node::{RemoteNode, RemotePart};
+pub use placement::{Placed, RemoteSummary, place};
+pub use planner::FederationPlanner;
+pub use tables::{EveryPart, EveryTable, ForeignTable};
+
+#[cfg(test)]
+mod tests;

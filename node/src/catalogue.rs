@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use chrono::Utc;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, plan_datafusion_err};
 use meridian_federation::tables::{EveryPart, EveryTable, ForeignTable};
 use meridian_proto::{DatasetName, EVERY, Form, Name};
 
-use crate::gate::{Caller, PublishedTable};
+use crate::gate::{Caller, ForeignUse, PublishedTable};
 use crate::peers::Directory;
 
 /// A dataset of this body: ready to be asked, or out of order.
@@ -68,7 +69,18 @@ impl Catalogue {
 
     /// What `caller` may name: a peer's node only this body's datasets, since delegation is not there yet.
     pub fn view(self: &Arc<Self>, caller: &Caller) -> Arc<View> {
-        let own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = Utc::now();
+        let mut own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
+        own.retain(|_, own| match own {
+            Own::Ready(table) => match table.seen_by(caller, now) {
+                Some(seen) => {
+                    *table = Arc::new(seen);
+                    true
+                }
+                None => false,
+            },
+            Own::Broken { .. } => true,
+        });
         let foreign = if caller.is_peer() { None } else { Some(self.foreign()) };
         Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, foreign })
     }
@@ -128,6 +140,16 @@ impl fmt::Debug for View {
     }
 }
 
+/// What a table of other bodies stands for, as the gate asks; `None` for any other table.
+pub fn foreign_use(table: &dyn TableProvider) -> Option<ForeignUse> {
+    if let Some(table) = table.downcast_ref::<ForeignTable>() {
+        return Some(ForeignUse { names: vec![table.name.to_string()] });
+    }
+    let every = table.downcast_ref::<EveryTable>()?;
+    let name = |part: &EveryPart| format!("{}.{}.{}", every.federation, part.body, part.dataset.name);
+    Some(ForeignUse { names: every.parts.iter().map(name).collect() })
+}
+
 /// What is said of a dataset that does not exist and of one that the caller may not know of, alike.
 pub fn unknown(federation: &str, body: &str, dataset: &str) -> String {
     crate::gate::unknown_dataset(&format!("{federation}.{body}.{dataset}"))
@@ -150,9 +172,7 @@ impl View {
         };
         let mut rows = Vec::new();
         for (name, own) in &self.own {
-            if let Own::Ready(table) = own
-                && table.terms.listed
-            {
+            if let Own::Ready(table) = own {
                 rows.push(row(&self.body, name, table.schema(), &table.terms.dataset.title));
             }
         }

@@ -124,7 +124,8 @@ impl Directory {
         let mut pause = HASTE;
         loop {
             let some: Vec<Name> = members.choose_multiple(&mut rand::rng(), AT_ONCE).cloned().collect();
-            let asked = stream::iter(some).map(|body| async move { self.pull(&body).await.unwrap_or(0) });
+            let this = &self;
+            let asked = stream::iter(some).map(|body| async move { this.pull(&body).await.unwrap_or(0) });
             let news: usize = asked.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().sum();
             let complete = self.missing(&members).is_empty();
             pause = if news > 0 { HASTE } else { (pause * 2).min(if complete { CALM } else { CALM / 4 }) };

@@ -10,7 +10,6 @@ mod text;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::Utc;
 use datafusion::common::ParamValues;
@@ -24,16 +23,16 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use meridian_certs::{Credentials, Identity};
-use meridian_federation::planner::FederationPlanner;
-use meridian_federation::remote::{Peers, QueryContext, Receipts};
 use meridian_federation::released::nullable_counts;
-use meridian_federation::session;
-use meridian_proto::{EVERY, Name, ReleaseRecord, Signed};
+use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
+use meridian_federation::{FederationPlanner, session};
+use meridian_proto::{EVERY, Name, Signed};
 
 use crate::audit::{Entry, Log, Use};
-use crate::catalogue::{Catalogue, Catalogues, Listed, View};
+use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::gate::{self, Admitted, Caller, Released, Request};
 
+pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
 
@@ -115,7 +114,7 @@ impl Engine {
             .with_target_partitions(parts.target_partitions)
             .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
             .with_create_default_catalog_and_schema(false);
-        let planner = FederationPlanner::new(vec![gate::extension_planner()]);
+        let planner = FederationPlanner::new(vec![gate::extension_planner(), Arc::new(RemotePlanner)]);
         let session = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
@@ -162,7 +161,7 @@ impl Engine {
     /// but a refusal.
     pub async fn describe(self: &Arc<Self>, asked: &Asked) -> Result<SchemaRef, QueryError> {
         match self.plan(asked).await {
-            Ok(planned) => Ok(Arc::clone(planned.optimised.schema().inner())),
+            Ok(planned) => Ok(planned.admitted.schema()),
             Err(refused) => Err(self.refuse(asked, refused).await),
         }
     }
@@ -224,7 +223,7 @@ impl Engine {
     }
 
     fn gate(&self, plan: LogicalPlan, asked: &Asked) -> Result<Admitted, QueryError> {
-        let request = Request { caller: &asked.caller, now: Utc::now(), foreign: &explain::foreign_use };
+        let request = Request { caller: &asked.caller, now: Utc::now(), foreign: &catalogue::foreign_use };
         gate::gate(plan, &request).map_err(|refused| QueryError::from_refused(&asked.sql, &refused))
     }
 

@@ -28,7 +28,6 @@ struct Held {
 }
 
 /// All datasets of this body.
-#[derive(Debug)]
 pub(super) struct Datasets {
     node: NodeConfig,
     context: SessionContext,

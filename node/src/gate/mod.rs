@@ -1,1 +1,91 @@
-//! (to be written)
+//! The release gate: decides what may leave this node, and makes the one kind of stream that may.
+//!
+//! [`gate`] takes DataFusion's analysed, unoptimised plan over published datasets and either rewrites it for the terms
+//! ([`Admitted`]) or refuses it. [`guard`] checks the physical plan that came of it ([`Guarded`]), and with the proof
+//! of a durable log record that becomes [`Released`], the only stream that the Flight and web layers take.
+//!
+//! It is pure: no I/O, no network, no clock. What is not known to be harmless is refused.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | `caller`, `terms`, `table` | who asks, and what is asked for |
+//! | `access` | the form in which a dataset may leave for a caller |
+//! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
+//! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
+//! | `release`, `governed` | the extension nodes: cells with a threshold, and marked rows |
+//! | `guard`, `released`, `compact` | the way out |
+
+mod access;
+mod below;
+mod caller;
+mod compact;
+mod expressions;
+mod facts;
+mod governed;
+mod guard;
+mod leaf;
+mod planner;
+mod refused;
+mod release;
+mod released;
+mod table;
+mod terms;
+mod walk;
+
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::LogicalPlan;
+
+pub use caller::Caller;
+pub use facts::{Facts, ForeignUse};
+pub use guard::{Guarded, guard};
+pub use planner::extension_planner;
+pub use refused::{Refused, unknown_dataset};
+pub use released::Released;
+pub use table::{PublishedTable, TermsError};
+pub use terms::{Grant, Terms, Unit};
+
+/// Who asks, when, and how tables of other bodies are recognised.
+pub struct Request<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// What a table stands for if it is other bodies'; `None` for any other.
+    pub foreign: &'a dyn Fn(&dyn TableProvider) -> Option<ForeignUse>,
+}
+
+/// A plan that has been rewritten for the terms of its datasets.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    plan: LogicalPlan,
+    facts: Facts,
+}
+
+impl Admitted {
+    /// The plan, to be optimised and run.
+    pub fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// What is recorded.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The schema of the answer, exactly.
+    pub fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(self.plan.schema().inner())
+    }
+}
+
+/// Admits a plan in the form that the terms allow, or refuses it.
+pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refused> {
+    let (plan, facts) = walk::walk(plan, request)?;
+    Ok(Admitted { plan, facts })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Why a question got no answer, in words for whoever asked.
 
 use datafusion::error::DataFusionError;
-use meridian_federation::placement::PlacementError;
+use meridian_federation::PlacementError;
 use meridian_federation::remote::{RemoteError, RemoteErrorKind};
 
 use super::text;

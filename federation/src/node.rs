@@ -1,0 +1,84 @@
+//! The leaf that stands for what other bodies compute; execution makes one stream of its parts.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use datafusion::common::DFSchemaRef;
+use datafusion::common::plan_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use meridian_proto::{Form, Name};
+
+/// What one body is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RemotePart {
+    /// The body.
+    pub body: Name,
+    /// Its SQL. The columns of the answer stand by position for the node's.
+    pub sql: String,
+    /// The form in which the dataset leaves.
+    pub form: Form,
+    /// The dataset: `london.lfb.incidents`.
+    pub dataset: String,
+}
+
+/// The concatenated answers of some bodies, in no order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RemoteNode {
+    /// One query for each body; at least one.
+    pub parts: Vec<RemotePart>,
+    /// Names, qualifiers and types of the answer: those of the subtree that the node replaces. Where a part is released as
+    /// statistics every column may be NULL, since a withheld cell is.
+    pub schema: DFSchemaRef,
+    /// Roughly how many rows all parts answer together.
+    pub rows: usize,
+}
+
+impl UserDefinedLogicalNodeCore for RemoteNode {
+    fn name(&self) -> &str {
+        "Remote"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        Vec::new()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Remote:")?;
+        for part in &self.parts {
+            write!(f, " {} ({}): {};", part.body, part.form, part.sql)?;
+        }
+        Ok(())
+    }
+
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        if !exprs.is_empty() || !inputs.is_empty() {
+            return plan_err!("a remote query is a leaf without expressions");
+        }
+        Ok(self.clone())
+    }
+}
+
+/// By hash: plans need some order, and this leaf has none of its own.
+impl PartialOrd for RemoteNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let number = |node: &Self| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            node.hash(&mut hasher);
+            hasher.finish()
+        };
+        match number(self).cmp(&number(other)) {
+            Ordering::Equal if self != other => None,
+            order => Some(order),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The makers of alternatives: each says how one kind of node may be computed where its inputs are.
+
+use datafusion::logical_expr::LogicalPlan;
+
+use crate::placement::{Alternative, Search};
+
+pub mod split;
+pub mod whole;
+
+/// From a node and the alternatives of its inputs to alternatives of the node.
+pub(crate) type Maker = fn(&mut Search, &LogicalPlan, &[Vec<Alternative>]) -> Vec<Alternative>;
+
+/// In this order.
+pub(crate) const MAKERS: [Maker; 2] = [whole::make, split::make];

@@ -1,0 +1,9 @@
+//! Tests of the planner as a whole, over a small federation in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod corpus;
+mod refusals;
+mod released;
+mod roundtrip;
+mod snapshots;
+mod world;

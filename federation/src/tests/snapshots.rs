@@ -1,0 +1,129 @@
+//! What each body is asked.
+
+use crate::tests::world::World;
+use meridian_proto::Form;
+
+/// One line for each query: the bodies and the SQL.
+async fn asked(world: &World, sql: &str) -> Vec<String> {
+    let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let line = |remote: &crate::RemoteSummary| {
+        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
+        format!("{}: {}", bodies.join("+"), remote.sql)
+    };
+    placed.remotes.iter().map(line).collect()
+}
+
+async fn check(world: &World, cases: &[(&str, &[&str])]) {
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let found = asked(world, sql).await;
+        if found != *expected {
+            wrong.push(format!("{sql}\n  {}", found.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn one_body_is_asked_for_the_whole() {
+    check(&World::open(), &[
+        (
+            "SELECT borough_gss, count(*) FROM lfb.incidents WHERE year = 2020 GROUP BY borough_gss HAVING count(*) > 1",
+            &["lfb: SELECT c0, c1 FROM (SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents \
+               WHERE \"year\" = CAST('2020' AS INTEGER) GROUP BY borough_gss) WHERE c1 > 1"],
+        ),
+        (
+            "SELECT note FROM lfb.incidents ORDER BY cost DESC LIMIT 3",
+            &["lfb: SELECT note AS c0, cost AS c1 FROM london.lfb.incidents ORDER BY c1 DESC NULLS FIRST LIMIT 3"],
+        ),
+        ("SELECT count(*) FROM lfb.incidents", &["lfb: SELECT count(*) AS c0 FROM london.lfb.incidents"]),
+        (
+            "SELECT year FROM lfb.incidents WHERE random() < 0.5 AND year > 2019",
+            &["lfb: SELECT \"year\" AS c0 FROM london.lfb.incidents WHERE \"year\" > CAST('2019' AS INTEGER)"],
+        ),
+        (
+            "SELECT count(*) FROM lfb.incidents WHERE cost > (SELECT avg(area) FROM gla.boroughs)",
+            &["lfb: SELECT cost AS c0 FROM london.lfb.incidents", "gla: SELECT avg(area) AS c0 FROM london.gla.boroughs"],
+        ),
+        (
+            "SELECT year, count(*) FROM lfb.incidents WHERE happened < now() GROUP BY year LIMIT 2",
+            &[],
+        ),
+    ][..5]).await;
+}
+
+#[tokio::test]
+async fn every_body_is_asked_for_its_own() {
+    check(&World::open(), &[
+        (
+            "SELECT _body, kind, count(*) FROM every.buildings GROUP BY _body, kind",
+            &["camden+hackney+barnet: SELECT 'camden' AS c0, c0 AS c1, c1 AS c2 FROM (SELECT kind AS c0, count(*) AS c1 \
+               FROM london.camden.buildings GROUP BY kind)"],
+        ),
+        (
+            "SELECT borough_gss, avg(value) FROM every.buildings GROUP BY borough_gss",
+            &["camden+hackney+barnet: SELECT borough_gss AS c0, avg(value) AS c1 FROM london.camden.buildings GROUP BY borough_gss"],
+        ),
+        (
+            "SELECT kind, avg(value) FROM every.buildings GROUP BY kind",
+            &["camden+hackney+barnet: SELECT kind AS c0, sum(value) AS c1, count(value) AS c2 FROM london.camden.buildings GROUP BY kind"],
+        ),
+        (
+            "SELECT kind, count(*) FROM every.buildings WHERE borough_gss IN ('E09000007', 'E09000012') GROUP BY kind",
+            &["camden+hackney: SELECT kind AS c0, count(*) AS c1 FROM london.camden.buildings \
+               WHERE borough_gss IN ('E09000007', 'E09000012') GROUP BY kind"],
+        ),
+        (
+            "SELECT kind, stddev(storeys) FROM every.buildings WHERE _body = 'hackney' GROUP BY kind",
+            &["hackney: SELECT kind AS c0, stddev(CAST(storeys AS DOUBLE)) AS c1 FROM london.hackney.buildings GROUP BY kind"],
+        ),
+        (
+            "SELECT supplier FROM every.spend ORDER BY amount LIMIT 2",
+            &["camden+hackney+barnet: SELECT supplier AS c0, amount AS c1 FROM london.camden.spend ORDER BY c1 ASC NULLS LAST LIMIT 2"],
+        ),
+        ("SELECT supplier FROM every.spend LIMIT 2", &["camden+hackney+barnet: SELECT supplier AS c0 FROM london.camden.spend LIMIT 2"]),
+        // Not split: distinct across bodies, and what has no partial form.
+        (
+            "SELECT count(DISTINCT supplier) FROM every.spend",
+            &["camden+hackney+barnet: SELECT supplier AS c0 FROM london.camden.spend"],
+        ),
+        (
+            "SELECT stddev(rate) FROM every.spend",
+            &["camden+hackney+barnet: SELECT rate AS c0 FROM london.camden.spend"],
+        ),
+        // A limit below keeps the rest above it.
+        (
+            "SELECT count(*) FROM (SELECT supplier FROM every.spend LIMIT 4) WHERE supplier = 'Acme'",
+            &["camden+hackney+barnet: SELECT supplier AS c0 FROM london.camden.spend LIMIT 4"],
+        ),
+    ]).await;
+}
+
+#[tokio::test]
+async fn statistics_are_asked_for_cells() {
+    let world = World::with(|_, dataset| if dataset == "boroughs" { Form::Open } else { Form::Statistics });
+    check(&world, &[
+        (
+            "SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss ORDER BY n DESC LIMIT 2",
+            &["lfb: SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents GROUP BY borough_gss ORDER BY c1 DESC NULLS FIRST LIMIT 2"],
+        ),
+        (
+            "SELECT b.name, i.n FROM gla.boroughs b JOIN (SELECT borough_gss, count(DISTINCT uprn) AS n FROM lfb.incidents GROUP BY 1) i ON b.gss = i.borough_gss",
+            &["gla: SELECT gss AS c0, name AS c1 FROM london.gla.boroughs",
+              "lfb: SELECT borough_gss AS c0, count(DISTINCT uprn) AS c1 FROM london.lfb.incidents GROUP BY borough_gss"],
+        ),
+        (
+            "SELECT kind, avg(storeys), sum(value) FROM every.buildings GROUP BY kind",
+            &["camden+hackney+barnet: SELECT kind AS c0, sum(CAST(storeys AS BIGINT)) AS c1, count(storeys) AS c2, sum(value) AS c3 \
+               FROM london.camden.buildings GROUP BY kind"],
+        ),
+        (
+            "SELECT _body, count(*) FROM every.spend GROUP BY _body",
+            &["camden+hackney+barnet: SELECT 'camden' AS c0, c0 AS c1 FROM (SELECT count(*) AS c0 FROM london.camden.spend)"],
+        ),
+        (
+            "SELECT _body, count(*) FROM every.spend WHERE _body IN ('camden', 'barnet') AND department = 'parks' GROUP BY _body",
+            &["camden+barnet: SELECT 'camden' AS c0, c0 AS c1 FROM (SELECT count(*) AS c0 FROM london.camden.spend WHERE department = 'parks')"],
+        ),
+    ]).await;
+}

@@ -1,0 +1,359 @@
+//! A small federation in memory: its descriptions, its rows, one session that asks and one that holds everything.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, new_null_array};
+use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use async_trait::async_trait;
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{
+    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session, TableProvider,
+};
+use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Role};
+
+use crate::placement::{Placed, place};
+use crate::session::{optimizer_rules, session_config};
+use crate::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable, schema_of};
+use crate::{FederationPlanner, PlacementError, RemoteNode};
+
+pub(crate) struct Holding {
+    pub(crate) name: DatasetName,
+    pub(crate) dataset: Arc<Dataset>,
+    rows: RecordBatch,
+}
+
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) holdings: Vec<Holding>,
+    /// Cells that a body of statistics withholds: the body, and the group's first key or `*`.
+    pub(crate) withheld: Vec<(&'static str, &'static str)>,
+    /// Groups that it leaves out.
+    pub(crate) absent: Vec<(&'static str, &'static str)>,
+    pub(crate) missing: Vec<Name>,
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+const INCIDENTS: &str = "borough_gss:varchar:dimension,year:integer:dimension,happened:date:dimension,cost:decimal(10,2):measure,\
+                         households:integer:measure,note:varchar:hidden,uprn:bigint:identifier";
+const INCIDENT_ROWS: &str = "\
+E09000007,2020,2020-01-05,100.25,2,it's here,1
+E09000007,2020,2020-03-05,,1,,1
+E09000007,2021,2021-02-01,7.50,,100%_sure,2
+E09000012,2020,2020-07-30,12.00,3,A,7
+E09000012,2021,,0.01,0,a,8
+E09000012,2021,,0.01,0,a,8
+,2021,2021-05-05,55.55,4,b,9
+E09000033,2019,2019-12-31,-3.10,1,,11
+E09000003,,2022-02-02,9.99,5,x,12
+";
+
+const BOROUGHS: &str = "gss:varchar:dimension,name:varchar:dimension,population:bigint:measure,area:double:measure,inner_london:boolean:dimension";
+const BOROUGH_ROWS: &str = "\
+E09000007,Camden,270000,21.75,true
+E09000012,Hackney,280000,19.5,true
+E09000003,Barnet,395000,86.75,false
+E09000001,City,8600,,true
+E09000099,Nowhere,,0.25,
+,Unknown,5,1.0,false
+";
+
+const BUILDINGS: &str = "uprn:bigint:identifier,borough_gss:varchar:dimension,height:double:measure,storeys:integer:measure,value:decimal(12,2):measure,\
+                         listed:boolean:dimension,built:date:dimension,kind:varchar:dimension";
+const CAMDEN: &str = "\
+1,E09000007,10.5,3,100000.10,true,1890-01-01,house
+2,E09000007,30.25,9,250000.00,false,1970-06-01,flat
+3,E09000007,,,99.99,,,flat
+4,E09000007,12.0,4,100000.10,true,1890-01-01,house
+";
+const HACKNEY: &str = "\
+7,E09000012,8.5,2,70000.00,false,1920-02-02,house
+8,E09000012,55.5,18,,false,2010-01-01,flat
+8,E09000012,55.5,18,,false,2010-01-01,flat
+9,E09000012,4.0,1,1.01,,,
+";
+const BARNET: &str = "12,E09000003,9.25,3,500000.00,true,1935-05-05,house\n";
+
+const SPEND: &str = "supplier:varchar:dimension,amount:decimal(10,2):measure,units:integer:measure,paid:date:dimension,department:varchar:dimension,rate:double:measure";
+const SPEND_CAMDEN: &str = "\
+Acme,100.10,3,2024-01-01,parks,0.5
+Acme,0.05,1,2024-02-01,parks,1.5
+Bolt,-20.00,,2024-02-01,roads,
+Cogs,,7,,roads,2.25
+Acme,100.10,3,2024-01-01,parks,0.5
+";
+const SPEND_HACKNEY: &str = "\
+Acme,33.33,2,2024-03-01,parks,4.0
+Dyno,12.34,5,2024-01-15,,8.0
+,7.00,1,2024-01-15,roads,0.25
+";
+
+impl World {
+    /// All open, with coverage for the buildings and none for the spend; one body of the spend has no rows.
+    pub(crate) fn open() -> Self {
+        Self::with(|_, _| Form::Open)
+    }
+
+    pub(crate) fn with(form: impl Fn(&str, &str) -> Form) -> Self {
+        let mut world = Self::default();
+        let mut add = |body: &str, dataset: &str, columns: &str, rows: &str, standard: Option<&str>, coverage: Option<&str>| {
+            let described = describe(dataset, columns, form(body, dataset), standard, coverage);
+            let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
+            let everything = Arc::new(Dataset { form: Form::Open, ..described.clone() });
+            let rows = parse(&schema_of(&everything), rows);
+            world.holdings.push(Holding { name, dataset: Arc::new(described), rows });
+        };
+        add("lfb", "incidents", INCIDENTS, INCIDENT_ROWS, None, None);
+        add("gla", "boroughs", BOROUGHS, BOROUGH_ROWS, None, None);
+        add("camden", "buildings", BUILDINGS, CAMDEN, Some("buildings"), Some("E09000007"));
+        add("hackney", "buildings", BUILDINGS, HACKNEY, Some("buildings"), Some("E09000012"));
+        add("barnet", "buildings", BUILDINGS, BARNET, Some("buildings"), Some("E09000003"));
+        add("camden", "spend", SPEND, SPEND_CAMDEN, Some("spend"), None);
+        add("hackney", "spend", SPEND, SPEND_HACKNEY, Some("spend"), None);
+        add("barnet", "spend", SPEND, "", Some("spend"), None);
+        world
+    }
+
+    pub(crate) fn foreign(&self, body: &str, dataset: &str) -> ForeignTable {
+        let holding = self.holdings.iter().find(|holding| {
+            holding.name.body.as_str() == body && holding.name.dataset.as_str() == dataset
+        });
+        let holding = holding.unwrap();
+        ForeignTable::new(holding.name.clone(), Arc::clone(&holding.dataset))
+    }
+
+    fn standards(&self) -> HashMap<Name, Vec<&Holding>> {
+        let mut standards: HashMap<Name, Vec<&Holding>> = HashMap::new();
+        for holding in &self.holdings {
+            if let Some(standard) = &holding.dataset.standard {
+                standards.entry(standard.clone()).or_default().push(holding);
+            }
+        }
+        standards
+    }
+
+    /// A node that holds nothing itself.
+    pub(crate) fn asker(&self) -> SessionContext {
+        let stand_in = StandIn {
+            bodies: self.holdings.iter().map(|holding| (holding.name.body.clone(), self.owner(&holding.name.body))).collect(),
+            withheld: self.withheld.clone(),
+            absent: self.absent.clone(),
+        };
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(london(session_config()))
+            .with_optimizer_rules(optimizer_rules())
+            .with_query_planner(Arc::new(FederationPlanner::new(vec![Arc::new(stand_in)])))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
+        for Holding { name, dataset, .. } in &self.holdings {
+            let table = ForeignTable::new(name.clone(), Arc::clone(dataset));
+            tables.push((name.body.to_string(), name.dataset.to_string(), Arc::new(table)));
+        }
+        for (standard, holdings) in self.standards() {
+            let parts = holdings.iter().map(|holding| EveryPart {
+                body: holding.name.body.clone(),
+                dataset: Arc::clone(&holding.dataset),
+            });
+            let table = EveryTable::new(name("london"), standard.clone(), parts.collect(), self.missing.clone());
+            tables.push(("every".into(), standard.to_string(), Arc::new(table)));
+        }
+        register(&context, tables);
+        context
+    }
+
+    /// One engine over all rows.
+    pub(crate) fn central(&self) -> SessionContext {
+        let context = SessionContext::new_with_config(london(session_config()));
+        let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
+        for Holding { name, rows, .. } in &self.holdings {
+            tables.push((name.body.to_string(), name.dataset.to_string(), memory(rows.clone())));
+        }
+        for (standard, holdings) in self.standards() {
+            let batches: Vec<RecordBatch> = holdings.iter().map(|holding| with_body(holding)).collect();
+            let rows = concat_batches(&batches[0].schema(), &batches).unwrap();
+            tables.push(("every".into(), standard.to_string(), memory(rows)));
+        }
+        register(&context, tables);
+        context
+    }
+
+    fn owner(&self, body: &Name) -> SessionContext {
+        let context = SessionContext::new_with_config(london(session_config()));
+        let own = self.holdings.iter().filter(|holding| holding.name.body == *body);
+        register(&context, own.map(|Holding { name, rows, .. }| {
+            (name.body.to_string(), name.dataset.to_string(), memory(rows.clone()))
+        }).collect());
+        context
+    }
+
+    pub(crate) async fn optimised(&self, sql: &str) -> (SessionContext, LogicalPlan) {
+        let context = self.asker();
+        let plan = context.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).into_optimized_plan();
+        (context, plan.unwrap_or_else(|error| panic!("{sql}: {error}")))
+    }
+
+    pub(crate) async fn placed(&self, sql: &str) -> std::result::Result<Placed, PlacementError> {
+        let (context, plan) = self.optimised(sql).await;
+        place(plan, &context.state())
+    }
+}
+
+fn london(config: SessionConfig) -> SessionConfig {
+    config.with_default_catalog_and_schema("london", "public").with_target_partitions(2)
+}
+
+fn memory(rows: RecordBatch) -> Arc<dyn TableProvider> {
+    Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap())
+}
+
+fn register(context: &SessionContext, tables: Vec<(String, String, Arc<dyn TableProvider>)>) {
+    let catalogue = Arc::new(MemoryCatalogProvider::new());
+    for (schema, table, provider) in tables {
+        if catalogue.schema(&schema).is_none() {
+            catalogue.register_schema(&schema, Arc::new(MemorySchemaProvider::new())).unwrap();
+        }
+        catalogue.schema(&schema).unwrap().register_table(table, provider).unwrap();
+    }
+    context.register_catalog("london", catalogue);
+}
+
+fn describe(dataset: &str, columns: &str, form: Form, standard: Option<&str>, coverage: Option<&str>) -> Dataset {
+    let mut described = Vec::new();
+    // A decimal's comma stands between its brackets.
+    let columns = columns.replace("(10,2)", "(10;2)").replace("(12,2)", "(12;2)");
+    for column in columns.split(',') {
+        let fields: Vec<&str> = column.split(':').collect();
+        described.push(Column {
+            name: name(fields[0]),
+            column_type: fields[1].replace(';', ",").parse().unwrap(),
+            role: match fields[2] {
+                "dimension" => Role::Dimension,
+                "measure" => Role::Measure,
+                "identifier" => Role::Identifier,
+                _ => Role::Hidden,
+            },
+            required: false,
+            ranges: false,
+            concept: String::new(),
+            unit: String::new(),
+            description: String::new(),
+        });
+    }
+    Dataset {
+        name: name(dataset),
+        title: String::new(),
+        description: String::new(),
+        licence: String::new(),
+        form,
+        needs_agreement: false,
+        columns: described,
+        unit_kind: String::new(),
+        threshold: 0,
+        standard: standard.map(name),
+        coverage: coverage.map(|value| Coverage { column: name("borough_gss"), value: value.into() }).into_iter().collect(),
+        size_class: 5,
+        update_frequency: String::new(),
+    }
+}
+
+fn parse(schema: &SchemaRef, rows: &str) -> RecordBatch {
+    let reader = arrow::csv::ReaderBuilder::new(Arc::clone(schema)).build(Cursor::new(rows.as_bytes().to_vec())).unwrap();
+    let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
+    concat_batches(schema, &batches).unwrap()
+}
+
+fn with_body(holding: &Holding) -> RecordBatch {
+    let mut fields: Vec<Arc<Field>> = holding.rows.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(BODY_COLUMN, DataType::Utf8, false)));
+    let mut columns = holding.rows.columns().to_vec();
+    columns.push(Arc::new(StringArray::from(vec![holding.name.body.as_str(); holding.rows.num_rows()])));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+}
+
+/// Answers each part from the rows of its body, with cells withheld as told.
+struct StandIn {
+    bodies: HashMap<Name, SessionContext>,
+    withheld: Vec<(&'static str, &'static str)>,
+    absent: Vec<(&'static str, &'static str)>,
+}
+
+#[async_trait]
+impl ExtensionPlanner for StandIn {
+    async fn plan_extension(
+        &self,
+        _planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        _session: &dyn Session,
+        _context: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(remote) = node.as_any().downcast_ref::<RemoteNode>() else { return Ok(None) };
+        let schema = Arc::clone(remote.schema.inner());
+        let mut batches = Vec::new();
+        for part in &remote.parts {
+            for batch in self.bodies[&part.body].sql(&part.sql).await?.collect().await? {
+                let batch = if part.form == Form::Statistics { self.disclosed(part.body.as_str(), batch) } else { batch };
+                let columns = batch.columns().iter().zip(schema.fields());
+                let columns: Vec<ArrayRef> = columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
+                assert_eq!(columns.len(), schema.fields().len(), "{}", part.sql);
+                batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
+            }
+        }
+        Ok(Some(MemorySourceConfig::try_new_exec(&[batches], schema, None)?))
+    }
+}
+
+impl StandIn {
+    fn disclosed(&self, body: &str, batch: RecordBatch) -> RecordBatch {
+        let first = cast(batch.column(0), &DataType::Utf8).unwrap();
+        let told = |list: &[(&str, &str)], row: usize| {
+            let key = if first.is_null(row) { "" } else { first.as_string::<i32>().value(row) };
+            list.iter().any(|(who, which)| *who == body && (*which == "*" || *which == key))
+        };
+        let rows = 0..batch.num_rows();
+        let kept: BooleanArray = rows.clone().map(|row| Some(!told(&self.absent, row))).collect();
+        let all = self.withheld.iter().any(|(who, which)| *who == body && *which == "*");
+        let hidden: BooleanArray = rows.map(|row| Some(told(&self.withheld, row))).collect();
+        let columns: Vec<ArrayRef> = batch.columns().iter().enumerate().map(|(index, column)| {
+            if index == 0 && !all || *column.data_type() == DataType::Boolean {
+                return Arc::clone(column);
+            }
+            arrow::compute::kernels::zip::zip(&hidden, &new_null_array(column.data_type(), column.len()), column).unwrap()
+        }).collect();
+        let fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
+        filter_record_batch(&batch, &kept).unwrap()
+    }
+}
+
+/// The rows as text, a line each.
+pub(crate) async fn rows(context: &SessionContext, sql: &str) -> std::result::Result<Vec<String>, String> {
+    let frame = context.sql(sql).await.map_err(|error| error.to_string())?;
+    let batches = frame.collect().await.map_err(|error| error.to_string())?;
+    let options = FormatOptions::default().with_null("NULL");
+    let mut lines = Vec::new();
+    for batch in batches {
+        let columns: Vec<ArrayFormatter<'_>> =
+            batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+            lines.push(cells.join(" | "));
+        }
+    }
+    Ok(lines)
+}

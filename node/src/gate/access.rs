@@ -1,0 +1,199 @@
+//! In which form one dataset may leave for one caller, and by which agreement.
+
+use chrono::{DateTime, Utc};
+use datafusion::logical_expr::Expr;
+use meridian_proto::{Form, Name};
+
+use super::facts::Decision;
+use super::table::is_open;
+use super::terms::{Grant, Terms};
+use super::{Caller, Refused, Request};
+
+/// What a caller may do with a dataset.
+#[derive(Debug, Clone)]
+pub(super) enum Access {
+    /// All rows and columns, since the dataset is open or the caller's own.
+    Whole(Form),
+    /// Rows under an agreement.
+    Rows { granted: Columns, filter: Option<Expr> },
+    /// Cells of at least `threshold` units.
+    Statistics { granted: Columns, threshold: u32 },
+}
+
+/// The columns that exist for a caller, and the agreement that says so.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    pub(super) agreement: Option<String>,
+    names: Option<Vec<Name>>,
+}
+
+impl Columns {
+    pub(super) fn holds(&self, terms: &Terms, column: &str) -> bool {
+        match &self.names {
+            Some(names) => names.iter().any(|name| name.as_str() == column),
+            None => terms.dataset.visible_columns().any(|visible| visible.name.as_str() == column),
+        }
+    }
+}
+
+/// How much of a dataset a caller may know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not even that it exists.
+    Unknown,
+    /// That it exists, and its visible columns.
+    Visible,
+    /// All columns.
+    Whole,
+}
+
+/// How much of a dataset a caller may know of.
+pub(super) fn standing(terms: &Terms, caller: &Caller, now: DateTime<Utc>) -> Standing {
+    let day = now.date_naive();
+    if !caller.is_peer() {
+        return match terms.own {
+            Form::Open | Form::Rows => Standing::Whole,
+            Form::Statistics => Standing::Visible,
+            Form::None => Standing::Unknown,
+        };
+    }
+    let granted = grants_to(terms, caller).any(|grant| grant.in_force(day));
+    if terms.dataset.form == Form::None || !(terms.listed || granted) { Standing::Unknown } else { Standing::Visible }
+}
+
+/// Decides, and notes what the decision rests on.
+pub(super) fn decide(terms: &Terms, request: &Request<'_>, decision: &mut Decision) -> Result<Access, Refused> {
+    let name = terms.name.to_string();
+    if standing(terms, request.caller, request.now) == Standing::Unknown {
+        return Err(Refused::unknown(&name));
+    }
+    if is_open(terms) && (request.caller.is_peer() || terms.own != Form::Statistics) {
+        decision.rule("form.open");
+        decision.dataset(&name, Form::Open);
+        return Ok(Access::Whole(Form::Open));
+    }
+    let purpose = stated_purpose(terms, request.caller)?;
+    decision.rule("purpose.stated");
+    decision.facts.protected = true;
+    let access = if request.caller.is_peer() { of_peer(terms, request, purpose)? } else { of_own(terms)? };
+    note(&access, &name, decision);
+    Ok(access)
+}
+
+fn note(access: &Access, name: &str, decision: &mut Decision) {
+    let agreement = match access {
+        Access::Whole(form) => {
+            decision.rule("form.own");
+            decision.dataset(name, *form);
+            None
+        }
+        Access::Rows { granted, filter } => {
+            decision.rule("form.rows");
+            if filter.is_some() {
+                decision.rule("rows.filter");
+            }
+            decision.dataset(name, Form::Rows);
+            granted.agreement.as_deref()
+        }
+        Access::Statistics { granted, .. } => {
+            decision.rule("form.statistics");
+            decision.rule("statistics.threshold");
+            decision.dataset(name, Form::Statistics);
+            granted.agreement.as_deref()
+        }
+    };
+    if let Some(agreement) = agreement {
+        decision.agreement(agreement);
+    }
+}
+
+fn stated_purpose<'a>(terms: &Terms, caller: &'a Caller) -> Result<&'a str, Refused> {
+    caller.purpose().ok_or_else(|| {
+        let mut agreed: Vec<&str> = grants_to(terms, caller).map(|grant| grant.purpose.as_str()).collect();
+        agreed.sort_unstable();
+        agreed.dedup();
+        let which = if agreed.is_empty() { String::new() } else { format!("; agreed with {}: {}", caller.body(), agreed.join(", ")) };
+        Refused::new(
+            "purpose.stated",
+            format!("{} is not open, and no purpose is stated", terms.name),
+            format!("state what the answer is for (header meridian-purpose, or SET purpose = '…' in meridian query){which}"),
+        )
+        .about(&terms.name.to_string())
+    })
+}
+
+fn of_own(terms: &Terms) -> Result<Access, Refused> {
+    match terms.own {
+        Form::Open | Form::Rows => Ok(Access::Whole(Form::Rows)),
+        Form::Statistics => Ok(Access::Statistics {
+            granted: Columns { agreement: None, names: None },
+            threshold: terms.threshold(None),
+        }),
+        Form::None => Err(Refused::unknown(&terms.name.to_string())),
+    }
+}
+
+fn of_peer(terms: &Terms, request: &Request<'_>, purpose: &str) -> Result<Access, Refused> {
+    let day = request.now.date_naive();
+    let mut candidates: Vec<Access> = grants_to(terms, request.caller)
+        .filter(|grant| grant.purpose == purpose && grant.in_force(day))
+        .filter_map(|grant| by_grant(terms, grant))
+        .collect();
+    if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
+        let granted = Columns { agreement: None, names: None };
+        candidates.push(Access::Statistics { granted, threshold: terms.threshold(None) });
+    }
+    candidates.sort_by_key(preference);
+    candidates.into_iter().next().ok_or_else(|| no_agreement(terms, request, purpose))
+}
+
+/// Rows before statistics, then the lower threshold, then no agreement before one, then by name.
+fn preference(access: &Access) -> (u32, Option<String>) {
+    match access {
+        Access::Whole(_) => (0, None),
+        Access::Rows { granted, .. } => (0, granted.agreement.clone()),
+        Access::Statistics { granted, threshold } => (*threshold, granted.agreement.clone()),
+    }
+}
+
+/// What a grant gives: never more than the dataset's own form.
+fn by_grant(terms: &Terms, grant: &Grant) -> Option<Access> {
+    let granted = Columns { agreement: Some(grant.agreement.clone()), names: grant.columns.clone() };
+    match grant.form.max(terms.dataset.form) {
+        Form::Open | Form::Rows => Some(Access::Rows { granted, filter: grant.filter.clone() }),
+        // A row filter would have to hold for statistics too, and is not admitted there by the configuration.
+        Form::Statistics if grant.filter.is_some() => None,
+        Form::Statistics => Some(Access::Statistics { granted, threshold: terms.threshold(grant.threshold) }),
+        Form::None => None,
+    }
+}
+
+fn grants_to<'a>(terms: &'a Terms, caller: &'a Caller) -> impl Iterator<Item = &'a Grant> {
+    terms.grants.iter().filter(|grant| caller.is_peer() && grant.recipients.contains(caller.body()))
+}
+
+fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused {
+    let (name, body, owner) = (&terms.name, request.caller.body(), &terms.name.body);
+    let day = request.now.date_naive();
+    let mut purposes: Vec<&str> = grants_to(terms, request.caller)
+        .filter(|grant| grant.in_force(day))
+        .map(|grant| grant.purpose.as_str())
+        .collect();
+    purposes.sort_unstable();
+    purposes.dedup();
+    let lapsed: Vec<&str> = grants_to(terms, request.caller)
+        .filter(|grant| !grant.in_force(day) && grant.purpose == purpose)
+        .map(|grant| grant.agreement.as_str())
+        .collect();
+    let (reason, remedy) = if let Some(agreement) = lapsed.first() {
+        let reason = format!("the agreement {agreement} over {name} is not in force on {day}");
+        (reason, format!("ask {owner} to renew it"))
+    } else if purposes.is_empty() {
+        let reason = format!("{name} leaves only under an agreement, and {body} has none");
+        (reason, format!("ask {owner} for an agreement"))
+    } else {
+        let reason = format!("no agreement of {body} over {name} is for the purpose '{purpose}'");
+        (reason, format!("state one that is agreed: {}", purposes.join(", ")))
+    };
+    Refused::new("agreement.active", reason, remedy).about(&name.to_string())
+}

@@ -1,0 +1,192 @@
+//! Group keys, projected columns and whatever is compared: dimensions, what is made of them, and constants.
+
+use datafusion::logical_expr::expr::{Case, ScalarFunction};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, TryCast};
+
+use super::super::Refused;
+use super::super::facts::Decision;
+use super::constants::constant;
+use super::totals::{CastKind, cast_kind};
+use super::{Below, Kind, Origin};
+
+type Value = (Expr, Origin);
+
+impl Below {
+    /// A group key: what may be a label in the answer.
+    pub(super) fn key(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
+        if matches!(expr, Expr::GroupingSet(_)) {
+            return Err(self.leaf.expression("GROUPING SETS, ROLLUP and CUBE", None));
+        }
+        let (value, origin) = self.value(expr, decision)?;
+        match origin.kind {
+            Kind::Label { .. } | Kind::Constant => Ok((value, origin)),
+            Kind::Measure | Kind::Identifier | Kind::Hidden => Err(self.leaf.misused(&origin, "group by")),
+        }
+    }
+
+    /// An expression over the columns, in a form that can't fail, and where its values come from.
+    pub(super) fn value(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
+        if let Some(value) = constant(expr, decision.now)? {
+            let origin = Origin { name: "a constant".to_owned(), kind: Kind::Constant };
+            return Ok((Expr::Literal(value, None), origin));
+        }
+        match expr {
+            Expr::Column(column) => {
+                let origin = self.origin_of(column)?.clone();
+                if origin.kind == Kind::Hidden {
+                    return Err(self.leaf.no_column(&origin.name));
+                }
+                decision.column(&self.leaf.name, &origin.name);
+                Ok((expr.clone(), origin))
+            }
+            Expr::Alias(alias) => self.value(&alias.expr, decision),
+            Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+                let (value, origin) = self.value(expr, decision)?;
+                self.cast(value, origin, field.data_type())
+            }
+            Expr::Case(case) => self.case(case, decision),
+            Expr::ScalarFunction(call) => self.call(call, decision),
+            other => Err(self.leaf.expression(describe(other), self.first_column(other).as_deref())),
+        }
+    }
+
+    fn cast(&self, value: Expr, origin: Origin, to: &arrow::datatypes::DataType) -> Result<Value, Refused> {
+        let from = value.get_type(self.plan.schema())?;
+        let ranges = matches!(origin.kind, Kind::Label { ranges: true });
+        match cast_kind(&from, to) {
+            CastKind::Lossless => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
+            CastKind::Coarser if ranges => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
+            CastKind::Coarser | CastKind::Refused => {
+                let mut refused = self.leaf.expression(&format!("a cast from {} to {}", sql(&from), sql(to)), Some(&origin.name));
+                refused.remedy = format!(
+                    "compare {} with a constant of its own type ({}): write the constant, not the column, in another type",
+                    origin.name,
+                    sql(&from)
+                );
+                Err(refused)
+            }
+        }
+    }
+
+    /// CASE over dimensions: conditions that are admitted in WHERE, results that are dimensions or constants.
+    fn case(&self, case: &Case, decision: &mut Decision) -> Result<Value, Refused> {
+        let mut names: Vec<String> = Vec::new();
+        let mut result = |below: &Self, expr: &Expr, decision: &mut Decision| {
+            let (value, origin) = below.key(expr, decision)?;
+            if matches!(origin.kind, Kind::Label { .. }) {
+                names.push(origin.name);
+            }
+            Ok::<_, Refused>(Box::new(value))
+        };
+        let mut when_then_expr = Vec::new();
+        for (when, then) in &case.when_then_expr {
+            let when = match &case.expr {
+                Some(base) => Expr::eq(base.as_ref().clone(), when.as_ref().clone()),
+                None => when.as_ref().clone(),
+            };
+            let when = self.predicate(&when, decision)?;
+            when_then_expr.push((Box::new(when), result(self, then, decision)?));
+        }
+        let else_expr = case.else_expr.as_ref().map(|otherwise| result(self, otherwise, decision)).transpose()?;
+        let name = names.into_iter().next().unwrap_or_else(|| "CASE".to_owned());
+        let value = Expr::Case(Case { expr: None, when_then_expr, else_expr });
+        Ok((value, Origin { name, kind: Kind::Label { ranges: false } }))
+    }
+
+    /// `date_trunc` and `date_part` (EXTRACT) with a constant unit, over a dimension whose ranges may be seen.
+    fn call(&self, call: &ScalarFunction, decision: &mut Decision) -> Result<Value, Refused> {
+        let name = call.func.name();
+        let [part, of] = call.args.as_slice() else {
+            return Err(self.function(call));
+        };
+        if !matches!(name, "date_trunc" | "date_part") {
+            return Err(self.function(call));
+        }
+        let Some(part) = constant(part, decision.now)? else { return Err(self.function(call)) };
+        let (of, origin) = self.value(of, decision)?;
+        match origin.kind {
+            Kind::Label { ranges: true } => {
+                let args = vec![Expr::Literal(part, None), of];
+                let value = Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args });
+                Ok((value, origin))
+            }
+            Kind::Label { ranges: false } => {
+                let mut refused = self.leaf.expression(name, Some(&origin.name));
+                refused.remedy = format!("{} declares no ranges: group by it as it is", origin.name);
+                Err(refused)
+            }
+            Kind::Measure | Kind::Identifier | Kind::Hidden | Kind::Constant => {
+                Err(self.leaf.misused(&origin, "group by"))
+            }
+        }
+    }
+
+    fn function(&self, call: &ScalarFunction) -> Refused {
+        let column = call.args.iter().find_map(|arg| self.first_column(arg));
+        self.leaf.expression(&format!("the function {}", call.func.name()), column.as_deref())
+    }
+
+    /// A column of an expression to point at: the first that SQL names.
+    pub(super) fn first_column(&self, expr: &Expr) -> Option<String> {
+        let mut names: Vec<&str> = expr.column_refs().into_iter().map(|column| column.name.as_str()).collect();
+        names.sort_unstable();
+        names.first().map(|name| (*name).to_owned())
+    }
+}
+
+/// A type in the words of SQL, for a person.
+fn sql(data_type: &arrow::datatypes::DataType) -> String {
+    use arrow::datatypes::DataType;
+    match data_type {
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, _) => "timestamp".to_owned(),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// What an expression is, for a refusal.
+#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
+pub(super) fn describe(expr: &Expr) -> &'static str {
+    match expr {
+        Expr::Like(_) => "LIKE",
+        Expr::SimilarTo(_) => "SIMILAR TO",
+        Expr::BinaryExpr(binary) if binary.op.supports_propagation() => "a comparison used as a value",
+        Expr::BinaryExpr(binary) if binary.op.is_numerical_operators() => "arithmetic",
+        Expr::BinaryExpr(_) => "this operator",
+        Expr::Negative(_) => "arithmetic",
+        Expr::Not(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Between(_)
+        | Expr::InList(_) => "a condition used as a value",
+        Expr::AggregateFunction(_) => "an aggregate inside of an expression",
+        Expr::WindowFunction(_) => "a window function",
+        Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => "a subquery",
+        Expr::OuterReferenceColumn(..) => "a reference to the query around a subquery",
+        Expr::GroupingSet(_) => "GROUPING SETS, ROLLUP and CUBE",
+        Expr::ScalarFunction(_) => "a function",
+        Expr::Alias(_)
+        | Expr::Column(_)
+        | Expr::ScalarVariable(..)
+        | Expr::Literal(..)
+        | Expr::Case(_)
+        | Expr::Cast(_)
+        | Expr::TryCast(_)
+        | Expr::Wildcard { .. }
+        | Expr::Placeholder(_)
+        | Expr::Unnest(_)
+        | Expr::HigherOrderFunction(_)
+        | Expr::Lambda(_)
+        | Expr::LambdaVariable(_) => "this expression",
+    }
+}

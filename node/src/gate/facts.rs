@@ -1,0 +1,88 @@
+//! What the gate found out on the way: the part of a decision that is recorded and told.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use meridian_proto::{DatasetUse, Form};
+
+use super::Terms;
+
+/// What an admitted query uses, and why it may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// This body's datasets, each with the published columns that the query names and the form in which it leaves.
+    pub datasets: Vec<DatasetUse>,
+    /// The agreements relied on.
+    pub agreements: Vec<String>,
+    /// The rules applied.
+    pub rules: Vec<String>,
+    /// What a reader of the answer must know.
+    pub notices: Vec<String>,
+    /// Whether something is in it that is not open, so that errors of its run carry no details.
+    pub protected: bool,
+    /// Datasets of other bodies that it reads.
+    pub foreign: Vec<String>,
+}
+
+/// What a table of other bodies stands for, as whoever knows such tables tells the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignUse {
+    /// The full names of the datasets.
+    pub names: Vec<String>,
+}
+
+/// A decision while it is made.
+pub(super) struct Decision {
+    pub(super) now: DateTime<Utc>,
+    pub(super) facts: Facts,
+    /// Of each dataset in use, the names of its published columns.
+    pub(super) published: HashMap<String, HashSet<String>>,
+}
+
+impl Decision {
+    pub(super) fn new(now: DateTime<Utc>) -> Self {
+        Self { now, facts: Facts::default(), published: HashMap::new() }
+    }
+
+    pub(super) fn publish(&mut self, terms: &Terms) {
+        let names = terms.dataset.columns.iter().map(|column| column.name.to_string());
+        self.published.insert(terms.name.to_string(), names.collect());
+    }
+
+    pub(super) fn rule(&mut self, rule: &str) {
+        push_once(&mut self.facts.rules, rule);
+    }
+
+    pub(super) fn notice(&mut self, notice: &str) {
+        push_once(&mut self.facts.notices, notice);
+    }
+
+    pub(super) fn agreement(&mut self, agreement: &str) {
+        push_once(&mut self.facts.agreements, agreement);
+        self.rule("agreement.active");
+    }
+
+    pub(super) fn foreign(&mut self, name: &str) {
+        push_once(&mut self.facts.foreign, name);
+        self.rule("foreign.owner-decides");
+    }
+
+    pub(super) fn dataset(&mut self, name: &str, form: Form) {
+        let known = self.facts.datasets.iter().any(|used| used.name == name && used.form == form);
+        if !known {
+            self.facts.datasets.push(DatasetUse { name: name.to_owned(), columns: Vec::new(), form });
+        }
+    }
+
+    pub(super) fn column(&mut self, dataset: &str, column: &str) {
+        for used in self.facts.datasets.iter_mut().filter(|used| used.name == dataset) {
+            push_once(&mut used.columns, column);
+        }
+    }
+}
+
+fn push_once(list: &mut Vec<String>, item: &str) {
+    if !list.iter().any(|held| held == item) {
+        list.push(item.to_owned());
+    }
+}

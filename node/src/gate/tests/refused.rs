@@ -1,0 +1,154 @@
+//! What is refused over `statistics` and everywhere, by class of attack.
+
+use super::setup::{Body, Incident, alike, loda};
+
+fn body() -> Body {
+    Body::new(&alike(5, 1, &Incident { borough: Some("bexley"), year: Some(1987), cost: Some(7), ..Incident::default() }))
+}
+
+#[tokio::test]
+async fn attacks_on_statistics_are_refused_with_their_rule_and_remedy() {
+    let body = body();
+    let table: &[(&str, &str, &str)] = &[
+        // Direct reads.
+        ("SELECT * FROM incidents", "statistics.shape", "aggregate it"),
+        ("SELECT borough FROM incidents", "statistics.shape", "aggregate it"),
+        ("SELECT borough FROM incidents ORDER BY year LIMIT 1", "statistics.shape", "aggregate it"),
+        ("SELECT min(cost), max(cost) FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT array_agg(borough) FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT string_agg(borough, ',') FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT first_value(cost ORDER BY year) FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT median(cost) FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT stddev(cost) FROM incidents", "statistics.aggregate", "COUNT(*)"),
+        ("SELECT rank() OVER (ORDER BY cost) FROM incidents", "statistics.shape", "aggregate it"),
+        ("SELECT count(*) FROM (SELECT row_number() OVER () r FROM incidents) t", "statistics.shape", "aggregate it"),
+        ("SELECT borough FROM incidents UNION SELECT 'x'", "statistics.shape", "aggregate it"),
+        ("SELECT count(*) FROM (SELECT borough FROM incidents UNION ALL SELECT 'x') t", "statistics.shape", "aggregate it"),
+        ("SELECT borough FROM incidents INTERSECT SELECT borough FROM boroughs", "statistics.shape", ""),
+        ("SELECT borough FROM boroughs EXCEPT SELECT borough FROM incidents", "statistics.shape", ""),
+        ("SELECT count(*) FROM (SELECT * FROM incidents LIMIT 4) t", "statistics.shape", "aggregate it"),
+        ("SELECT DISTINCT ON (borough) borough, year FROM incidents", "statistics.shape", "aggregate it"),
+        ("SELECT count(*) FROM incidents i JOIN boroughs b ON i.borough = b.borough", "statistics.shape", "aggregate it"),
+        ("SELECT count(*) FROM incidents a, incidents b", "statistics.shape", "aggregate it"),
+        ("SELECT count(*) FROM incidents WHERE EXISTS (SELECT 1 FROM boroughs b WHERE b.borough = incidents.borough)", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE borough IN (SELECT borough FROM boroughs)", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE borough = (SELECT min(borough) FROM boroughs)", "statistics.expression", ""),
+        ("SELECT b.borough, (SELECT count(*) FROM incidents i WHERE i.borough = b.borough) FROM boroughs b", "statistics.expression", ""),
+        ("SELECT count(*) FROM boroughs b WHERE EXISTS (SELECT 1 FROM incidents i WHERE i.borough = b.borough)", "statistics.expression", ""),
+        ("SELECT borough, count(*) FROM incidents GROUP BY ROLLUP (borough)", "statistics.expression", ""),
+        ("SELECT borough, year, count(*) FROM incidents GROUP BY GROUPING SETS ((borough), (year))", "statistics.expression", ""),
+        // Columns by role.
+        ("SELECT uprn, count(*) FROM incidents GROUP BY uprn", "statistics.column", "dimensions (borough, year, day, alarm)"),
+        ("SELECT cost, count(*) FROM incidents GROUP BY cost", "statistics.column", "sum or average it"),
+        ("SELECT count(*) FROM incidents WHERE cost > 10", "statistics.column", "sum or average it"),
+        ("SELECT count(*) FROM incidents WHERE cost = 7", "statistics.column", "sum or average it"),
+        ("SELECT count(*) FROM incidents WHERE uprn = 3", "statistics.column", "dimensions"),
+        ("SELECT count(*) FROM incidents WHERE uprn IS NULL", "statistics.column", "dimensions"),
+        ("SELECT count(*) FROM incidents WHERE note = 'x'", "statistics.column", "its dimensions: borough"),
+        ("SELECT count(note) FROM incidents", "statistics.column", "its dimensions: borough"),
+        ("SELECT n, count(*) FROM (SELECT note AS n FROM incidents) t GROUP BY n", "statistics.column", "its dimensions: borough"),
+        ("SELECT sum(uprn) FROM incidents", "statistics.column", ""),
+        ("SELECT sum(year) FROM incidents", "statistics.column", "use a measure (cost)"),
+        ("SELECT count(DISTINCT borough) FROM incidents", "statistics.aggregate", "COUNT(DISTINCT uprn)"),
+        ("SELECT sum(DISTINCT cost) FROM incidents", "statistics.aggregate", ""),
+        ("SELECT count(*) FROM incidents WHERE borough < 'c'", "statistics.expression", "declares no ranges"),
+        ("SELECT count(*) FROM incidents WHERE borough BETWEEN 'a' AND 'c'", "statistics.expression", "declares no ranges"),
+        // Weights and pseudo-random subsets.
+        ("SELECT sum(CASE WHEN uprn = 3 THEN cost END) FROM incidents", "statistics.column", ""),
+        ("SELECT sum(CASE WHEN borough = 'bexley' THEN cost END) FROM incidents", "statistics.column", "sum or average it"),
+        ("SELECT sum(CASE WHEN borough = 'bexley' THEN 1 ELSE 0 END) FROM incidents", "statistics.column", ""),
+        ("SELECT sum(cost * 1000000) FROM incidents", "statistics.expression", "FILTER"),
+        ("SELECT sum(cost + 1) FROM incidents", "statistics.expression", "FILTER"),
+        ("SELECT sum(-cost) FROM incidents", "statistics.expression", ""),
+        ("SELECT sum(1) FROM incidents", "statistics.column", ""),
+        ("SELECT count(*) FROM incidents WHERE year % 2 = 0", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE year + 1 = 2021", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE md5(borough) LIKE 'a%'", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE length(borough) = 6", "statistics.expression", "=, <>, IN"),
+        ("SELECT count(*) FROM incidents WHERE borough LIKE 'b%'", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE borough ~ 'b'", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE random() < 0.5", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE borough = borough", "statistics.expression", ""),
+        ("SELECT count(*) FILTER (WHERE cost > 3) FROM incidents", "statistics.column", ""),
+        ("SELECT substr(borough, 1, 1), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+        ("SELECT year / 10, count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+        ("SELECT date_trunc(borough, day), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+        // Expressions that can fail.
+        ("SELECT count(*) FROM incidents WHERE CAST(borough AS INT) = 3", "statistics.expression", "its own type (varchar)"),
+        ("SELECT count(*) FROM incidents WHERE borough = 3", "statistics.expression", "its own type (varchar)"),
+        ("SELECT count(*) FROM incidents WHERE CAST(year AS VARCHAR) = '3'", "statistics.expression", "its own type (integer)"),
+        ("SELECT sum(1 / (cost - 7)) FROM incidents", "statistics.expression", ""),
+        ("SELECT count(*) FROM incidents WHERE 1 / (year - 1987) = 1", "statistics.expression", ""),
+        ("SELECT sqrt(cost), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+    ];
+    for (sql, rule, remedy) in table {
+        let refused = body.refusal(sql, &loda()).await;
+        assert_eq!(refused.rule, *rule, "{sql}\n{refused}");
+        assert!(refused.remedy.contains(remedy), "{sql}\n{refused}");
+        assert_eq!(refused.dataset.as_deref(), Some("london.lfb.incidents"), "{sql}");
+        let text = format!("{refused:?}");
+        assert!(!text.contains("SECRET") && !text.contains("__unit"), "{sql}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_no_value_of_a_row_and_does_not_depend_on_rows() {
+    let (full, empty) = (body(), Body::new(&[]));
+    for sql in [
+        "SELECT * FROM incidents",
+        "SELECT max(cost) FROM incidents",
+        "SELECT count(*) FROM incidents WHERE 1 / (year - 1987) = 1",
+        "SELECT count(*) FROM incidents WHERE CAST(borough AS INT) = 3",
+    ] {
+        let refused = full.refusal(sql, &loda()).await;
+        assert_eq!(refused, empty.refusal(sql, &loda()).await, "{sql}");
+        assert!(!refused.to_string().contains("bexley"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_constant_is_an_error_of_the_query_not_of_its_rows() {
+    let refused = Body::new(&[]).refusal("SELECT count(*) FROM incidents WHERE day = CAST('nonsense' AS DATE)", &loda()).await;
+    assert_eq!(refused.rule, "statistics.constant");
+}
+
+#[tokio::test]
+async fn long_choices_are_refused_in_any_words() {
+    let body = body();
+    let list = |n: i32, one: &dyn Fn(i32) -> String, between: &str| (0..n).map(one).collect::<Vec<_>>().join(between);
+    let number = |i: i32| i.to_string();
+    for (what, n, admitted) in [("IN", 20, true), ("IN", 21, false), ("OR", 21, false), ("AND", 21, false)] {
+        let condition = match what {
+            "IN" => format!("year IN ({})", list(n, &number, ",")),
+            "OR" => list(n, &|i| format!("year = {i}"), " OR "),
+            _ => list(n, &|i| format!("NOT year = {i}"), " AND "),
+        };
+        let sql = format!("SELECT count(*) FROM incidents WHERE {condition}");
+        assert_eq!(body.admit(&sql, &loda()).await.is_ok(), admitted, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_query_is_refused() {
+    let body = body();
+    for sql in [
+        "EXPLAIN SELECT 1",
+        "EXPLAIN ANALYZE SELECT count(*) FROM incidents",
+        "COPY (SELECT count(*) FROM incidents) TO 'x.csv'",
+        "CREATE TABLE t AS SELECT count(*) FROM incidents",
+        "CREATE VIEW v AS SELECT * FROM incidents",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x.csv'",
+        "DROP TABLE incidents",
+        "INSERT INTO boroughs VALUES ('x', 1)",
+        "SET datafusion.execution.batch_size = 1",
+        "PREPARE p AS SELECT 1",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
+    ] {
+        let refused = body.refusal(sql, &loda()).await;
+        assert_eq!(refused.rule, "statement", "{sql}\n{refused}");
+    }
+    for sql in ["SELECT * FROM stray", "SELECT * FROM generate_series(1, 3)"] {
+        let refused = body.refusal(sql, &loda()).await;
+        assert_eq!(refused.rule, "table.unknown", "{sql}\n{refused}");
+    }
+}
