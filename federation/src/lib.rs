@@ -14,6 +14,8 @@ pub mod normal;
 pub mod placement;
 pub mod planner;
 pub mod rel;
+pub mod released;
+pub mod remote;
 pub mod rules;
 pub mod session;
 mod statistics;
