@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use meridian_certs::{Authority, Identity, KeyAndRequest, Request, Validity};
 
-use super::{Ran, Running, meridian};
+use super::{Ran, Running, meridian, nodes_below};
 
 /// A run of `meridian demo --once --dir … --format csv`, and the folder that it left.
 pub(crate) struct Demo {
     pub(crate) dir: PathBuf,
     pub(crate) ran: Ran,
+    /// Nodes that ran when the demo had ended.
+    pub(crate) left: Vec<u32>,
 }
 
 impl Demo {
@@ -37,7 +39,8 @@ impl Demo {
         command.args(["demo", "--once", "--format", "csv", "--dir"]).arg(&dir).args(options);
         let ran = Running::start(&mut command).end();
         assert!(dir.join("loda/node.toml").exists(), "the demo made no mesh: {}", ran.stderr);
-        Self { dir, ran }
+        let left = nodes_below(&dir);
+        Self { dir, ran, left }
     }
 }
 

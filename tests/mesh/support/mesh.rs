@@ -176,7 +176,8 @@ impl Mesh {
     /// A `meridian` command of LODA's analyst.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = meridian();
-        command.args(arguments).arg("--profile").arg(self.dir.join("profile.toml"));
+        let (verb, rest) = arguments.split_first().expect("a verb");
+        command.arg(verb).arg("--profile").arg(self.dir.join("profile.toml")).args(rest);
         command
     }
 
@@ -187,7 +188,8 @@ impl Mesh {
 
     /// Asks a question as LODA's analyst; the answer is CSV.
     pub(crate) fn ask(&self, sql: &str) -> Ran {
-        self.run(&["query", "--format", "csv", sql])
+        // A statement may begin with a comment, and so with what looks like an option.
+        self.run(&["query", "--format", "csv", "--", sql])
     }
 
     /// The certificate of a body's node.
