@@ -110,7 +110,10 @@ impl Engine {
     pub fn new(parts: Parts) -> Result<Arc<Self>, QueryError> {
         let internal = |error| QueryError { kind: ErrorKind::Internal, message: format!("the engine can't be set up: {error}") };
         let runtime = runtime(parts.memory).map_err(internal)?;
-        let config = session::session_config()
+        let mut config = session::session_config();
+        // Errors point into the caller's statement.
+        config.options_mut().sql_parser.collect_spans = true;
+        let config = config
             .with_target_partitions(parts.target_partitions)
             .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
             .with_create_default_catalog_and_schema(false);
@@ -216,7 +219,7 @@ impl Engine {
             return Ok(Planned { admitted, optimised, state, receipts });
         }
         // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
-        let lines = explain::lines(&optimised, admitted.facts(), &state).map_err(wrong)?;
+        let lines = explain::lines(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
         let admitted = self.gate(lines, asked)?;
         let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
         Ok(Planned { admitted, optimised, state, receipts })

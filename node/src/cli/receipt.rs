@@ -120,10 +120,12 @@ impl Checked {
 
     /// Each notice once, with the bodies that gave it.
     fn notices(&self, text: &mut String) {
-        let mut seen: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut seen: Vec<(String, Vec<&str>)> = Vec::new();
         for record in &self.records {
-            for notice in &record.notices {
-                match seen.iter_mut().find(|(known, _)| known == notice) {
+            // What differs only in whose dataset it is about is said once.
+            let own = format!("{}.{}.", record.federation, record.body);
+            for notice in record.notices.iter().map(|notice| notice.replace(&own, "")) {
+                match seen.iter_mut().find(|(known, _)| *known == notice) {
                     Some((_, bodies)) if bodies.contains(&record.body.as_str()) => {}
                     Some((_, bodies)) => bodies.push(&record.body),
                     None => seen.push((notice, vec![&record.body])),
@@ -131,7 +133,7 @@ impl Checked {
             }
         }
         for (notice, bodies) in seen {
-            let _ = writeln!(text, "Note from {}: {}", some(&bodies), printable(notice));
+            let _ = writeln!(text, "Note from {}: {}", some(&bodies), printable(&notice));
         }
     }
 }

@@ -72,7 +72,8 @@ fn schemas(command: CommandGetDbSchemas, engine: &Engine, caller: &Caller) -> Re
 fn tables(command: CommandGetTables, engine: &Engine, caller: &Caller) -> Result<RecordBatch, FlightError> {
     let mut builder = command.into_builder();
     for listed in engine.listed(caller) {
-        let columns = travelling(&listed.columns);
+        let mut columns = Schema::clone(&travelling(&listed.columns));
+        columns.metadata.insert("title".into(), listed.title);
         builder.append(listed.catalog, listed.schema, listed.table, TABLE, &columns)?;
     }
     builder.build()

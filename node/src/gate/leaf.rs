@@ -64,7 +64,10 @@ fn finish(rows: LogicalPlan, scan: &TableScan) -> Result<LogicalPlan> {
     for filter in &scan.filters {
         plan = plan.filter(filter.clone())?;
     }
-    plan.limit(0, scan.fetch)?.build()
+    match scan.fetch {
+        Some(_) => plan.limit(0, scan.fetch)?.build(),
+        None => plan.build(),
+    }
 }
 
 fn coerced(predicate: Expr, schema: &DFSchemaRef) -> Result<Expr> {

@@ -14,6 +14,7 @@
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells with a threshold, and marked rows |
 //! | `guard`, `released`, `compact` | the way out |
+#![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
 
 mod access;
 mod below;

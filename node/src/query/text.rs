@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn errors_point_into_the_statement() {
-        let error = parse("SELECT a\nFROM WHERE").unwrap_err().to_string();
+        let error = parse("SELECT a\nFROM b ORDER c").unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
-        assert!(error.contains("2 | FROM WHERE"), "{error}");
+        assert!(error.contains("2 | FROM b ORDER c"), "{error}");
         assert!(error.contains("^"), "{error}");
     }
 

@@ -51,11 +51,11 @@ impl Below {
         for aggregate in aggregates {
             cells.push(self.cell(aggregate, decision)?);
         }
-        for (index, cell) in cells.iter().enumerate() {
+        for (index, cell) in cells.iter_mut().enumerate() {
+            cell.filter = cell.filter.take().map(|filter| carried(filter, &mut lower)).transpose()?;
             if let Argument::Value { value, .. } = &cell.argument {
                 lower.push(value.clone().alias(name("a", index)));
             }
-            lower.extend(cell.filter.iter().map(|filter| filter.clone().alias(name("f", index))));
         }
         lower.push(self.unit().map_or_else(|| lit(1_i64), Expr::Column).alias(name("u", 0)));
         self.notify(!keys.is_empty(), decision);
@@ -201,7 +201,7 @@ impl Cell {
             Argument::Constant(value) => Expr::Literal(value.clone(), None),
             Argument::Value { .. } => column("a", index),
         };
-        let filter = self.filter.as_ref().map(|_| Box::new(column("f", index)));
+        let filter = self.filter.clone().map(Box::new);
         Expr::AggregateFunction(AggregateFunction::new_udf(
             Arc::clone(&self.func),
             vec![argument],
@@ -214,7 +214,7 @@ impl Cell {
 
     /// Which rows contribute to it: its FILTER holds, and its argument is not NULL and, where it is summed, not zero.
     fn contributes(&self, index: usize, lower: &DFSchemaRef) -> Result<Option<Expr>, DataFusionError> {
-        let filter = self.filter.as_ref().map(|_| column("f", index));
+        let filter = self.filter.clone();
         let argument = match &self.argument {
             Argument::Constant(value) if value.is_null() => Some(lit(false)),
             Argument::Constant(_) => None,
@@ -230,6 +230,20 @@ impl Cell {
             (filter, argument) => filter.or(argument),
         })
     }
+}
+
+/// A condition over columns of the projection below the aggregate, which are added to it. The condition itself is no
+/// such column, since DataFusion's logical and physical plans do not agree on whether `x IS NOT TRUE` may be NULL.
+fn carried(condition: Expr, lower: &mut Vec<Expr>) -> Result<Expr, DataFusionError> {
+    let renamed = condition.transform_up(|expr| match expr {
+        Expr::Column(_) => {
+            let name = name("c", lower.len());
+            lower.push(expr.alias(&name));
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name))))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(renamed.data)
 }
 
 /// The number of units that have a row where the condition holds.

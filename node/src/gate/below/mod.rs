@@ -7,6 +7,7 @@ mod predicates;
 mod totals;
 mod values;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::common::{Column, TableReference};
@@ -32,8 +33,12 @@ const UNIT: &str = "__unit";
 pub(super) struct Below {
     plan: LogicalPlan,
     origins: Vec<Origin>,
+    choices: Choices,
     leaf: Arc<Leaf>,
 }
+
+/// With how many constants each published column has been compared.
+type Choices = BTreeMap<String, usize>;
 
 /// The one dataset that it reads.
 #[derive(Debug)]
@@ -92,7 +97,7 @@ impl Below {
         }
         let origins = leaf::scanned(scan).map(|column| leaf.origin(column)).collect();
         let plan = leaf.plan(table, scan)?;
-        let mut below = Self { plan, origins, leaf: Arc::new(leaf) };
+        let mut below = Self { plan, origins, choices: Choices::new(), leaf: Arc::new(leaf) };
         for filter in &scan.filters {
             below = below.filter(filter, decision)?;
         }
@@ -101,9 +106,10 @@ impl Below {
 
     /// WHERE.
     pub(super) fn filter(self, predicate: &Expr, decision: &mut Decision) -> Result<Self, Refused> {
+        let choices = self.choices(predicate)?;
         let predicate = self.predicate(predicate, decision)?;
         let plan = Filter::try_new(predicate, Arc::new(self.plan))?;
-        Ok(Self { plan: LogicalPlan::Filter(plan), ..self })
+        Ok(Self { plan: LogicalPlan::Filter(plan), choices, ..self })
     }
 
     /// A SELECT list. Columns that may not be used are carried as such and refused where they are used.
@@ -117,7 +123,7 @@ impl Below {
                     (expr.clone(), self.bare_origin(&alias.expr)?)
                 }
                 _ => {
-                    let (value, origin) = self.value(expr, decision)?;
+                    let (value, origin) = self.projected(expr, decision)?;
                     (value.alias_qualified(qualifier.cloned(), field.name()), origin)
                 }
             };
@@ -126,7 +132,7 @@ impl Below {
         }
         exprs.extend(self.unit().map(Expr::Column));
         let plan = Projection::try_new(exprs, Arc::new(self.plan))?;
-        Ok(Self { plan: LogicalPlan::Projection(plan), origins, leaf: self.leaf })
+        Ok(Self { plan: LogicalPlan::Projection(plan), origins, ..self })
     }
 
     /// FROM … AS.

@@ -1,5 +1,7 @@
 //! Conditions over dimensions: they pick rows by declared labels and by nothing else.
 
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Between, InList};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
@@ -7,17 +9,43 @@ use super::super::Refused;
 use super::super::facts::Decision;
 use super::constants::constant;
 use super::values::describe;
-use super::{Below, Kind, Origin};
+use super::{Below, Choices, Kind, Origin};
 
-/// Most constants that one dimension is compared with, in one IN or one chain of OR.
+/// Most constants that one dimension is compared with by =, <> and IN, in all conditions on the way to a cell.
 const MOST_CONSTANTS: usize = 20;
 /// Deepest nesting of conditions.
 const DEEPEST: usize = 60;
+/// Most nodes of a condition under IS TRUE, which is written twice.
+const MOST_TESTED: usize = 200;
 
 impl Below {
     /// A condition in a form that can't fail.
     pub(super) fn predicate(&self, expr: &Expr, decision: &mut Decision) -> Result<Expr, Refused> {
+        self.choices(expr)?;
         self.condition(expr, decision, 0)
+    }
+
+    /// With how many constants each column has been compared, this expression and the filters below it taken together:
+    /// a long choice picks sets that nobody declared, in whatever words.
+    pub(super) fn choices(&self, expr: &Expr) -> Result<Choices, Refused> {
+        let mut choices = self.choices.clone();
+        expr.apply(|node| {
+            let (of, constants) = match node {
+                Expr::BinaryExpr(binary) if equality(binary.op) => (node, 1),
+                Expr::InList(list) => (list.expr.as_ref(), list.list.len()),
+                Expr::Case(case) if case.expr.is_some() => (node, case.when_then_expr.len()),
+                _ => return Ok(TreeNodeRecursion::Continue),
+            };
+            for column in of.column_refs() {
+                let origin = self.origin_of(column)?;
+                *choices.entry(origin.name.clone()).or_default() += constants;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        match choices.values().find(|constants| **constants > MOST_CONSTANTS) {
+            Some(_) => Err(self.too_many()),
+            None => Ok(choices),
+        }
     }
 
     fn condition(&self, expr: &Expr, decision: &mut Decision, depth: usize) -> Result<Expr, Refused> {
@@ -37,12 +65,12 @@ impl Below {
             }
             Expr::BinaryExpr(binary) => self.comparison(binary, decision),
             Expr::Not(expr) => Ok(Expr::Not(inner(expr, decision)?)),
-            Expr::IsTrue(expr) => Ok(Expr::IsTrue(inner(expr, decision)?)),
-            Expr::IsFalse(expr) => Ok(Expr::IsFalse(inner(expr, decision)?)),
-            Expr::IsUnknown(expr) => Ok(Expr::IsUnknown(inner(expr, decision)?)),
-            Expr::IsNotTrue(expr) => Ok(Expr::IsNotTrue(inner(expr, decision)?)),
-            Expr::IsNotFalse(expr) => Ok(Expr::IsNotFalse(inner(expr, decision)?)),
-            Expr::IsNotUnknown(expr) => Ok(Expr::IsNotUnknown(inner(expr, decision)?)),
+            Expr::IsTrue(expr) => self.test(*inner(expr, decision)?, Test::IS_TRUE),
+            Expr::IsFalse(expr) => self.test(*inner(expr, decision)?, Test::IS_FALSE),
+            Expr::IsNotTrue(expr) => self.test(*inner(expr, decision)?, Test::IS_NOT_TRUE),
+            Expr::IsNotFalse(expr) => self.test(*inner(expr, decision)?, Test::IS_NOT_FALSE),
+            Expr::IsUnknown(expr) => Ok(Expr::IsNull(inner(expr, decision)?)),
+            Expr::IsNotUnknown(expr) => Ok(Expr::IsNotNull(inner(expr, decision)?)),
             Expr::IsNull(expr) => Ok(Expr::IsNull(Box::new(self.dimension(expr, decision)?.0))),
             Expr::IsNotNull(expr) => Ok(Expr::IsNotNull(Box::new(self.dimension(expr, decision)?.0))),
             Expr::Between(between) => self.between(between, decision),
@@ -64,22 +92,30 @@ impl Below {
         }
     }
 
+    /// IS [NOT] TRUE and IS [NOT] FALSE by IS NULL, AND and OR: DataFusion's logical and physical plans do not agree on
+    /// whether they may be NULL, and then the query fails.
+    fn test(&self, condition: Expr, test: Test) -> Result<Expr, Refused> {
+        let mut nodes = 0;
+        condition.apply(|_| {
+            nodes += 1;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if nodes > MOST_TESTED {
+            return Err(self.leaf.expression("IS TRUE of a condition this long", None));
+        }
+        let value = if test.of { condition.clone() } else { Expr::Not(Box::new(condition.clone())) };
+        Ok(if test.or_unknown { condition.is_null().or(value) } else { condition.is_not_null().and(value) })
+    }
+
     /// A chain of one connective, taken apart without recursion, since it may be long.
     fn chain(&self, expr: &Expr, op: Operator, decision: &mut Decision, depth: usize) -> Result<Expr, Refused> {
         let mut open = vec![expr];
         let mut parts = Vec::new();
-        let mut constants = 0;
         while let Some(part) = open.pop() {
             match part {
                 Expr::BinaryExpr(binary) if binary.op == op => open.extend([binary.right.as_ref(), binary.left.as_ref()]),
-                other => {
-                    constants += picked(other);
-                    parts.push(self.condition(other, decision, depth + 1)?);
-                }
+                other => parts.push(self.condition(other, decision, depth + 1)?),
             }
-        }
-        if constants > MOST_CONSTANTS {
-            return Err(self.too_many());
         }
         balanced(parts, op).ok_or_else(|| self.leaf.expression("an empty condition", None))
     }
@@ -104,8 +140,7 @@ impl Below {
         if needs_ranges {
             self.ranges(&origin)?;
         }
-        let right = Box::new(Expr::Literal(value, None));
-        Ok(Expr::BinaryExpr(BinaryExpr { left: Box::new(column), op, right }))
+        Ok(compared(column, op, value))
     }
 
     fn between_columns(&self, binary: &BinaryExpr) -> Refused {
@@ -130,9 +165,6 @@ impl Below {
     }
 
     fn in_list(&self, list: &InList, decision: &mut Decision) -> Result<Expr, Refused> {
-        if list.list.len() > MOST_CONSTANTS {
-            return Err(self.too_many());
-        }
         let (value, origin) = self.dimension(&list.expr, decision)?;
         let mut values = Vec::new();
         for item in &list.list {
@@ -169,15 +201,37 @@ impl Below {
     }
 }
 
-/// With how many constants a condition compares; a long choice picks sets that nobody declared, in whatever words.
-fn picked(expr: &Expr) -> usize {
-    match expr {
-        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::Eq | Operator::NotEq) => 1,
-        Expr::BinaryExpr(binary) if matches!(binary.op, Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => 1,
-        Expr::InList(list) => list.list.len(),
-        Expr::Not(expr) => picked(expr),
-        _ => 0,
+/// One of the four tests of a condition.
+#[derive(Clone, Copy)]
+struct Test {
+    /// The value that it asks for.
+    of: bool,
+    /// Whether it holds where the value is unknown.
+    or_unknown: bool,
+}
+
+impl Test {
+    const IS_TRUE: Self = Self { of: true, or_unknown: false };
+    const IS_FALSE: Self = Self { of: false, or_unknown: false };
+    const IS_NOT_TRUE: Self = Self { of: false, or_unknown: true };
+    const IS_NOT_FALSE: Self = Self { of: true, or_unknown: true };
+}
+
+/// `IS [NOT] DISTINCT FROM` by comparisons, for the same reason as [`Below::test`].
+fn compared(column: Expr, op: Operator, value: ScalarValue) -> Expr {
+    let null = value.is_null();
+    let value = Expr::Literal(value, None);
+    match op {
+        Operator::IsDistinctFrom if null => column.is_not_null(),
+        Operator::IsNotDistinctFrom if null => column.is_null(),
+        Operator::IsDistinctFrom => column.clone().is_null().or(column.not_eq(value)),
+        Operator::IsNotDistinctFrom => column.clone().is_not_null().and(column.eq(value)),
+        op => Expr::BinaryExpr(BinaryExpr { left: Box::new(column), op, right: Box::new(value) }),
     }
+}
+
+fn equality(op: Operator) -> bool {
+    matches!(op, Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom)
 }
 
 /// A balanced tree of one connective: as shallow as it can be, for whoever recurses over it later.

@@ -17,11 +17,18 @@ impl Below {
         if matches!(expr, Expr::GroupingSet(_)) {
             return Err(self.leaf.expression("GROUPING SETS, ROLLUP and CUBE", None));
         }
+        self.choices(expr)?;
         let (value, origin) = self.value(expr, decision)?;
         match origin.kind {
             Kind::Label { .. } | Kind::Constant => Ok((value, origin)),
             Kind::Measure | Kind::Identifier | Kind::Hidden => Err(self.leaf.misused(&origin, "group by")),
         }
+    }
+
+    /// A projected column, which later conditions may build on.
+    pub(super) fn projected(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
+        self.choices(expr)?;
+        self.value(expr, decision)
     }
 
     /// An expression over the columns, in a form that can't fail, and where its values come from.

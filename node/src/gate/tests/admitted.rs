@@ -46,6 +46,9 @@ async fn answers_are_exact() {
         ("SELECT count(*) FROM incidents WHERE year >= 2020.5", &["5"]),
         ("SELECT count(*) FROM incidents WHERE day >= '2020-01-01' AND day < TIMESTAMP '2020-02-01'", &["15"]),
         ("SELECT count(*) FROM incidents WHERE alarm", &["10"]),
+        ("SELECT count(*) FROM incidents WHERE (alarm IS NOT DISTINCT FROM false) OR (borough IS DISTINCT FROM 'bexley')", &["10"]),
+        ("SELECT count(*) FROM incidents WHERE (alarm IS NOT TRUE) IS NOT FALSE AND alarm IS NOT UNKNOWN", &["5"]),
+        ("SELECT count(*) FROM incidents WHERE borough IS DISTINCT FROM NULL", &["12"]),
         ("SELECT count(*) FROM incidents WHERE borough = upper('x') OR 1 = 1", &["15"]),
         ("SELECT count(*) FROM incidents WHERE false", &["∅"]),
         ("SELECT count(*) FROM incidents WHERE borough = NULL", &["∅"]),
@@ -55,6 +58,7 @@ async fn answers_are_exact() {
         ("SELECT CAST(year AS BIGINT) y, count(*) FROM incidents GROUP BY 1", &["2020 10", "2021 5"]),
         ("SELECT CASE WHEN borough = 'bexley' THEN 'out' ELSE 'in' END z, count(*) FROM incidents GROUP BY 1", &["in 5", "out 10"]),
         ("SELECT 'all' AS what, count(*) FROM incidents GROUP BY 1", &["all 15"]),
+        ("SELECT borough FROM incidents INTERSECT SELECT borough FROM boroughs", &["bexley"]),
         // Through derived tables.
         ("SELECT b, count(*) FROM (SELECT borough AS b, cost, note FROM incidents ORDER BY year) x GROUP BY b", &["bexley 10", "∅ 3"]),
         ("WITH c AS (SELECT * FROM incidents WHERE alarm) SELECT sum(cost) FROM c WHERE borough = 'bexley'", &["50"]),
@@ -105,7 +109,7 @@ async fn what_is_withheld_never_reaches_having_order_or_limit() {
     let body = Body::new(&data());
     for (sql, expected) in [
         ("SELECT borough FROM incidents GROUP BY borough HAVING count(*) < 3", &[] as &[&str]),
-        ("SELECT borough FROM incidents GROUP BY borough HAVING count(*) FILTER (WHERE year = 1999) IS NULL", &["bexley", "∅"]),
+        ("SELECT borough FROM incidents GROUP BY borough HAVING count(*) FILTER (WHERE year = 1999) IS NULL", &[]),
         ("SELECT borough, count(*) FROM incidents GROUP BY borough ORDER BY count(*) LIMIT 1", &["∅ 3"]),
         ("SELECT count(*) FROM incidents HAVING random() >= 0", &["15"]),
         ("SELECT count(*) FROM incidents HAVING 1 = 2", &[]),

@@ -26,8 +26,10 @@ fn data(random: &mut StdRng) -> Vec<Incident> {
 /// A condition in SQL, and what it says of a row: true, false or unknown.
 struct Condition {
     sql: String,
-    holds: Box<dyn Fn(&Incident) -> Option<bool>>,
+    holds: Box<Holds>,
 }
+
+type Holds = dyn Fn(&Incident) -> Option<bool>;
 
 fn condition(random: &mut StdRng, depth: u32) -> Condition {
     match random.random_range(0..if depth == 0 { 7 } else { 10 }) {

@@ -278,6 +278,13 @@ impl Body {
         self.add(terms, table.published().unwrap());
     }
 
+    /// The table as the catalogue shows it to a caller.
+    pub(super) fn show(&self, dataset: &str, caller: &Caller) {
+        let table = self.schema.deregister_table(dataset).unwrap().unwrap();
+        let seen = table.downcast_ref::<PublishedTable>().unwrap().seen_by(caller, now()).unwrap();
+        self.schema.register_table(dataset.into(), Arc::new(seen)).unwrap();
+    }
+
     pub(super) async fn admit(&self, sql: &str, caller: &Caller) -> Result<Admitted, Refused> {
         let plan = self.state.create_logical_plan(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let analysed = self.state.analyzer().execute_and_check(plan, &self.state.config_options().clone(), |_, _| {});
