@@ -69,7 +69,10 @@ fn strangers_get_nothing_and_the_log_says_why() {
             let before = said(&mesh, body, why);
             let mut client = mesh.client(body, pair.as_ref());
             for status in gets_nothing(&mut client) {
-                assert!(matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled), "{case}: {status}");
+                assert!(
+                    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled),
+                    "{case}: {status}"
+                );
             }
             let words = format!("the log of {body} says {why:?} of {case}");
             until(&words, || (said(&mesh, body, why) > before).then_some(()));

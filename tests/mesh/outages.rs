@@ -14,7 +14,7 @@ fn a_body_that_is_down_is_named() {
     mesh.kill("hackney");
     for sql in [EVERY, FIRE_RISK, "SELECT COUNT(*) AS n FROM hackney.dwellings"] {
         for format in ["csv", "table", "json"] {
-            let ran = mesh.run(&["query", "--format", format, sql]);
+            let ran = mesh.run(&["query", "--format", format, "--", sql]);
             let said = ran.fails(1);
             assert!(said.contains("hackney") && !said.contains("camden"), "{said}");
         }
@@ -56,7 +56,7 @@ fn a_body_that_dies_while_it_is_asked_is_named_and_no_part_is_printed() {
         let released = |body: &str| mesh.records(body).iter().filter(|line| line.released().is_some()).count();
         let before = released("camden");
         mesh.signal("hackney", "STOP");
-        let query = Running::start(&mut mesh.command(&["query", "--format", format, FIRE_RISK]));
+        let query = Running::start(&mut mesh.command(&["query", "--format", format, "--", FIRE_RISK]));
         // The others have answered: LODA's node waits for Hackney alone.
         until("camden has been asked", || (released("camden") > before).then_some(()));
         assert!(query.is_running(), "it waits for hackney");
