@@ -92,6 +92,8 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) ->
         credentials: Arc::clone(&credentials),
         peers,
         memory: node.limits.memory_mib << 20,
+        // A little less than this node's own limit, so that the body that is slow is named.
+        patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
     })?;
     let background = [tokio::spawn(directory.learn()), tokio::spawn(datasets.watch(catalogue))];

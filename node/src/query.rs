@@ -9,6 +9,7 @@ mod explain;
 mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use chrono::Utc;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub peers: Arc<Peers>,
     /// Memory for all queries together, in bytes.
     pub memory: usize,
+    /// Longest time that another body may take for its part of a query.
+    pub patience: Duration,
     /// Partitions that one query is run in.
     pub target_partitions: usize,
 }
@@ -248,6 +251,7 @@ impl Engine {
             on_behalf_of: asked.caller.spiffe(),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             transport: Arc::clone(&self.parts.peers) as _,
+            patience: self.parts.patience,
             receipts: Arc::clone(&receipts),
         };
         let mut state = self.session.clone();

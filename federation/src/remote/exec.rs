@@ -122,7 +122,14 @@ impl ExecutionPlan for RemoteExec {
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
         for part in &self.parts {
             let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx());
-            builder.spawn(async move { asking.await.map_err(|error| DataFusionError::External(Box::new(error))) });
+            let (body, patience) = (part.body.clone(), context.patience);
+            builder.spawn(async move {
+                let answered = tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| {
+                    let why = format!("it has not finished its part within {} s", patience.as_secs());
+                    Err(RemoteError::new(&body, RemoteErrorKind::Limit, why))
+                });
+                answered.map_err(|error| DataFusionError::External(Box::new(error)))
+            });
         }
         Ok(builder.build())
     }

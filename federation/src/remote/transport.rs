@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
@@ -43,6 +44,8 @@ pub struct QueryContext {
     pub purpose: String,
     /// The way to the other bodies.
     pub transport: Arc<dyn Transport>,
+    /// Longest time that a body may take for the whole of its part.
+    pub patience: Duration,
     /// What they say they released.
     pub receipts: Arc<Receipts>,
 }
