@@ -91,7 +91,8 @@ fn files_open_with_a_sentence_that_says_what_they_are_for() {
 
 #[test]
 fn nothing_is_left_half_done() {
-    let marks = [["to", "do!("].concat(), ["unimplemen", "ted!("].concat(), ["#[ig", "nore"].concat(), ["FIX", "ME"].concat()];
+    let marks =
+        [["to", "do!("].concat(), ["unimplemen", "ted!("].concat(), ["#[ig", "nore"].concat(), ["FIX", "ME"].concat()];
     for folder in ["node/src", "federation/src", "certs/src", "proto/src", "examples/src", "tests"] {
         for file in rust_files(&root().join(folder)) {
             let text = fs::read_to_string(&file).unwrap();

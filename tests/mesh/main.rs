@@ -3,8 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod answers;
+mod bypass;
 mod clients;
+mod demo;
+mod disk;
 mod faults;
 mod house;
+mod identities;
+mod outages;
 mod protection;
+mod records;
 mod support;
+mod tickets;

@@ -1,0 +1,83 @@
+//! A full disk: a node that can't write its log answers nothing, says so, and loses nothing.
+
+use std::process::Command;
+
+use super::support::{Mesh, chained};
+
+const SQL: &str = "SELECT borough_gss, COUNT(*) AS fires FROM lfb.incidents GROUP BY borough_gss";
+
+/// The command that runs a body's node with files of so many KiB at most: writing beyond gives an error, as a full disk
+/// does.
+fn limited(mesh: &Mesh, body: &str, kib: u32) -> Command {
+    let node = mesh.serve(body);
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""), "limited"]);
+    command.arg(node.get_program()).args(node.get_args());
+    command
+}
+
+/// Asks until there is no answer; returns how many there were and the complaint.
+fn ask_until_refused(mesh: &Mesh) -> (usize, String) {
+    for answered in 0..400 {
+        let ran = mesh.ask(SQL);
+        if ran.code != Some(0) {
+            return (answered, ran.fails(1).to_owned());
+        }
+        assert!(ran.csv().len() > 2);
+    }
+    panic!("the disk never filled up");
+}
+
+#[test]
+fn a_body_whose_disk_is_full_releases_nothing_without_a_record() {
+    let mesh = Mesh::small();
+    mesh.stop("lfb");
+    mesh.start_by("lfb", &mut limited(&mesh, "lfb", 16));
+    let (answered, said) = ask_until_refused(&mesh);
+    assert!(answered > 0, "it answered before the disk was full: {said}");
+    assert!(said.contains("lfb") && said.contains("log can't be written"), "{said}");
+    let records = mesh.records("lfb");
+    chained(&records);
+    let released = records.iter().filter(|line| line.released().is_some()).count();
+    // The rows of an answer whose record was the last to fit may not have arrived; never the other way round.
+    assert!(released >= answered, "{answered} answers and {released} records");
+    // It stays that way, also for refusals, and the node does not end.
+    for sql in [SQL, "SELECT easting FROM lfb.incidents"] {
+        let said = mesh.ask(sql).fails(1).to_owned();
+        assert!(said.contains("lfb"), "{said}");
+    }
+    assert!(mesh.log("lfb").contains("log"), "the operator is told");
+    assert_eq!(mesh.ask("SELECT gss FROM gla.boroughs").csv().len(), 34, "others go on");
+
+    mesh.stop("lfb");
+    mesh.start("lfb");
+    mesh.ask(SQL).ok();
+    let after = mesh.records("lfb");
+    chained(&after);
+    assert!(after.len() > records.len());
+    assert_eq!(after[records.len() - 1].hash, records[records.len() - 1].hash, "what was recorded is still there");
+}
+
+#[test]
+fn an_asker_whose_disk_is_full_answers_nothing() {
+    let mesh = Mesh::small();
+    mesh.stop("loda");
+    mesh.start_by("loda", &mut limited(&mesh, "loda", 16));
+    let (answered, said) = ask_until_refused(&mesh);
+    assert!(answered > 0 && said.contains("log can't be written"), "{said}");
+    chained(&mesh.records("loda"));
+    mesh.stop("loda");
+    mesh.start("loda");
+    mesh.ask(SQL).ok();
+    chained(&mesh.records("loda"));
+}
+
+#[test]
+fn a_node_whose_log_can_not_be_opened_does_not_start() {
+    let mesh = Mesh::prepared();
+    let audit = mesh.folder("lfb").join("state/audit");
+    std::fs::create_dir_all(audit.join("log.jsonl")).unwrap();
+    let ran = super::support::Running::start(&mut mesh.serve("lfb")).end();
+    let said = ran.fails(1);
+    assert!(said.contains("log.jsonl") && said.contains("can't be opened"), "{said}");
+}

@@ -1,0 +1,356 @@
+//! No bytes of a protected row leave: canaries in hidden columns and in cells below the threshold are looked for in
+//! everything that a node sends, says and writes down.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use arrow_flight::sql::{
+    ActionCreatePreparedStatementRequest, CommandGetCatalogs, CommandGetDbSchemas, CommandGetSqlInfo,
+    CommandGetTableTypes, CommandGetTables, CommandGetXdbcTypeInfo, ProstMessageExt,
+};
+use meridian_proto::DESCRIBE_ACTION;
+use prost::Message;
+
+use super::support::{Client, Mesh, statement};
+
+/// A value that is in the rows, in the forms in which it could leave.
+struct Canary {
+    what: &'static str,
+    needles: Vec<Vec<u8>>,
+}
+
+fn text(what: &'static str, text: &str) -> Canary {
+    let reversed: String = text.chars().rev().collect();
+    let forms = [text.to_owned(), text.to_lowercase(), reversed, hex::encode(text)];
+    Canary { what, needles: forms.map(String::into_bytes).into() }
+}
+
+/// A number that is exact as a double, too, and fills more than four bytes.
+fn number(what: &'static str, number: i64) -> Canary {
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let double = number as f64;
+    let mut needles = vec![number.to_string().into_bytes(), number.to_le_bytes().into(), double.to_le_bytes().into()];
+    // As exponents write it.
+    needles.push(format!("{double:e}").into_bytes());
+    Canary { what, needles }
+}
+
+/// Which canaries are in these bytes.
+fn found<'a>(canaries: &'a [Canary], bytes: &[u8]) -> Vec<&'a str> {
+    let is_in = |needle: &Vec<u8>| {
+        let first = needle[0];
+        bytes.iter().enumerate().any(|(at, byte)| *byte == first && bytes[at..].starts_with(needle))
+    };
+    canaries.iter().filter(|canary| canary.needles.iter().any(is_in)).map(|canary| canary.what).collect()
+}
+
+const EASTING: i64 = 7_733_102_506_610_011;
+const NORTHING: i64 = 6_655_770_918_273_641;
+const UPRN: i64 = 990_017_733_102_506;
+/// Wards are not among the granted columns.
+const WARD: &str = "E05CANARYWARD";
+const BELOW: &str = "CANARY-NINE-ROWS";
+const AT: &str = "CANARY-TEN-ROWS";
+const ABOVE: &str = "CANARY-ELEVEN-ROWS";
+
+/// What may never leave the brigade or the City.
+fn secrets() -> Vec<Canary> {
+    vec![
+        text("a property type of nine fires", BELOW),
+        text("a ward", WARD),
+        text("a day", "1907-03-29"),
+        text("what the mapping drops", "CANARY-UNMAPPED"),
+        number("an easting", EASTING),
+        number("a northing", NORTHING),
+        number("a UPRN", UPRN),
+        text("any of the UPRNs", &UPRN.to_string()[..14]),
+        text("a borough's own word", "CANARY-DWELLING"),
+    ]
+}
+
+/// What may: the same kind of value, in cells of ten rows and more.
+fn releasable() -> Vec<Canary> {
+    vec![text("a property type of ten fires", AT), text("a property type of eleven fires", ABOVE)]
+}
+
+fn append(file: &Path, rows: impl IntoIterator<Item = String>) {
+    let mut file = OpenOptions::new().append(true).open(file).unwrap();
+    for row in rows {
+        writeln!(file, "{row}").unwrap();
+    }
+}
+
+/// Three boroughs whose rows hold canaries.
+fn with_canaries() -> Mesh {
+    let mesh = Mesh::prepared();
+    let fires = mesh.folder("lfb").join("data/dwelling_fires.csv");
+    // The year of the nine is a cell of nine, too.
+    let fire = |day: &str, property: &str| {
+        let unmapped = "CANARY-UNMAPPED-HMO,CANARY-UNMAPPED-LICENCE";
+        format!("{day},E09000007,{WARD},{EASTING},{NORTHING},{unmapped},{property}")
+    };
+    append(&fires, (0..9).map(|_| fire("1907-03-29", BELOW)));
+    append(&fires, (0..10).map(|_| fire("2021-05-05", AT)));
+    append(&fires, (0..11).map(|_| fire("2021-05-05", ABOVE)));
+    let dwellings = mesh.folder("city").join("data/dwellings.csv");
+    append(&dwellings, (0..9).map(|row| format!("{},CANARY-DWELLING,Yes,CANARY-DWELLING-RESIDENTS,7", UPRN + row)));
+    mesh.start_all();
+    mesh
+}
+
+/// Everything that a body keeps beside its data: what its node says, and its log.
+fn written_down(mesh: &Mesh, body: &str) -> Vec<u8> {
+    let mut all = mesh.log(body).into_bytes();
+    let mut folders = vec![mesh.folder(body).join("state")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.extend(fs::read(&path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+/// Questions that are admitted.
+const ADMITTED: [&str; 12] = [
+    "SELECT property_type, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type",
+    "SELECT property_type, year, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type, year",
+    "SELECT year, COUNT(*) AS n FROM lfb.incidents GROUP BY year",
+    "SELECT year, month, hmo, hmo_licence, COUNT(*) AS n FROM lfb.incidents GROUP BY year, month, hmo, hmo_licence",
+    "SELECT borough_gss, COUNT(*) AS n FROM lfb.incidents WHERE year < 1950 GROUP BY borough_gss",
+    "SELECT COUNT(*) AS n FROM lfb.incidents WHERE year < 1950",
+    "SELECT COUNT(property_type) AS n FROM lfb.incidents WHERE year BETWEEN 1900 AND 1910",
+    "SELECT DISTINCT property_type FROM lfb.incidents",
+    "SELECT property_type, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type ORDER BY n LIMIT 3",
+    "SELECT property_type, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type HAVING COUNT(*) < 12",
+    "SELECT property_type, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type ORDER BY property_type DESC",
+    "SELECT MAX(n) AS most, MIN(property_type) AS first FROM \
+     (SELECT property_type, COUNT(*) AS n FROM lfb.incidents GROUP BY property_type) AS cells",
+];
+
+/// Attempts at rows. They name no canary, so that one in an answer or an error came out of the rows.
+const ATTEMPTS: [&str; 58] = [
+    "SELECT * FROM lfb.incidents",
+    "SELECT * FROM lfb.incidents LIMIT 1",
+    "SELECT property_type FROM lfb.incidents",
+    "TABLE lfb.incidents",
+    "SELECT easting, COUNT(*) FROM lfb.incidents GROUP BY easting",
+    "SELECT ward_gss, COUNT(*) FROM lfb.incidents GROUP BY ward_gss",
+    "SELECT incident_date, COUNT(*) FROM lfb.incidents GROUP BY incident_date",
+    "SELECT MIN(easting), MAX(northing) FROM lfb.incidents",
+    "SELECT MIN(property_type), MAX(property_type) FROM lfb.incidents",
+    "SELECT MIN(year) FROM lfb.incidents",
+    "SELECT SUM(easting), AVG(northing) FROM lfb.incidents",
+    "SELECT SUM(year), AVG(month) FROM lfb.incidents WHERE year < 1950",
+    "SELECT MEDIAN(easting), STDDEV(easting) FROM lfb.incidents",
+    "SELECT ARRAY_AGG(property_type) FROM lfb.incidents",
+    "SELECT STRING_AGG(property_type, ',') FROM lfb.incidents",
+    "SELECT FIRST_VALUE(property_type ORDER BY year) FROM lfb.incidents",
+    "SELECT LAST_VALUE(easting ORDER BY year DESC) FROM lfb.incidents",
+    "SELECT APPROX_DISTINCT(property_type), COUNT(DISTINCT easting) FROM lfb.incidents",
+    "SELECT ROW_NUMBER() OVER (ORDER BY year), property_type FROM lfb.incidents",
+    "SELECT property_type, COUNT(*) OVER (PARTITION BY property_type) FROM lfb.incidents",
+    "SELECT CAST(property_type AS INTEGER), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE CAST(property_type AS INTEGER) = 1",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE CAST(property_type AS DATE) = DATE '2020-01-01'",
+    "SELECT CAST(easting AS SMALLINT), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE arrow_cast(easting, 'Int8') = 1",
+    "SELECT SUM(1 / (year - 1907)) FROM lfb.incidents",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE 1 / (year - 1907) = 1",
+    "SELECT year, COUNT(*) FROM lfb.incidents GROUP BY year HAVING 1 / (COUNT(*) - 9) > 0",
+    "SELECT year, COUNT(*) FROM lfb.incidents GROUP BY year ORDER BY 1 / (year - 1907)",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE sqrt(year - 1950) > 1",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE power(easting, 100) > 1",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE easting * 9223372036854775807 > 0",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE easting > 0",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE ward_gss LIKE 'E05C%'",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE regexp_like(property_type, property_type || '(')",
+    "SELECT COUNT(*) FROM lfb.incidents WHERE property_type ~ '^CANARY-N'",
+    "SELECT regexp_replace(property_type, '(.)', '\\1'), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT substr(property_type, 1, 9), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT md5(property_type), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT length(property_type), COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT year % 100, COUNT(*) FROM lfb.incidents GROUP BY 1",
+    "SELECT property_type FROM lfb.incidents UNION SELECT concat('CANARY-', 'NINE')",
+    "SELECT property_type FROM lfb.incidents INTERSECT SELECT concat('CANARY-NINE', '-ROWS')",
+    "SELECT concat('CANARY-NINE', '-ROW') EXCEPT SELECT property_type FROM lfb.incidents",
+    "SELECT (SELECT property_type FROM lfb.incidents WHERE year < 1950 LIMIT 1)",
+    "SELECT gss FROM (VALUES ('E09000007')) AS b(gss) WHERE EXISTS (SELECT 1 FROM lfb.incidents i WHERE i.borough_gss = b.gss)",
+    "SELECT property_type FROM lfb.incidents WHERE year IN (SELECT MIN(year) FROM lfb.incidents)",
+    "SELECT a.property_type FROM lfb.incidents a JOIN lfb.incidents b ON a.easting = b.easting LIMIT 5",
+    "SELECT property_type FROM lfb.incidents TABLESAMPLE BERNOULLI (1)",
+    "SELECT SUM(CASE WHEN year < 1950 THEN easting END) FROM lfb.incidents",
+    "SELECT COUNT(*) FILTER (WHERE easting > 0) FROM lfb.incidents",
+    "WITH RECURSIVE r AS (SELECT property_type FROM lfb.incidents UNION ALL SELECT property_type FROM r) SELECT * FROM r",
+    "SELECT unnest(ARRAY_AGG(property_type)) FROM lfb.incidents",
+    "EXPLAIN SELECT property_type, COUNT(*) FROM lfb.incidents WHERE year < 1950 GROUP BY property_type",
+    "EXPLAIN ANALYZE SELECT property_type, COUNT(*) FROM lfb.incidents GROUP BY property_type",
+    "EXPLAIN VERBOSE SELECT * FROM lfb.incidents",
+    "COPY (SELECT * FROM lfb.incidents) TO '/tmp/meridian-canary.csv'",
+    "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'data/dwelling_fires.csv'",
+];
+
+/// The same at the City.
+const OF_CITY: [&str; 11] = [
+    "SELECT accommodation_type, SUM(households) AS n FROM city.dwellings GROUP BY accommodation_type",
+    "SELECT accommodation_type, hmo, COUNT(*) AS n FROM city.dwellings GROUP BY accommodation_type, hmo",
+    "SELECT SUM(households) AS n FROM city.dwellings WHERE accommodation_type IS NULL",
+    "SELECT * FROM city.dwellings",
+    "SELECT uprn, COUNT(*) FROM city.dwellings GROUP BY uprn",
+    "SELECT MAX(uprn), MIN(uprn) FROM city.dwellings",
+    "SELECT SUM(uprn) FROM city.dwellings",
+    "SELECT COUNT(*) FROM city.dwellings WHERE uprn > 990017000000000",
+    "SELECT MAX(households) FROM city.dwellings",
+    "SELECT households, COUNT(*) FROM city.dwellings GROUP BY households",
+    "SELECT COUNT(DISTINCT uprn) AS n FROM city.dwellings WHERE hmo IS NULL",
+];
+
+/// Asks everything that a peer can ask, in every way in which it can be asked.
+fn ask_everything(client: &mut Client, statements: &[&str]) {
+    for sql in statements {
+        // Refused or answered: what counts is what comes.
+        let _ = client.remote(sql);
+        let _ = client.statement(sql);
+        let _ = client.schema(statement(sql));
+        let request = ActionCreatePreparedStatementRequest { query: (*sql).into(), transaction_id: None };
+        let _ = client.action("CreatePreparedStatement", request.as_any().encode_to_vec());
+    }
+    let tables = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
+    for command in [
+        CommandGetCatalogs {}.as_any(),
+        CommandGetDbSchemas::default().as_any(),
+        tables.as_any(),
+        CommandGetTableTypes {}.as_any(),
+        CommandGetSqlInfo::default().as_any(),
+        CommandGetXdbcTypeInfo::default().as_any(),
+    ] {
+        let _ = client.schema(command.clone());
+        if let Ok(info) = client.info(command) {
+            client.read(super::support::ticket_of(&info)).unwrap();
+        }
+    }
+    client.flights().unwrap();
+    client.actions().unwrap();
+    client.action(DESCRIBE_ACTION, Vec::new()).unwrap();
+    let _ = client.action("meridian.everything", Vec::new());
+    let _ = client.read(arrow_flight::Ticket { ticket: vec![0xff; 40].into() });
+}
+
+#[test]
+fn no_bytes_of_a_protected_row_leave_a_node() {
+    let mesh = with_canaries();
+    let loda = mesh.node_pair("loda");
+    for (body, statements) in [("lfb", [&ADMITTED[..], &ATTEMPTS[..]].concat()), ("city", OF_CITY.to_vec())] {
+        let mut client = mesh.client(body, Some(&loda));
+        if body == "lfb" {
+            // What is looked through is not only refusals.
+            ADMITTED.iter().for_each(|sql| drop(client.remote(sql).unwrap_or_else(|status| panic!("{sql}: {status}"))));
+        }
+        ask_everything(&mut client, &statements);
+        let sent = client.everything();
+        assert!(sent.len() > 10_000, "{} bytes came from {body}", sent.len());
+        assert_eq!(found(&secrets(), &sent), [""; 0], "from {body} on the wire");
+        assert_eq!(found(&secrets(), &written_down(&mesh, body)), [""; 0], "in what {body} wrote down");
+        if body == "lfb" {
+            // The search finds what is there.
+            assert_eq!(found(&releasable(), &sent).len(), releasable().len());
+        }
+    }
+}
+
+#[test]
+fn nor_does_it_reach_an_analyst() {
+    let mesh = with_canaries();
+    let mut asha = mesh.client("loda", Some(&mesh.asha()));
+    let of_all: Vec<String> = OF_CITY.iter().map(|sql| sql.replace("city.dwellings", "every.dwellings")).collect();
+    let of_all: Vec<&str> = of_all.iter().map(String::as_str).collect();
+    for sql in [&ADMITTED[..], &ATTEMPTS[..], &OF_CITY[..], &of_all[..]].concat() {
+        let _ = asha.statement(sql);
+    }
+    let sent = asha.everything();
+    assert_eq!(found(&secrets(), &sent), [""; 0], "from LODA's node on the wire");
+    assert_eq!(found(&releasable(), &sent).len(), releasable().len(), "the search finds what is there");
+    for body in ["loda", "lfb", "city"] {
+        assert_eq!(found(&secrets(), &written_down(&mesh, body)), [""; 0], "in what {body} wrote down");
+    }
+}
+
+#[test]
+fn the_threshold_is_ten() {
+    let mesh = with_canaries();
+    let mut client = mesh.client("lfb", Some(&mesh.node_pair("loda")));
+    let answer = client.remote(ADMITTED[0]).unwrap();
+    let text = answer.text();
+    assert!(!text.contains(BELOW), "nine rows:\n{text}");
+    for (canary, count) in [(AT, "10"), (ABOVE, "11")] {
+        let line = text.lines().find(|line| line.contains(canary)).unwrap_or_else(|| panic!("{canary}:\n{text}"));
+        assert!(line.contains(count), "{line}");
+    }
+    // An agreement may raise it.
+    mesh.stop("lfb");
+    let agreement = mesh.folder("lfb").join("agreements/fire-risk-2026.toml");
+    let terms = fs::read_to_string(&agreement).unwrap();
+    fs::write(&agreement, terms.replace("form = \"statistics\"", "form = \"statistics\"\nthreshold = 11")).unwrap();
+    mesh.start("lfb");
+    let text = mesh.client("lfb", Some(&mesh.node_pair("loda"))).remote(ADMITTED[0]).unwrap().text();
+    assert!(!text.contains(AT) && text.contains(ABOVE), "{text}");
+}
+
+#[test]
+fn nine_rows_and_none_look_alike() {
+    let mesh = with_canaries();
+    let mut client = mesh.client("lfb", Some(&mesh.node_pair("loda")));
+    for question in [
+        "SELECT COUNT(*) AS n FROM lfb.incidents WHERE property_type = '@'",
+        "SELECT COUNT(*) AS n, COUNT(hmo) AS m FROM lfb.incidents WHERE property_type IN ('@')",
+        "SELECT borough_gss, COUNT(*) AS n FROM lfb.incidents WHERE property_type = '@' GROUP BY borough_gss",
+        "SELECT DISTINCT borough_gss FROM lfb.incidents WHERE property_type = '@'",
+        "SELECT COUNT(*) > 0 AS any_at_all FROM lfb.incidents WHERE property_type = '@'",
+        "SELECT COUNT(*) FILTER (WHERE property_type = '@') AS n, COUNT(*) AS all_of_them FROM lfb.incidents",
+        "SELECT * FROM lfb.incidents WHERE property_type = '@'",
+    ] {
+        let mut answer = |property: &str| {
+            let answer = client.remote(&question.replace('@', property));
+            answer
+                .map(|answer| (answer.text(), answer.records()[0].rows, answer.records()[0].notices.clone()))
+                .map_err(|status| (status.code(), status.message().replace(property, "@")))
+        };
+        let (nine, none) = (answer(BELOW), answer("CANARY-ZERO-ROWS"));
+        assert_eq!(nine, none, "{question}");
+    }
+}
+
+#[test]
+fn terms_that_changed_hold_for_what_was_prepared_before() {
+    let mesh = with_canaries();
+    let mut client = mesh.client("lfb", Some(&mesh.node_pair("loda")));
+    let info = client.info(statement(ADMITTED[0])).unwrap();
+    let agreement = mesh.folder("lfb").join("agreements/fire-risk-2026.toml");
+    let terms = fs::read_to_string(&agreement).unwrap();
+    mesh.stop("lfb");
+    fs::write(&agreement, terms.replace("end = \"2027-12-31\"", "end = \"2026-01-02\"")).unwrap();
+    mesh.start("lfb");
+    client.read(super::support::ticket_of(&info)).unwrap_err();
+    let status = mesh.client("lfb", Some(&mesh.node_pair("loda"))).remote(ADMITTED[0]).unwrap_err();
+    assert!(status.message().contains("not in force"), "{status}");
+}
+
+#[test]
+fn the_search_finds_a_canary_in_every_form() {
+    let canaries = secrets();
+    for bytes in [
+        b"..CANARY-NINE-ROWS..".to_vec(),
+        b"canary-nine-rows".to_vec(),
+        [&[1, 2][..], &EASTING.to_le_bytes()].concat(),
+        format!("{{\"easting\":{EASTING}}}").into_bytes(),
+        (EASTING as f64).to_le_bytes().to_vec(),
+    ] {
+        assert_eq!(found(&canaries, &bytes).len(), 1, "{bytes:?}");
+    }
+    assert!(found(&canaries, b"CANARY-TEN-ROWS CANARY-NINE-ROW 773310250661001").is_empty());
+}

@@ -1,0 +1,265 @@
+//! A mesh that runs: node processes that end with this one, because it holds the other end of their standard input.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use meridian_certs::{Authority, Validity};
+
+use super::folder::{self, Ports};
+use super::{Client, Demo, Line, Pair, Ran, Running, certify, meridian, scratch, send_signal, until};
+
+/// What the agreements of the mesh are for.
+pub(crate) const PURPOSE: &str = "fire-risk";
+
+/// A folder of bodies, and the processes of those that are up.
+pub(crate) struct Mesh {
+    pub(crate) dir: PathBuf,
+    ports: BTreeMap<String, Ports>,
+    nodes: Mutex<BTreeMap<String, Node>>,
+}
+
+struct Node {
+    child: Child,
+    /// Where it closes, the node ends: with this process, however that ends.
+    stdin: Option<ChildStdin>,
+}
+
+impl Mesh {
+    /// All 36 bodies, up, shared by all tests that leave them as they are.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Mesh> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let mesh = Self::of(Demo::full().dir.clone());
+            mesh.start_all();
+            mesh
+        })
+    }
+
+    /// Three boroughs, up, in a folder of their own.
+    pub(crate) fn small() -> Self {
+        let mesh = Self::prepared();
+        mesh.start_all();
+        mesh
+    }
+
+    /// Three boroughs in a folder of their own, not yet up: their files can be changed.
+    pub(crate) fn prepared() -> Self {
+        let dir = scratch("mesh");
+        folder::copy(&Demo::small().dir, &dir);
+        Self::of(dir)
+    }
+
+    fn of(dir: PathBuf) -> Self {
+        let ports = folder::renew(&dir);
+        Self { dir, ports, nodes: Mutex::default() }
+    }
+
+    /// Starts every body and waits until each is ready and LODA's node knows what they publish.
+    pub(crate) fn start_all(&self) {
+        self.start_each();
+        until("LODA's node knows what everybody publishes", || {
+            let listed = self.run(&["catalogue", "--format", "csv"]);
+            let is_known = |body: &str| listed.ok().contains(&format!("london.{body}."));
+            self.bodies().filter(|body| *body != "loda").all(is_known).then_some(())
+        });
+    }
+
+    /// Starts every body and waits until each is ready.
+    pub(crate) fn start_each(&self) {
+        for body in self.bodies() {
+            self.spawn(body, &mut self.serve(body));
+        }
+        self.bodies().for_each(|body| self.wait_ready(body));
+    }
+
+    /// The bodies of the mesh.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = &str> {
+        self.ports.keys().map(String::as_str)
+    }
+
+    /// The boroughs of the mesh.
+    pub(crate) fn boroughs(&self) -> impl Iterator<Item = &str> {
+        self.bodies().filter(|body| !["loda", "gla", "lfb"].contains(body))
+    }
+
+    /// The folder of a body.
+    pub(crate) fn folder(&self, body: &str) -> PathBuf {
+        self.dir.join(body)
+    }
+
+    /// Where a body's node speaks Flight SQL.
+    pub(crate) fn address(&self, body: &str) -> SocketAddr {
+        self.ports[body].flight
+    }
+
+    /// The command that runs a body's node.
+    pub(crate) fn serve(&self, body: &str) -> Command {
+        let mut command = meridian();
+        command.args(["node", "serve", "--exit-with-stdin", "--config"]).arg(self.folder(body).join("node.toml"));
+        command.env("MALLOC_ARENA_MAX", "2");
+        command
+    }
+
+    /// Starts a body's node and waits until it is ready.
+    pub(crate) fn start(&self, body: &str) {
+        self.start_by(body, &mut self.serve(body));
+    }
+
+    /// Starts a body's node by a command of the test's own.
+    pub(crate) fn start_by(&self, body: &str, command: &mut Command) {
+        self.spawn(body, command);
+        self.wait_ready(body);
+    }
+
+    fn spawn(&self, body: &str, command: &mut Command) {
+        let log = OpenOptions::new().append(true).create(true).open(self.log_path(body)).expect("node.log");
+        // Through this process, so that what limits the node's files does not limit what it says.
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("the node of {body}: {error}"));
+        let mut said = child.stderr.take().expect("a pipe");
+        std::thread::spawn(move || std::io::copy(&mut said, &mut { log }));
+        let stdin = child.stdin.take();
+        self.nodes().insert(body.to_owned(), Node { child, stdin });
+    }
+
+    fn wait_ready(&self, body: &str) {
+        until(&format!("the node of {body} is ready"), || {
+            let ended = self.nodes().get_mut(body).expect("a node").child.try_wait().expect("its status");
+            assert!(ended.is_none(), "the node of {body} ended ({ended:?}): {}", self.log(body));
+            is_ready(self.ports[body].health).then_some(())
+        });
+    }
+
+    /// Kills a body's node.
+    pub(crate) fn kill(&self, body: &str) {
+        let mut node = self.nodes().remove(body).expect("a node");
+        node.child.kill().expect("kill");
+        node.child.wait().expect("its end");
+    }
+
+    /// Asks a body's node to end, and waits for it.
+    pub(crate) fn stop(&self, body: &str) {
+        let mut node = self.nodes().remove(body).expect("a node");
+        drop(node.stdin.take());
+        until(&format!("the node of {body} ends"), || node.child.try_wait().expect("its status"));
+    }
+
+    /// Sends a signal to a body's node.
+    pub(crate) fn signal(&self, body: &str, name: &str) {
+        send_signal(self.nodes()[body].child.id(), name);
+    }
+
+    /// What a body's node has said.
+    pub(crate) fn log(&self, body: &str) -> String {
+        fs::read(self.log_path(body)).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+
+    fn log_path(&self, body: &str) -> PathBuf {
+        self.folder(body).join("node.log")
+    }
+
+    /// The records of a body's log.
+    pub(crate) fn records(&self, body: &str) -> Vec<Line> {
+        super::log_lines(&self.folder(body).join("state/audit/log.jsonl"))
+    }
+
+    /// A `meridian` command of LODA's analyst.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = meridian();
+        let (verb, rest) = arguments.split_first().expect("a verb");
+        command.arg(verb).arg("--profile").arg(self.dir.join("profile.toml")).args(rest);
+        command
+    }
+
+    /// Runs a `meridian` command of LODA's analyst.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Running::start(&mut self.command(arguments)).end()
+    }
+
+    /// Asks a question as LODA's analyst; the answer is CSV.
+    pub(crate) fn ask(&self, sql: &str) -> Ran {
+        // A statement may begin with a comment, and so with what looks like an option.
+        self.run(&["query", "--format", "csv", "--", sql])
+    }
+
+    /// The certificate of a body's node.
+    pub(crate) fn node_pair(&self, body: &str) -> Pair {
+        let tls = self.folder(body).join("tls");
+        Pair { cert: tls.join("node.pem"), key: tls.join("node.key") }
+    }
+
+    /// The certificate of LODA's analyst.
+    pub(crate) fn asha(&self) -> Pair {
+        let analysts = self.folder("loda").join("analysts");
+        Pair { cert: analysts.join("asha.pem"), key: analysts.join("asha.key") }
+    }
+
+    /// The federation's authority.
+    pub(crate) fn authority(&self) -> Authority {
+        Authority::open(&self.dir.join("authority")).expect("the authority")
+    }
+
+    /// A new certificate of the federation.
+    pub(crate) fn certify(&self, identity: &str) -> Pair {
+        certify(&self.authority(), identity, Validity::from_now(Duration::from_secs(3600)))
+    }
+
+    /// The federation's trust anchor.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.dir.join("authority/ca.pem")
+    }
+
+    /// A recording client at a body's node, with this certificate.
+    pub(crate) fn client(&self, body: &str, pair: Option<&Pair>) -> Client {
+        Client::new(&self.ca(), pair, self.address(body))
+    }
+
+    /// No node has met a defect of the program.
+    #[track_caller]
+    pub(crate) fn assert_sound(&self) {
+        for body in self.bodies() {
+            let log = self.log(body);
+            let bad = log.lines().find(|line| line.contains("defect of the program") || line.contains("panicked"));
+            assert_eq!(bad, None, "in the log of {body}");
+        }
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, BTreeMap<String, Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        for node in self.nodes().values_mut() {
+            let _ = node.child.kill();
+            let _ = node.child.wait();
+        }
+        if !std::thread::panicking() {
+            self.assert_sound();
+            remove(&self.dir);
+        }
+    }
+}
+
+fn remove(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
+}
+
+fn is_ready(health: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect_timeout(&health, Duration::from_secs(1)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let request = format!("GET /ready HTTP/1.1\r\nHost: {health}\r\nConnection: close\r\n\r\n");
+    let mut status = [0; b"HTTP/1.1 200".len()];
+    stream.write_all(request.as_bytes()).is_ok() && stream.read_exact(&mut status).is_ok() && &status == b"HTTP/1.1 200"
+}
