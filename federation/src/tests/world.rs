@@ -11,7 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{
-    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session, TableProvider,
+    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, Session, TableProvider,
 };
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
@@ -31,6 +31,14 @@ pub(crate) struct Holding {
     pub(crate) name: DatasetName,
     pub(crate) dataset: Arc<Dataset>,
     rows: RecordBatch,
+}
+
+impl Holding {
+    /// The same at another body.
+    pub(crate) fn renamed(&self, body: &str) -> Self {
+        let name = DatasetName { body: name(body), ..self.name.clone() };
+        Self { name, dataset: Arc::clone(&self.dataset), rows: self.rows.clone() }
+    }
 }
 
 #[derive(Default)]
