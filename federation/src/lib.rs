@@ -5,6 +5,7 @@
 //! becomes a [`rel::Rel`], is written as SQL ([`wire`]), read back and compared ([`check`], through [`lower`]), and
 //! replaced by a [`node::RemoteNode`]. [`FederationPlanner`] does this inside a DataFusion session that is set up by [`session`].
 
+mod alternative;
 mod average;
 pub mod check;
 pub mod error;
@@ -19,14 +20,17 @@ pub mod remote;
 pub mod rules;
 pub mod session;
 mod statistics;
+pub mod summary;
 pub mod tables;
 mod template;
+mod tidy;
 pub mod wire;
 
 pub use error::PlacementError;
 pub use node::{RemoteNode, RemotePart};
-pub use placement::{Placed, RemoteSummary, place};
+pub use placement::{Placed, place};
 pub use planner::FederationPlanner;
+pub use summary::RemoteSummary;
 pub use tables::{EveryPart, EveryTable, ForeignTable};
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! From DataFusion's plans to ours. Every node is taken apart without `..` and matched without `_`, so that no part of it can be forgotten.
+//! From DataFusion's plans to ours. Every node is taken apart field by field and matched without `_`, so that no part of it can be
+//! forgotten (`..` stands only where DataFusion demands it, for what it may add; the check before sending covers that).
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

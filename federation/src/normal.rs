@@ -214,10 +214,10 @@ fn one_string(value: ScalarValue) -> ScalarValue {
 }
 
 fn cast(expr: Expr, to: &DataType) -> Expr {
-    if let Expr::Literal(value, _) = &expr {
-        if let Ok(value) = value.cast_to(to) {
-            return Expr::Literal(value, None);
-        }
+    if let Expr::Literal(value, _) = &expr
+        && let Ok(value) = value.cast_to(to)
+    {
+        return Expr::Literal(value, None);
     }
     Expr::Cast(Cast::new(Box::new(expr), to.clone()))
 }

@@ -7,18 +7,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{EmptyRelation, Expr, Extension, LogicalPlan, Projection, Union, lit};
-use meridian_proto::{Dataset, DatasetName, Form, Name};
+use datafusion::logical_expr::{LogicalPlan, TableScan, lit};
+use meridian_proto::{DatasetName, Form};
 
+use crate::alternative::{Alternative, Away, Fetched, Here, Part, Rejection, cells_only, rebuild};
 use crate::error::{PlacementError, Why};
 use crate::lower::Foreign;
-use crate::node::{RemoteNode, RemotePart};
+use crate::node::RemotePart;
 use crate::rel::{self, Rel};
+use crate::summary::{RemoteSummary, summaries};
 use crate::tables::ForeignTable;
 use crate::{check, lower, normal, rules, statistics, template, wire};
 
@@ -36,21 +37,6 @@ pub struct Placed {
     pub rejected: Vec<String>,
     /// What a reader of the answer must know.
     pub notices: Vec<String>,
-}
-
-/// One query, and the bodies that get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteSummary {
-    /// The bodies, in order.
-    pub bodies: Vec<Name>,
-    /// The SQL that the first of them gets; the others get it over their own dataset.
-    pub sql: String,
-    /// The form in which it leaves.
-    pub form: Form,
-    /// What leaves: the names of the answer's columns at this node.
-    pub columns: Vec<String>,
-    /// Roughly how many rows all of them answer together.
-    pub rows: usize,
 }
 
 /// Places what is foreign in an optimised plan. Nothing is sent to anyone.
@@ -71,89 +57,6 @@ pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<P
         }
     }
     Ok(Placed { plan: found.plan, remotes, rejected, notices: found.notices.into_iter().collect() })
-}
-
-/// A dataset of one body.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) name: DatasetName,
-    pub(crate) dataset: Arc<Dataset>,
-}
-
-/// What is still at its bodies.
-#[derive(Debug, Clone)]
-pub(crate) struct Away {
-    /// One for a body, several for each body of a standard.
-    pub(crate) parts: Vec<Part>,
-    pub(crate) rel: Rel,
-    /// Roughly how many rows at all parts together.
-    pub(crate) rows: f64,
-}
-
-/// What is at this node.
-#[derive(Debug, Clone)]
-pub(crate) struct Here {
-    pub(crate) plan: LogicalPlan,
-    pub(crate) notices: BTreeSet<String>,
-    /// The `statistics` datasets whose cells are in it.
-    pub(crate) cells: BTreeSet<String>,
-    pub(crate) cost: Cost,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Alternative {
-    Here(Here),
-    Away(Away),
-}
-
-/// The less of an earlier field, the better, whatever the later ones say.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-pub(crate) struct Cost {
-    /// Protected cells that leave.
-    pub(crate) cells: f64,
-    /// Bytes that leave.
-    pub(crate) bytes: f64,
-    /// Rows handled here.
-    pub(crate) rows: f64,
-}
-
-/// An alternative that can't be had.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rejection {
-    pub(crate) dataset: String,
-    pub(crate) reason: String,
-    pub(crate) remedy: String,
-    pub(crate) needle: Option<String>,
-    /// How far up the plan it got.
-    pub(crate) height: usize,
-}
-
-impl Rejection {
-    pub(crate) fn new(part: &Part, reason: String, remedy: String) -> Self {
-        let needle = Some(part.name.dataset.to_string());
-        Self { dataset: part.name.to_string(), reason, remedy, needle, height: 0 }
-    }
-
-    fn of(parts: &[Part], why: &Why) -> Self {
-        let names: Vec<String> = parts.iter().map(|part| part.name.to_string()).collect();
-        let (dataset, reason) = match names.as_slice() {
-            [name] => (name.clone(), format!("it can't be done at {name}: {}", why.0)),
-            [first, .., last] => (first.clone(), format!("it can't be done at {first} to {last}: {}", why.0)),
-            [] => (String::new(), why.0.clone()),
-        };
-        let remedy = "leave that part out or compute it over what the body releases".into();
-        Self { dataset, reason, remedy, needle: None, height: 0 }
-    }
-}
-
-/// The asked-for rows of some parts, as a leaf without names yet.
-pub(crate) struct Fetched {
-    parts: Vec<RemotePart>,
-    pub(crate) schema: SchemaRef,
-    rows: f64,
-    cells: BTreeSet<String>,
-    /// Whether an aggregate is over an aggregate.
-    twice: bool,
 }
 
 #[derive(Default)]
@@ -204,7 +107,7 @@ impl Search {
         Ok(self.with_leaving(found, plan))
     }
 
-    fn scan(&mut self, scan: &datafusion::logical_expr::TableScan) -> std::result::Result<Alternative, PlacementError> {
+    fn scan(&mut self, scan: &TableScan) -> std::result::Result<Alternative, PlacementError> {
         let parts = match lower::foreign(scan) {
             Some(Foreign::One(table)) => vec![Part { name: table.name, dataset: table.dataset }],
             Some(Foreign::Every(table)) => {
@@ -399,10 +302,6 @@ fn aggregates(rel: &Rel) -> usize {
     }
 }
 
-fn cells_only(dataset: &str) -> String {
-    format!("computed over released cells of {dataset} only; withheld groups are not in it")
-}
-
 fn flag(query: Rel, width: usize, part: &Part) -> Rel {
     let protected = lit(part.dataset.form == Form::Statistics);
     Rel::Project { input: Box::new(query), exprs: (0..width).map(rel::column).chain([protected]).collect() }
@@ -427,111 +326,6 @@ fn may_leave(rel: &Rel, part: &Part) -> std::result::Result<(), Rejection> {
     }
 }
 
-impl Fetched {
-    fn here(self, schema: DFSchemaRef) -> Here {
-        let Self { parts, schema: _, rows, cells, twice } = self;
-        let notices = if twice { cells.iter().map(|name| cells_only(name)).collect() } else { BTreeSet::new() };
-        let protected = if cells.is_empty() { 0.0 } else { rows };
-        let bytes = rows * 16.0 * schema.fields().len() as f64;
-        let node = RemoteNode { parts, schema, rows: rows.round().clamp(1.0, 1e18) as usize };
-        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Here { plan, notices, cells, cost: Cost { cells: protected, bytes, rows } }
-    }
-
-    /// Under the names of the subtree that it replaces.
-    fn named(self, schema: &DFSchemaRef) -> Result<Here> {
-        if schema.fields().is_empty() {
-            let mut here = self.positional()?;
-            let none = Projection::try_new_with_schema(Vec::new(), Arc::new(here.plan), Arc::clone(schema))?;
-            here.plan = LogicalPlan::Projection(none);
-            return Ok(here);
-        }
-        let schema = if self.cells.is_empty() { Arc::clone(schema) } else { Arc::new(nullable(schema)?) };
-        Ok(self.here(schema))
-    }
-
-    /// Under the names `c0`, `c1` and so on.
-    pub(crate) fn positional(self) -> Result<Here> {
-        let hidden = !self.cells.is_empty();
-        let field = |(index, field): (usize, &Arc<Field>)| {
-            Field::new(format!("c{index}"), normal::one_string_type(field.data_type()), hidden || field.is_nullable())
-        };
-        let fields: Vec<Field> = self.schema.fields().iter().enumerate().map(field).collect();
-        let schema = DFSchema::from_unqualified_fields(fields.into(), Default::default())?;
-        Ok(self.here(Arc::new(schema)))
-    }
-}
-
-/// The same columns, each of which may be NULL.
-fn nullable(schema: &DFSchema) -> Result<DFSchema> {
-    let fields = schema
-        .iter()
-        .map(|(qualifier, field)| (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(true))))
-        .collect();
-    DFSchema::new_with_metadata(fields, schema.metadata().clone())
-}
-
-impl Here {
-    fn local(plan: LogicalPlan) -> Self {
-        Self { plan, notices: BTreeSet::new(), cells: BTreeSet::new(), cost: Cost::default() }
-    }
-
-    /// No rows.
-    pub(crate) fn empty(schema: &DFSchemaRef) -> Self {
-        let schema = Arc::clone(schema);
-        Self::local(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        self.notices.extend(other.notices.iter().cloned());
-        self.cells.extend(other.cells.iter().cloned());
-        self.cost.cells += other.cost.cells;
-        self.cost.bytes += other.cost.bytes;
-        self.cost.rows += other.cost.rows;
-    }
-}
-
-/// The node over other inputs. What they may newly answer with NULL, it may too.
-fn rebuild(plan: LogicalPlan, mut inputs: impl Iterator<Item = LogicalPlan>) -> Result<LogicalPlan> {
-    let mut changed = false;
-    let plan = plan
-        .map_children(|child| {
-            Ok(match inputs.next() {
-                Some(input) => {
-                    changed |= input.schema() != child.schema();
-                    Transformed::yes(input)
-                }
-                None => Transformed::no(child),
-            })
-        })
-        .data()?;
-    match plan {
-        plan if !changed => Ok(plan),
-        LogicalPlan::Union(union) => widened(union),
-        plan => plan.recompute_schema(),
-    }
-}
-
-fn widened(union: Union) -> Result<LogicalPlan> {
-    let Union { inputs, schema } = union;
-    let fields = schema.iter().enumerate().map(|(index, (qualifier, field))| {
-        let any = inputs.iter().any(|input| input.schema().fields().get(index).is_some_and(|field| field.is_nullable()));
-        (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(any || field.is_nullable())))
-    });
-    let schema = Arc::new(DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?);
-    Ok(LogicalPlan::Union(Union { inputs, schema }))
-}
-
-/// Columns over a plan, under the names of another schema.
-pub(crate) fn renamed(plan: LogicalPlan, exprs: Vec<Expr>, schema: &DFSchema) -> Result<LogicalPlan> {
-    let named = schema
-        .iter()
-        .zip(exprs)
-        .map(|((qualifier, field), expr)| expr.alias_qualified(qualifier.cloned(), field.name()))
-        .collect();
-    Ok(LogicalPlan::Projection(Projection::try_new(named, Arc::new(plan))?))
-}
-
 fn holds_foreign(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
@@ -545,35 +339,4 @@ fn holds_foreign(plan: &LogicalPlan) -> Result<bool> {
 
 fn height(plan: &LogicalPlan) -> usize {
     1 + plan.inputs().into_iter().map(height).max().unwrap_or(0)
-}
-
-fn summaries(plan: &LogicalPlan) -> Result<Vec<RemoteSummary>> {
-    let mut found: Vec<RemoteSummary> = Vec::new();
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Extension(Extension { node }) = node {
-            if let Some(remote) = node.as_any().downcast_ref::<RemoteNode>() {
-                found.extend(summarised(remote));
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(found)
-}
-
-fn summarised(remote: &RemoteNode) -> Vec<RemoteSummary> {
-    let columns: Vec<String> = remote.schema.fields().iter().map(|field| field.name().clone()).collect();
-    let mut groups: Vec<(String, RemoteSummary)> = Vec::new();
-    for part in &remote.parts {
-        let (dataset, body) = (&part.dataset, &part.body);
-        let shape = part.sql.replace(dataset.as_str(), "\u{0}").replace(&format!("'{body}'"), "\u{0}");
-        match groups.iter_mut().find(|(known, group)| *known == shape && group.form == part.form) {
-            Some((_, group)) => group.bodies.push(body.clone()),
-            None => {
-                let (bodies, sql) = (vec![body.clone()], part.sql.clone());
-                let columns = columns.clone();
-                groups.push((shape, RemoteSummary { bodies, sql, form: part.form, columns, rows: remote.rows }));
-            }
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
 }

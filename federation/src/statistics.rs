@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use datafusion::logical_expr::Expr;
 use meridian_proto::{Dataset, Role};
 
-use crate::placement::{Part, Rejection};
+use crate::alternative::{Part, Rejection};
 use crate::rel::{self, Agg, Rel, ScanColumn};
 
 /// Functions of which cells are released.

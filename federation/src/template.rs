@@ -8,7 +8,7 @@ use meridian_proto::Form;
 
 use crate::error::Why;
 use crate::normal;
-use crate::placement::Part;
+use crate::alternative::Part;
 use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
 use crate::tables::arrow_type;
 

@@ -13,6 +13,7 @@ use datafusion::sql::unparser::dialect::{DefaultDialect, Dialect};
 use crate::error::Why;
 use crate::normal::Normal;
 use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
+use crate::tidy::tidy;
 
 /// The text of a query; its answer has the columns `c0`, `c1` and so on.
 pub(crate) fn sql(query: &Normal) -> Result<String, Why> {
@@ -75,16 +76,19 @@ fn select(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {
             if !plain(input, outputs) {
                 return wrapped(rel, outputs);
             }
-            let mut sql = select(input, outputs)?;
-            if let Some(fetch) = fetch {
-                sql.push_str(&format!(" LIMIT {fetch}"));
-            }
-            if *skip > 0 {
-                sql.push_str(&format!(" OFFSET {skip}"));
-            }
-            Ok(sql)
+            Ok(cut(select(input, outputs)?, *skip, *fetch))
         }
     }
+}
+
+fn cut(mut sql: String, skip: usize, fetch: Option<usize>) -> String {
+    if let Some(fetch) = fetch {
+        sql.push_str(&format!(" LIMIT {fetch}"));
+    }
+    if skip > 0 {
+        sql.push_str(&format!(" OFFSET {skip}"));
+    }
+    sql
 }
 
 /// Whether ORDER BY or LIMIT can stand at the end of the input's own SELECT and still be read as above it.
@@ -114,10 +118,7 @@ fn ordered(input: &Rel, outputs: &[usize], keys: &[Key], fetch: Option<usize>) -
     if !order.is_empty() {
         sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
     }
-    if let Some(fetch) = fetch {
-        sql.push_str(&format!(" LIMIT {fetch}"));
-    }
-    Ok(sql)
+    Ok(cut(sql, 0, fetch))
 }
 
 fn direction(name: &str, key: &Key) -> String {
@@ -128,19 +129,12 @@ fn direction(name: &str, key: &Key) -> String {
 
 fn wrapped(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {
     let all: Vec<usize> = (0..rel.width()).collect();
-    if let Rel::Limit { input, skip, fetch } = rel {
-        if !plain(input, &all) {
-            // The input has an end of its own: it becomes a table of its own.
-            let from = derived(input)?;
-            let mut sql = block(&from, &pick(&from.names, outputs)?);
-            if let Some(fetch) = fetch {
-                sql.push_str(&format!(" LIMIT {fetch}"));
-            }
-            if *skip > 0 {
-                sql.push_str(&format!(" OFFSET {skip}"));
-            }
-            return Ok(sql);
-        }
+    if let Rel::Limit { input, skip, fetch } = rel
+        && !plain(input, &all)
+    {
+        // The input has an end of its own: it becomes a table of its own.
+        let from = derived(input)?;
+        return Ok(cut(block(&from, &pick(&from.names, outputs)?), *skip, *fetch));
     }
     let from = derived(rel)?;
     Ok(block(&from, &pick(&from.names, outputs)?))
@@ -214,7 +208,7 @@ fn text(expr: &Expr, names: &[String]) -> Result<String, Why> {
         let name = names.get(index).map_or("?", |name| name.trim_matches('"'));
         Expr::Column(Column::new_unqualified(name))
     })?;
-    Ok(Unparser::new(&WireDialect).with_pretty(true).expr_to_sql(&named)?.to_string())
+    Ok(tidy(Unparser::new(&WireDialect).expr_to_sql(&named)?).to_string())
 }
 
 /// A literal that is read back with its type: bare where SQL gives it that type anyway, else a cast of its text.
@@ -231,7 +225,11 @@ fn literal(value: ScalarValue) -> Result<Expr> {
     if bare {
         return Ok(Expr::Literal(value, None));
     }
-    let content = if value.is_null() { ScalarValue::Null } else { value.cast_to(&DataType::Utf8)? };
+    let content = match &data_type {
+        _ if value.is_null() => ScalarValue::Null,
+        data_type if data_type.is_signed_integer() => value.cast_to(&DataType::Int64)?,
+        _ => value.cast_to(&DataType::Utf8)?,
+    };
     Ok(Expr::Cast(Cast::new(Box::new(Expr::Literal(content, None)), data_type)))
 }
 

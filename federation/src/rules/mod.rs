@@ -2,7 +2,8 @@
 
 use datafusion::logical_expr::LogicalPlan;
 
-use crate::placement::{Alternative, Search};
+use crate::alternative::Alternative;
+use crate::placement::Search;
 
 pub mod split;
 pub mod whole;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::logical_expr::{Expr, Filter, Limit, LogicalPlan, Sort, SubqueryAlias};
 
 use crate::error::Why;
-use crate::placement::{Alternative, Away, Here, Search};
+use crate::alternative::{Alternative, Away, Here};
+use crate::placement::Search;
 use crate::rel::Rel;
 use crate::{lower, normal, template};
 

@@ -28,6 +28,7 @@ async fn a_withheld_cell_withholds_the_total() {
     let world = World { withheld: vec![("hackney", "*")], ..statistics() };
     assert_eq!(answer(&world, "SELECT count(*) FROM every.spend").await, ["NULL"]);
     assert_eq!(answer(&world, "SELECT count(*) FROM every.spend WHERE _body <> 'hackney'").await, ["5"]);
+    let world = World { withheld: vec![("hackney", "hackney")], ..statistics() };
     assert_eq!(
         answer(&world, "SELECT _body, count(*) FROM every.spend GROUP BY _body").await,
         ["barnet | 0", "camden | 5", "hackney | NULL"]
@@ -63,7 +64,7 @@ async fn coverage_rules_a_group_out() {
     assert_eq!(answer(&mixed, sql).await, ["E09000003 | 1", "E09000007 | NULL", "E09000012 | 4"]);
     mixed.withheld = vec![("camden", "house")];
     let sql = "SELECT kind, count(*), avg(storeys), sum(value) FROM every.buildings WHERE kind IS NOT NULL GROUP BY kind";
-    assert_eq!(answer(&mixed, sql).await, ["flat | 4 | 15 | 250099.99", "house | NULL | NULL | NULL"]);
+    assert_eq!(answer(&mixed, sql).await, ["flat | 4 | 15.0 | 250099.99", "house | NULL | NULL | NULL"]);
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn notices_say_what_is_not_in_it() {
     assert!(placed.notices.iter().any(|notice| notice.contains("withheld where one of them")), "{:?}", placed.notices);
     for sql in [
         "SELECT avg(n) FROM (SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss)",
-        "SELECT avg(n) FROM (SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss) WHERE random() >= 0",
+        "SELECT avg(n) FROM (SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss) WHERE n > random()",
     ] {
         let placed = world.placed(sql).await.unwrap();
         let expected = "computed over released cells of london.lfb.incidents only; withheld groups are not in it";
@@ -87,7 +88,7 @@ async fn notices_say_what_is_not_in_it() {
 async fn a_count_from_statistics_may_be_null() {
     let world = World { withheld: vec![("lfb", "*")], ..statistics() };
     assert_eq!(answer(&world, "SELECT count(*) AS n FROM lfb.incidents").await, ["NULL"]);
-    assert_eq!(answer(&world, "SELECT n + 1 FROM (SELECT count(*) AS n FROM lfb.incidents) WHERE random() >= 0").await, ["NULL"]);
+    assert_eq!(answer(&world, "SELECT n + 1 FROM (SELECT count(*) AS n FROM lfb.incidents) WHERE (n + random() > 0) IS NOT FALSE").await, ["NULL"]);
     let sql = "SELECT count(*) AS n FROM lfb.incidents UNION ALL SELECT 5 AS n";
     assert_eq!(answer(&world, sql).await, ["5", "NULL"]);
 }

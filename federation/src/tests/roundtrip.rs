@@ -21,15 +21,15 @@ fn written(sql: &str) -> String {
 fn texts() {
     let cases = [
         ("SELECT borough_gss FROM t", "SELECT borough_gss AS c0 FROM t"),
-        ("SELECT year, year FROM t WHERE cost IS NULL", "SELECT \"year\" AS c0, \"year\" AS c1 FROM t WHERE cost IS NULL"),
+        ("SELECT year, year AS y FROM t WHERE cost IS NULL", "SELECT \"year\" AS c0, \"year\" AS c1 FROM t WHERE \"cost\" IS NULL"),
         ("SELECT note FROM t WHERE note = 'it''s \"here\"'", "SELECT note AS c0 FROM t WHERE note = 'it''s \"here\"'"),
         (
             "SELECT cost FROM t WHERE cost = 1.5 AND year > -3",
-            "SELECT cost AS c0 FROM t WHERE CAST(cost AS DOUBLE) = 1.5 AND CAST(\"year\" AS BIGINT) > -3",
+            "SELECT \"cost\" AS c0 FROM t WHERE CAST(\"cost\" AS DECIMAL(30,15)) = CAST('1.500000000000000' AS DECIMAL(30,15)) AND CAST(\"year\" AS BIGINT) > -3",
         ),
         (
             "SELECT cost FROM t WHERE cost = CAST('1.50' AS DECIMAL(10,2))",
-            "SELECT cost AS c0 FROM t WHERE cost = CAST('1.50' AS DECIMAL(10,2))",
+            "SELECT \"cost\" AS c0 FROM t WHERE \"cost\" = CAST('1.50' AS DECIMAL(10,2))",
         ),
         (
             "SELECT count(*), count(DISTINCT year) FILTER (WHERE households > 0) FROM t",
@@ -37,7 +37,7 @@ fn texts() {
         ),
         (
             "SELECT borough_gss, sum(cost) FROM t GROUP BY borough_gss HAVING sum(cost) > CAST(5 AS DECIMAL(20,2))",
-            "SELECT c0, c1 FROM (SELECT borough_gss AS c0, sum(cost) AS c1 FROM t GROUP BY borough_gss) WHERE c1 > CAST('5.00' AS DECIMAL(20,2))",
+            "SELECT c0, c1 FROM (SELECT borough_gss AS c0, sum(\"cost\") AS c1 FROM t GROUP BY borough_gss) WHERE c1 > CAST('5.00' AS DECIMAL(20,2))",
         ),
         (
             "SELECT year FROM (SELECT year FROM t LIMIT 5) WHERE year IS NOT NULL",
@@ -45,7 +45,7 @@ fn texts() {
         ),
         (
             "SELECT year FROM (SELECT year, cost FROM t ORDER BY cost DESC LIMIT 5) LIMIT 2 OFFSET 1",
-            "SELECT c1 AS c0 FROM (SELECT cost AS c0, \"year\" AS c1 FROM t ORDER BY c0 DESC NULLS FIRST LIMIT 5) LIMIT 2 OFFSET 1",
+            "SELECT c1 AS c0 FROM (SELECT \"cost\" AS c0, \"year\" AS c1 FROM t ORDER BY c0 DESC NULLS FIRST LIMIT 5) LIMIT 2 OFFSET 1",
         ),
         (
             "SELECT count(*) FROM (SELECT note FROM t LIMIT 5)",
@@ -53,7 +53,7 @@ fn texts() {
         ),
         (
             "SELECT year FROM t WHERE year = CAST(1 AS INT) OR year = CAST(2 AS INT) OR year IN (CAST(3 AS INT), CAST(4 AS INT))",
-            "SELECT \"year\" AS c0 FROM t WHERE \"year\" IN (CAST('1' AS INTEGER), CAST('2' AS INTEGER), CAST('3' AS INTEGER), CAST('4' AS INTEGER))",
+            "SELECT \"year\" AS c0 FROM t WHERE \"year\" IN (CAST(1 AS INTEGER), CAST(2 AS INTEGER), CAST(3 AS INTEGER), CAST(4 AS INTEGER))",
         ),
     ];
     for (sql, expected) in cases {
@@ -127,7 +127,7 @@ fn shapes_come_back() {
         "SELECT note FROM t ORDER BY year + 1 LIMIT 3",
         "SELECT upper(note), year FROM t ORDER BY 1 LIMIT 3",
         "SELECT year, upper(note) AS u FROM (SELECT * FROM t ORDER BY cost LIMIT 9) ORDER BY u DESC LIMIT 3",
-        "SELECT x, x FROM (SELECT year + 1 AS x, note FROM t WHERE cost > 1) WHERE x > 2",
+        "SELECT x, x AS y FROM (SELECT year + 1 AS x, note FROM t WHERE cost > 1) WHERE x > 2",
         "SELECT y, x FROM (SELECT year + 1 AS x, note || 'a' AS y FROM t) LIMIT 3",
         "SELECT y, x FROM (SELECT year + 1 AS x, note || 'a' AS y FROM t) ORDER BY x LIMIT 3",
         "SELECT year FROM (SELECT year FROM (SELECT year FROM t LIMIT 9) LIMIT 5 OFFSET 1) LIMIT 3 OFFSET 2",

@@ -1,6 +1,6 @@
 //! What each body is asked.
 
-use crate::tests::world::World;
+use crate::tests::world::{World, rows};
 use meridian_proto::Form;
 
 /// One line for each query: the bodies and the SQL.
@@ -30,20 +30,20 @@ async fn one_body_is_asked_for_the_whole() {
         (
             "SELECT borough_gss, count(*) FROM lfb.incidents WHERE year = 2020 GROUP BY borough_gss HAVING count(*) > 1",
             &["lfb: SELECT c0, c1 FROM (SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents \
-               WHERE \"year\" = CAST('2020' AS INTEGER) GROUP BY borough_gss) WHERE c1 > 1"],
+               WHERE \"year\" = CAST(2020 AS INTEGER) GROUP BY borough_gss) WHERE c1 > 1"],
         ),
         (
             "SELECT note FROM lfb.incidents ORDER BY cost DESC LIMIT 3",
-            &["lfb: SELECT note AS c0, cost AS c1 FROM london.lfb.incidents ORDER BY c1 DESC NULLS FIRST LIMIT 3"],
+            &["lfb: SELECT note AS c0, \"cost\" AS c1 FROM london.lfb.incidents ORDER BY c1 DESC NULLS FIRST LIMIT 3"],
         ),
         ("SELECT count(*) FROM lfb.incidents", &["lfb: SELECT count(*) AS c0 FROM london.lfb.incidents"]),
         (
             "SELECT year FROM lfb.incidents WHERE random() < 0.5 AND year > 2019",
-            &["lfb: SELECT \"year\" AS c0 FROM london.lfb.incidents WHERE \"year\" > CAST('2019' AS INTEGER)"],
+            &["lfb: SELECT \"year\" AS c0 FROM london.lfb.incidents WHERE \"year\" > CAST(2019 AS INTEGER)"],
         ),
         (
             "SELECT count(*) FROM lfb.incidents WHERE cost > (SELECT avg(area) FROM gla.boroughs)",
-            &["lfb: SELECT cost AS c0 FROM london.lfb.incidents", "gla: SELECT avg(area) AS c0 FROM london.gla.boroughs"],
+            &["gla: SELECT avg(area) AS c0 FROM london.gla.boroughs", "lfb: SELECT \"cost\" AS c0 FROM london.lfb.incidents"],
         ),
     ]).await;
 }
@@ -58,11 +58,11 @@ async fn every_body_is_asked_for_its_own() {
         ),
         (
             "SELECT borough_gss, avg(value) FROM every.buildings GROUP BY borough_gss",
-            &["camden+hackney+barnet: SELECT borough_gss AS c0, avg(value) AS c1 FROM london.camden.buildings GROUP BY borough_gss"],
+            &["camden+hackney+barnet: SELECT borough_gss AS c0, avg(\"value\") AS c1 FROM london.camden.buildings GROUP BY borough_gss"],
         ),
         (
             "SELECT kind, avg(value) FROM every.buildings GROUP BY kind",
-            &["camden+hackney+barnet: SELECT kind AS c0, sum(value) AS c1, count(value) AS c2 FROM london.camden.buildings GROUP BY kind"],
+            &["camden+hackney+barnet: SELECT kind AS c0, sum(\"value\") AS c1, count(\"value\") AS c2 FROM london.camden.buildings GROUP BY kind"],
         ),
         (
             "SELECT kind, count(*) FROM every.buildings WHERE borough_gss IN ('E09000007', 'E09000012') GROUP BY kind",
@@ -105,12 +105,12 @@ async fn statistics_are_asked_for_cells() {
         ),
         (
             "SELECT b.name, i.n FROM gla.boroughs b JOIN (SELECT borough_gss, count(DISTINCT uprn) AS n FROM lfb.incidents GROUP BY 1) i ON b.gss = i.borough_gss",
-            &["gla: SELECT gss AS c0, name AS c1 FROM london.gla.boroughs",
+            &["gla: SELECT gss AS c0, \"name\" AS c1 FROM london.gla.boroughs",
               "lfb: SELECT borough_gss AS c0, count(DISTINCT uprn) AS c1 FROM london.lfb.incidents GROUP BY borough_gss"],
         ),
         (
             "SELECT kind, avg(storeys), sum(value) FROM every.buildings GROUP BY kind",
-            &["camden+hackney+barnet: SELECT kind AS c0, sum(CAST(storeys AS BIGINT)) AS c1, count(storeys) AS c2, sum(value) AS c3 \
+            &["camden+hackney+barnet: SELECT kind AS c0, sum(CAST(storeys AS BIGINT)) AS c1, count(storeys) AS c2, sum(\"value\") AS c3 \
                FROM london.camden.buildings GROUP BY kind"],
         ),
         (
@@ -122,4 +122,26 @@ async fn statistics_are_asked_for_cells() {
             &["camden+barnet: SELECT 'camden' AS c0, c0 AS c1 FROM (SELECT count(*) AS c0 FROM london.camden.spend WHERE department = 'parks')"],
         ),
     ]).await;
+}
+
+#[tokio::test]
+async fn explain_and_local_rows_go_through_the_same_planner() {
+    let asker = World::open().asker();
+    let plan = rows(&asker, "EXPLAIN SELECT count(*) FROM lfb.incidents").await.unwrap();
+    assert!(!plan.is_empty());
+    let sql = "SELECT v.k, count(i.uprn) FROM (VALUES (2020), (1999)) AS v(k) LEFT JOIN lfb.incidents i ON i.year = v.k GROUP BY v.k ORDER BY v.k";
+    assert_eq!(rows(&asker, sql).await.unwrap(), ["1999 | 0", "2020 | 3"]);
+}
+
+#[tokio::test]
+async fn many_bodies_share_one_summary() {
+    let mut world = World::open();
+    let camden = world.holdings.iter().position(|holding| holding.name.dataset.as_str() == "spend").unwrap();
+    for number in 0..300 {
+        let copy = world.holdings[camden].renamed(&format!("b{number}"));
+        world.holdings.push(copy);
+    }
+    let (context, plan) = world.optimised("SELECT supplier, avg(amount) FROM every.spend WHERE units > 1 GROUP BY supplier").await;
+    let placed = crate::place(plan, &context.state()).unwrap();
+    assert_eq!(placed.remotes.iter().map(|remote| remote.bodies.len()).collect::<Vec<_>>(), [303]);
 }

@@ -33,6 +33,14 @@ pub(crate) struct Holding {
     rows: RecordBatch,
 }
 
+impl Holding {
+    /// The same at another body.
+    pub(crate) fn renamed(&self, body: &str) -> Self {
+        let name = DatasetName { body: name(body), ..self.name.clone() };
+        Self { name, dataset: Arc::clone(&self.dataset), rows: self.rows.clone() }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) holdings: Vec<Holding>,
