@@ -16,6 +16,8 @@ pub fn session_config() -> SessionConfig {
     let options = config.options_mut();
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.enable_ident_normalization = true;
+    // Withheld cells are NULL: `ORDER BY fires DESC LIMIT 10` is to show the most fires.
+    options.sql_parser.default_null_ordering = "nulls_last".into();
     options.execution.parquet.schema_force_view_types = false;
     options.execution.time_zone = Some("+00:00".into());
     options.optimizer.enable_dynamic_filter_pushdown = false;

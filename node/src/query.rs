@@ -4,6 +4,7 @@
 //! optimise → place → record → run. [`Engine::answer`] shows it; everything else is called from there.
 
 mod closing;
+mod dialect;
 mod error;
 mod explain;
 mod text;

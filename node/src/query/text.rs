@@ -4,12 +4,12 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::{ErrorKind, QueryError};
+use super::{ErrorKind, QueryError, dialect};
 
 /// Most operators in one statement. Chains of operators nest as deep as they are long, and planning recurses.
-const MOST_OPERATORS: usize = 2_000;
-/// Most tokens in one statement: a bound on its plan, long IN lists included.
-const MOST_TOKENS: usize = 200_000;
+const MOST_OPERATORS: usize = 500;
+/// Most tokens in one statement: a bound on its plan. An IN list grows several times when it travels to another body.
+const MOST_TOKENS: usize = 1_000_000;
 /// Deepest nesting of parentheses.
 const DEEPEST: usize = 64;
 /// Parser's own recursion limit.
@@ -52,6 +52,16 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
 
 fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
     use datafusion::sql::sqlparser::ast::Statement as Sql;
+    let inner = match &statement {
+        Statement::Explain(explain) => explain.statement.as_ref(),
+        other => other,
+    };
+    if let Statement::Statement(inner) = inner
+        && matches!(**inner, Sql::Query(_))
+        && let Err((what, instead)) = dialect::check(inner)
+    {
+        return Err(QueryError::sql(sql, None, format!("{what} can't be answered here: {instead}")));
+    }
     match statement {
         Statement::Explain(explain) if matches!(&*explain.statement, Statement::Statement(s) if matches!(**s, Sql::Query(_))) => {
             Ok(Ask::Explain(explain.statement))
