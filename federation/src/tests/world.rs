@@ -11,7 +11,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{
-    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, Session, TableProvider,
+    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, Session, TableProvider,
 };
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
