@@ -354,3 +354,25 @@ fn the_search_finds_a_canary_in_every_form() {
     }
     assert!(found(&canaries, b"CANARY-TEN-ROWS CANARY-NINE-ROW 773310250661001").is_empty());
 }
+
+#[test]
+fn a_limit_is_no_ruler() {
+    let mesh = Mesh::prepared();
+    let file = mesh.folder("lfb").join("node.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut node: toml::Table = text.parse().unwrap();
+    node["limits"].as_table_mut().unwrap().insert("memory_mib".into(), 1.into());
+    fs::write(&file, toml::to_string(&node).unwrap()).unwrap();
+    mesh.start_all();
+    // So many groups that they don't fit; how many there are is the rows' secret.
+    let sql = "SELECT year, month, borough_gss, hmo, hmo_licence, property_type, COUNT(*) AS n FROM lfb.incidents \
+               GROUP BY year, month, borough_gss, hmo, hmo_licence, property_type";
+    let status = mesh.client("lfb", Some(&mesh.node_pair("loda"))).remote(sql).unwrap_err();
+    let message = status.message().to_lowercase();
+    assert!(message.contains("no reason is given"), "{status}");
+    for figure in ["consumed", "peak", "allocat", "remain", "stream", " kb", " mb", " b,"] {
+        assert!(!message.contains(figure), "{figure:?}: {status}");
+    }
+    let complaint = mesh.ask(sql);
+    assert!(complaint.fails(1).contains("lfb") && !complaint.stderr.contains("consumed"), "{}", complaint.stderr);
+}
