@@ -16,6 +16,7 @@ use meridian_proto::{DatasetName, Form};
 
 use crate::alternative::{Alternative, Away, Fetched, Here, Part, Rejection, cells_only, rebuild};
 use crate::error::{PlacementError, Why};
+use crate::released;
 use crate::lower::Foreign;
 use crate::node::RemotePart;
 use crate::rel::{self, Rel};
@@ -41,6 +42,7 @@ pub struct Placed {
 
 /// Places what is foreign in an optimised plan. Nothing is sent to anyone.
 pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<Placed, PlacementError> {
+    let plan = released::without_marks(plan).map_err(|error| PlacementError::internal(&error))?;
     let mut search = Search::default();
     let found = search.best_here(&plan)?;
     let left = holds_foreign(&found.plan).map_err(|error| PlacementError::internal(&error))?;

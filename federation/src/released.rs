@@ -4,17 +4,20 @@
 //! `fires IS NULL` into false. A count over a foreign `statistics` dataset is NULL where it was withheld
 //! (invariant I9), so such aggregates get a COUNT whose result may be NULL.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DFSchemaRef, Result, ScalarValue};
 use datafusion::datasource::source_as_provider;
+use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::count::Count;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, Aggregate, AggregateUDF, AggregateUDFImpl, Expr, GroupsAccumulator, LogicalPlan, Signature,
+    Accumulator, Aggregate, AggregateUDF, AggregateUDFImpl, Expr, Extension, GroupsAccumulator, LogicalPlan, Signature,
+    UserDefinedLogicalNodeCore,
 };
 use meridian_proto::Form;
 
@@ -33,6 +36,79 @@ pub fn nullable_counts(plan: LogicalPlan) -> Result<LogicalPlan> {
         other => Ok(Transformed::yes(other.recompute_schema()?)),
     })?;
     Ok(plan.data)
+}
+
+/// Keeps filters above the aggregates that other bodies release as statistics, while a plan is optimised.
+///
+/// `HAVING property_type LIKE 'House%'`, or a condition on an open table that a join implies for the group key, is a
+/// choice among released cells. Pushed below the aggregate it would be a choice of rows, which the owner refuses.
+/// What the analyst wrote below the aggregate stays there.
+pub fn keep_filters_above(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| match node {
+        // Correlated aggregates are turned into joins by the optimizer, which must see them.
+        LogicalPlan::Aggregate(_) if correlated(&node) => Ok(Transformed::no(node)),
+        LogicalPlan::Aggregate(ref aggregate) if reads_statistics(&aggregate.input)? && !holds_cells(&aggregate.input)? => {
+            Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(CellsNode { input: node }) })))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
+/// Takes away again what [`keep_filters_above`] put in.
+pub(crate) fn without_marks(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| match node {
+        LogicalPlan::Extension(Extension { node }) if node.as_any().is::<CellsNode>() => {
+            let input = node.inputs().first().map(|input| (*input).clone());
+            let input = input.ok_or_else(|| DataFusionError::Internal("a mark without input".into()))?;
+            Ok(Transformed::yes(input))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
+fn holds_cells(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Extension(Extension { node }) if node.as_any().is::<CellsNode>())))
+}
+
+fn correlated(plan: &LogicalPlan) -> bool {
+    plan.exists(|node| Ok(!node.all_out_ref_exprs().is_empty())).unwrap_or(true)
+}
+
+/// Marks the cells of a release: nothing is pushed through it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
+struct CellsNode {
+    input: LogicalPlan,
+}
+
+impl UserDefinedLogicalNodeCore for CellsNode {
+    fn name(&self) -> &str {
+        "Cells"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        self.input.schema()
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Cells")
+    }
+
+    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        match <[LogicalPlan; 1]>::try_from(inputs) {
+            Ok([input]) => Ok(Self { input }),
+            Err(_) => Err(DataFusionError::Internal("marked cells have one input".into())),
+        }
+    }
 }
 
 fn replaced(expr: Expr, count: &Arc<AggregateUDF>) -> Result<Expr> {

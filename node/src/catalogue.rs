@@ -251,22 +251,28 @@ impl CatalogProviderList for Catalogues {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        (name == self.0.federation.as_str()).then(|| Arc::new(Bodies(Arc::clone(&self.0))) as _)
+        let known = name == self.0.federation.as_str();
+        let foreign = (!known).then(|| name.to_owned());
+        Some(Arc::new(Bodies { view: Arc::clone(&self.0), foreign }))
     }
 }
 
 #[derive(Debug)]
-struct Bodies(Arc<View>);
+struct Bodies {
+    view: Arc<View>,
+    /// The name of a federation that is none.
+    foreign: Option<String>,
+}
 
 impl CatalogProvider for Bodies {
     fn schema_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.listed().into_iter().map(|listed| listed.schema).collect();
+        let mut names: Vec<String> = self.view.listed().into_iter().map(|listed| listed.schema).collect();
         names.dedup();
         names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        Some(Arc::new(Body { view: Arc::clone(&self.0), name: name.to_owned() }))
+        Some(Arc::new(Body { view: Arc::clone(&self.view), name: name.to_owned(), foreign: self.foreign.clone() }))
     }
 }
 
@@ -274,6 +280,7 @@ impl CatalogProvider for Bodies {
 struct Body {
     view: Arc<View>,
     name: String,
+    foreign: Option<String>,
 }
 
 #[async_trait]
@@ -284,6 +291,10 @@ impl SchemaProvider for Body {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(foreign) = &self.foreign {
+            let known = &self.view.federation;
+            return Err(plan_datafusion_err!("no federation '{foreign}' here; this node is of {known}"));
+        }
         self.view.table(&self.name, name).map(Some)
     }
 

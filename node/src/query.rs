@@ -7,8 +7,10 @@ mod closing;
 mod dialect;
 mod error;
 mod explain;
+mod pairs;
 mod text;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use meridian_certs::{Credentials, Identity};
-use meridian_federation::released::nullable_counts;
+use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{EVERY, Name, Signed};
@@ -168,7 +170,10 @@ impl Engine {
     /// but a refusal.
     pub async fn describe(self: &Arc<Self>, asked: &Asked) -> Result<SchemaRef, QueryError> {
         match self.plan(asked).await {
-            Ok(planned) => Ok(planned.admitted.schema()),
+            Ok(planned) => match self.physical(asked, &planned).await {
+                Ok(_) => Ok(planned.admitted.schema()),
+                Err(refused) => Err(self.refuse(asked, refused).await),
+            },
             Err(refused) => Err(self.refuse(asked, refused).await),
         }
     }
@@ -212,13 +217,27 @@ impl Engine {
             text::Ask::Explain(statement) => (statement, true),
         };
         let (state, receipts) = self.session(asked, &statement).await?;
-        let bound = state.statement_to_plan(*statement).await.map_err(wrong)?;
+        let bound = aside(state.statement_to_plan(*statement)).map_err(wrong)?;
         let bound = bind(bound, &asked.parameters).map_err(wrong)?;
+        aside(async { self.decide(asked, bound, explain, state, receipts) })
+    }
+
+    /// Analyse, gate, optimise.
+    fn decide(
+        &self,
+        asked: &Asked,
+        bound: LogicalPlan,
+        explain: bool,
+        state: SessionState,
+        receipts: Arc<Receipts>,
+    ) -> Result<Planned, QueryError> {
+        let wrong = |error| QueryError::from_planning(&asked.sql, error);
         let analysed =
             state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
         let analysed = nullable_counts(analysed).map_err(wrong)?;
         let admitted = self.gate(analysed, asked)?;
-        let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
+        let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
+        let optimised = state.optimize(&marked).map_err(wrong)?;
         if !explain {
             return Ok(Planned { admitted, optimised, state, receipts });
         }
@@ -237,8 +256,10 @@ impl Engine {
     /// Place what is foreign, and choose how to run it all.
     async fn physical(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         let planner = planned.state.query_planner();
-        let physical = planner.create_physical_plan(&planned.optimised, &planned.state).await;
-        physical.map_err(|error| QueryError::from_planning(&asked.sql, error))
+        let physical = aside(planner.create_physical_plan(&planned.optimised, &planned.state));
+        let physical = physical.map_err(|error| QueryError::from_planning(&asked.sql, error))?;
+        pairs::check(&physical)?;
+        Ok(physical)
     }
 
     /// The session of one query: the caller's catalogue, and what its remote parts carry with them.
@@ -320,6 +341,12 @@ impl Engine {
             sql: text::without_literals(&asked.sql),
         }
     }
+}
+
+/// Does planning on this thread while others take over what else it had to do: a long statement is not to hold up the
+/// answers to everybody else.
+fn aside<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }
 
 /// Puts values in place of placeholders, before anything is analysed.

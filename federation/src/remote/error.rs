@@ -61,9 +61,18 @@ impl RemoteError {
         };
         let message = match kind {
             RemoteErrorKind::Unavailable => reason(status),
-            RemoteErrorKind::Refused | RemoteErrorKind::Failed | RemoteErrorKind::Limit => status.message().to_owned(),
+            RemoteErrorKind::Refused | RemoteErrorKind::Failed | RemoteErrorKind::Limit => words(status.message()).to_owned(),
         };
         Self::new(body, kind, message)
+    }
+}
+
+/// A peer's words without its pointer into SQL that this node wrote, which the analyst has not seen.
+fn words(message: &str) -> &str {
+    let first = message.lines().next().unwrap_or_default();
+    match first.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
+        Some((place, words)) if place.contains(", column ") => words,
+        _ => first,
     }
 }
 
@@ -75,5 +84,5 @@ fn reason(status: &tonic::Status) -> String {
         text = error.to_string();
         cause = error.source();
     }
-    format!("{text}; is its node running and reachable from here?")
+    if text.contains('?') { text } else { format!("{text}; is its node running and reachable from here?") }
 }

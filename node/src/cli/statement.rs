@@ -12,7 +12,7 @@ use super::Error;
 #[derive(Debug, Args)]
 pub(crate) struct Source {
     /// The SQL; without it and without --file it is read from standard input
-    #[arg(value_name = "SQL", conflicts_with = "file")]
+    #[arg(value_name = "SQL", conflicts_with = "file", allow_hyphen_values = true)]
     sql: Option<String>,
     /// Read the SQL from this file; - is standard input
     #[arg(short, long, value_name = "FILE")]

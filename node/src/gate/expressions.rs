@@ -42,17 +42,22 @@ fn unknown(node: &Expr) -> Option<Refused> {
         | Expr::Case(_)
         | Expr::Cast(_)
         | Expr::TryCast(_)
-        | Expr::ScalarFunction(_)
         | Expr::AggregateFunction(_)
         | Expr::WindowFunction(_)
         | Expr::InList(_)
         | Expr::Exists(_)
         | Expr::InSubquery(_)
-        | Expr::SetComparison(_)
         | Expr::ScalarSubquery(_)
         | Expr::GroupingSet(_)
         | Expr::OuterReferenceColumn(..)
         | Expr::Unnest(_) => None,
+        Expr::ScalarFunction(call) => inflating(call.name()),
+        // DataFusion 55.2 compares the inner column with itself where both sides bear one name.
+        Expr::SetComparison(_) => Some(Refused::new(
+            "expression",
+            "a comparison with ANY or ALL of a subquery is not answered here",
+            "write IN (SELECT …), or compare with (SELECT MIN(…) …) or (SELECT MAX(…) …)",
+        )),
         Expr::ScalarVariable(..) => Some(not_known("a variable")),
         Expr::Wildcard { .. } => Some(not_known("* in this place")),
         Expr::Placeholder(placeholder) => Some(
@@ -61,6 +66,16 @@ fn unknown(node: &Expr) -> Option<Refused> {
         ),
         Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => Some(not_known("a lambda")),
     }
+}
+
+/// Functions whose value is as long as an argument says: they take memory that no pool counts.
+const INFLATING: [&str; 3] = ["repeat", "lpad", "rpad"];
+
+fn inflating(name: &str) -> Option<Refused> {
+    INFLATING.contains(&name).then(|| {
+        let reason = format!("{name} is not answered here, since its value can be of any length");
+        Refused::new("expression", reason, "pad or repeat text at the client").at(name)
+    })
 }
 
 fn not_known(what: &str) -> Refused {

@@ -33,6 +33,10 @@ pub(super) fn walk(plan: LogicalPlan, request: &Request<'_>) -> Result<(LogicalP
     Ok((plan, walk.decision.facts))
 }
 
+fn over_cells(dataset: &str) -> String {
+    format!("computed over released cells of {dataset} only; withheld groups are not in it")
+}
+
 /// A subtree after the gate has seen it.
 enum Gated {
     /// The caller may see all that it yields.
@@ -91,7 +95,11 @@ impl Walk<'_> {
             | LogicalPlan::Sort(_)
             | LogicalPlan::Aggregate(_)
             | LogicalPlan::Distinct(_) => self.unary(plan),
-            LogicalPlan::Window(_) => self.public_only(plan, "a window function"),
+            LogicalPlan::Window(_) => {
+                let window = self.public_only(plan, "a window function");
+                self.over_cells();
+                window
+            }
             LogicalPlan::Join(_) => self.join(plan),
             LogicalPlan::Union(_) => self.public_only(plan, "UNION"),
             LogicalPlan::Limit(_) => self.public_only(plan, "LIMIT below the aggregate"),
@@ -116,7 +124,12 @@ impl Walk<'_> {
             return Err(not_a_query("an operator without input"));
         };
         let below = match self.gated(input)? {
-            Gated::Public(input) => return self.rebuilt(plan, vec![input]).map(Gated::Public),
+            Gated::Public(input) => {
+                if matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_)) {
+                    self.over_cells();
+                }
+                return self.rebuilt(plan, vec![input]).map(Gated::Public);
+            }
             Gated::Protected(below) => below,
         };
         let decision = &mut self.decision;
@@ -129,6 +142,15 @@ impl Walk<'_> {
             LogicalPlan::Distinct(Distinct::All(_)) => below.distinct(decision).map(Gated::Public),
             LogicalPlan::Distinct(Distinct::On(_)) => Err(below.operator_refused("DISTINCT ON")),
             other => Err(below.operator_refused(other.display().to_string().split(':').next().unwrap_or("this"))),
+        }
+    }
+
+    /// What is computed over released cells, unlike them, does not show that some were withheld (invariant I9).
+    fn over_cells(&mut self) {
+        let datasets = &self.decision.facts.datasets;
+        let released = datasets.iter().filter(|used| used.form == Form::Statistics).map(|used| &used.name);
+        for notice in released.map(|name| over_cells(name)).collect::<Vec<_>>() {
+            self.decision.notice(&notice);
         }
     }
 

@@ -73,7 +73,7 @@ impl QueryError {
             Found::Other(error) => {
                 let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
                 let what = planning_text(&error);
-                let at = at.or_else(|| quoted(&what).and_then(|name| text::find(sql, name)));
+                let at = at.or_else(|| named(&what).and_then(|name| text::find(sql, name)));
                 Self::sql(sql, at, what)
             }
         }
@@ -87,7 +87,7 @@ impl QueryError {
             Found::Refused(refused) => Self::refused(refused.to_string()),
             Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
             Found::Other(error) => {
-                Self { kind: ErrorKind::InvalidSql, message: format!("the query can't be answered: {}", planning_text(&error)) }
+                Self { kind: ErrorKind::InvalidSql, message: planning_text(&error) }
             }
         }
     }
@@ -143,22 +143,59 @@ fn classify(error: DataFusionError) -> Found {
     Found::Other(error)
 }
 
+/// What DataFusion and Arrow write before what they have to say.
+const PREFIXES: [&str; 12] = [
+    "Error during planning: ",
+    "Schema error: ",
+    "SQL error: ",
+    "Execution error: ",
+    "External error: ",
+    "Internal error: ",
+    "Optimizer rule 'simplify_expressions' failed\ncaused by\n",
+    "type_coercion\ncaused by\n",
+    "Arrow error: ",
+    "Cast error: ",
+    "Parser error: ",
+    "This feature is not implemented: ",
+];
+
 /// DataFusion's text without its own prefixes.
 fn planning_text(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let mut text = text.as_str();
-    for prefix in ["Error during planning: ", "Schema error: ", "SQL error: ", "Execution error: ", "External error: "] {
-        text = text.strip_prefix(prefix).unwrap_or(text);
+    loop {
+        let before = text;
+        for prefix in PREFIXES {
+            text = text.strip_prefix(prefix).unwrap_or(text);
+        }
+        if text == before {
+            break;
+        }
     }
-    text.to_owned()
+    if text.contains("logical expression InSubquery") || text.contains("logical expression Exists") {
+        return "a subquery with IN or EXISTS stands where it can't be answered: write it in WHERE, or as a LEFT JOIN whose \
+                key IS NOT NULL"
+            .into();
+    }
+    // The engine's notes to its own developers end a message.
+    let end = text.find("\nThis issue was likely caused by").or_else(|| text.find("\n\nbacktrace:")).unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).trim_end_matches('.').to_owned()
 }
 
-/// The first thing in quotes, such as the name of a column.
-fn quoted(text: &str) -> Option<&str> {
-    let quote = text.find(['\'', '`'])?;
-    let rest = text.get(quote + 1..)?;
-    let name = rest.get(..rest.find(['\'', '`'])?)?;
-    name.rsplit('.').next()
+/// The name that an error is about: an unknown field's, or the first thing in quotes.
+fn named(text: &str) -> Option<&str> {
+    let name = match text.strip_prefix("No field named ") {
+        Some(rest) => {
+            let name = rest.split_whitespace().next().unwrap_or_default().trim_end_matches(['.', ',']);
+            name.rsplit('.').next().map(|part| part.trim_matches('"'))
+        }
+        None => {
+            let quote = text.find(['\'', '`'])?;
+            let rest = text.get(quote + 1..)?;
+            rest.get(..rest.find(['\'', '`'])?)?.rsplit('.').next()
+        }
+    };
+    name.filter(|name| !name.is_empty())
 }
 
 fn pointed(sql: &str, at: Option<(u64, u64)>, what: &str) -> String {

@@ -36,7 +36,7 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
             let text = error.strip_backtrace();
             let text = text.strip_prefix("SQL error: ").unwrap_or(&text);
             let text = text.strip_prefix("ParserError(\"").and_then(|t| t.strip_suffix("\")")).unwrap_or(text);
-            let at = position_in(text);
+            let at = position_in(text).or_else(|| text.contains("found: EOF").then(|| end_of(sql)));
             let what = text.split(" at Line:").next().unwrap_or(text);
             QueryError::sql(sql, at, format!("this is not SQL that can be read: {what}"))
         })?;
@@ -193,6 +193,14 @@ pub(super) fn caret(sql: &str, (line, column): (u64, u64)) -> Option<String> {
     let number = line.to_string();
     let margin = " ".repeat(number.len());
     Some(format!("{margin} |\n{number} | {shown}\n{margin} | {}^", " ".repeat(before - skip)))
+}
+
+/// Just behind the last word: line and column from 1.
+fn end_of(sql: &str) -> (u64, u64) {
+    let text = sql.trim_end();
+    let line = text.lines().count().max(1);
+    let column = text.lines().last().map_or(0, |last| last.chars().count()) + 1;
+    (line as u64, column as u64)
 }
 
 /// `… at Line: 1, Column: 8` as the parser writes it.
