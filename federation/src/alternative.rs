@@ -186,7 +186,8 @@ pub(crate) fn rebuild(plan: LogicalPlan, mut inputs: impl Iterator<Item = Logica
 fn widened(union: Union) -> Result<LogicalPlan> {
     let Union { inputs, schema } = union;
     let fields = schema.iter().enumerate().map(|(index, (qualifier, field))| {
-        let any = inputs.iter().any(|input| input.schema().fields().get(index).is_some_and(|field| field.is_nullable()));
+        let any =
+            inputs.iter().any(|input| input.schema().fields().get(index).is_some_and(|field| field.is_nullable()));
         (qualifier.cloned(), Arc::new(field.as_ref().clone().with_nullable(any || field.is_nullable())))
     });
     let schema = Arc::new(DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?);

@@ -4,9 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Builder};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Int64Type, i256};
-use datafusion::error::Result;
 use datafusion::common::{exec_datafusion_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::physical_expr::aggregate::utils::DecimalAverager;
 
 /// `sum / count` as a decimal of this type; NULL where there is no sum. It is computed at this node only.
@@ -42,12 +44,15 @@ impl ScalarUDFImpl for Average {
             return plan_err!("an average of {} is not computed from parts", sums.data_type());
         };
         let averager = DecimalAverager::<Decimal256Type>::try_new(*sum_scale, self.precision, self.scale)?;
-        let mut result = Decimal128Builder::with_capacity(sums.len()).with_precision_and_scale(self.precision, self.scale)?;
-        for (sum, count) in sums.as_primitive::<Decimal128Type>().iter().zip(counts.as_primitive::<Int64Type>().iter()) {
+        let mut result =
+            Decimal128Builder::with_capacity(sums.len()).with_precision_and_scale(self.precision, self.scale)?;
+        for (sum, count) in sums.as_primitive::<Decimal128Type>().iter().zip(counts.as_primitive::<Int64Type>().iter())
+        {
             match (sum, count) {
                 (Some(sum), Some(count)) if count > 0 => {
                     let value = averager.avg(i256::from_i128(sum), i256::from_i128(count.into()))?;
-                    let value = value.to_i128().ok_or_else(|| exec_datafusion_err!("an average does not fit its type"))?;
+                    let value =
+                        value.to_i128().ok_or_else(|| exec_datafusion_err!("an average does not fit its type"))?;
                     result.append_value(value);
                 }
                 _ => result.append_null(),

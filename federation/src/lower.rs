@@ -10,10 +10,12 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, Alias, ScalarFunction, Sort as SortExpr};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, AggregateFunctionParams, Alias, ScalarFunction, Sort as SortExpr,
+};
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, Limit, LogicalPlan, Projection, ScalarUDF, SkipType, Sort,
-    SubqueryAlias, TableScan, Volatility,
+    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, Limit, LogicalPlan, Projection, ScalarUDF, SkipType,
+    Sort, SubqueryAlias, TableScan, Volatility,
 };
 
 use crate::error::Why;
@@ -103,7 +105,8 @@ pub(crate) fn foreign(scan: &TableScan) -> Option<Foreign> {
 
 /// The scan of a foreign table. Where the plan needs no column the first one stands in: positions beyond the plan's own are never read.
 pub(crate) fn scan(scan: &TableScan) -> Result<Rel, Why> {
-    let TableScan { table_name, source, projection, projected_schema: _, filters, fetch, statistics_requests: _ } = scan;
+    let TableScan { table_name, source, projection, projected_schema: _, filters, fetch, statistics_requests: _ } =
+        scan;
     let source_of = match foreign(scan) {
         Some(Foreign::One(table)) => Source::Dataset(table.name),
         Some(Foreign::Every(table)) => Source::Every(table.standard),

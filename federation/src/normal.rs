@@ -192,9 +192,7 @@ fn rewrite(expr: Expr) -> Result<Expr> {
         Expr::Alias(Alias { expr, .. }) => *expr,
         Expr::Literal(value, _) => Expr::Literal(one_string(value), None),
         Expr::Cast(Cast { expr, field }) => cast(*expr, &one_string_type(field.data_type())),
-        Expr::TryCast(TryCast { expr, field }) => {
-            Expr::TryCast(TryCast::new(expr, one_string_type(field.data_type())))
-        }
+        Expr::TryCast(TryCast { expr, field }) => Expr::TryCast(TryCast::new(expr, one_string_type(field.data_type()))),
         Expr::Negative(inner) => match *inner {
             Expr::Literal(value, _) => Expr::Literal(value.arithmetic_negate()?, None),
             inner => Expr::Negative(Box::new(inner)),
@@ -246,7 +244,9 @@ fn chain(left: Expr, op: Operator, right: Expr) -> Expr {
             }
         };
         let same = merged.iter_mut().find_map(|known| match known {
-            Expr::InList(InList { expr: known, list, negated: sign }) if *sign == negated && **known == expr => Some(list),
+            Expr::InList(InList { expr: known, list, negated: sign }) if *sign == negated && **known == expr => {
+                Some(list)
+            }
             _ => None,
         });
         match same {
@@ -255,7 +255,9 @@ fn chain(left: Expr, op: Operator, right: Expr) -> Expr {
         }
     }
     let links = merged.into_iter().map(single);
-    links.reduce(|left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))).unwrap_or_default()
+    links
+        .reduce(|left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+        .unwrap_or_default()
 }
 
 fn flatten(expr: Expr, op: Operator, into: &mut Vec<Expr>) {

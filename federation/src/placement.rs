@@ -16,10 +16,10 @@ use meridian_proto::{DatasetName, Form};
 
 use crate::alternative::{Alternative, Away, Fetched, Here, Part, Rejection, cells_only, rebuild};
 use crate::error::{PlacementError, Why};
-use crate::released;
 use crate::lower::Foreign;
 use crate::node::RemotePart;
 use crate::rel::{self, Rel};
+use crate::released;
 use crate::summary::{RemoteSummary, summaries};
 use crate::tables::ForeignTable;
 use crate::{check, lower, normal, rules, statistics, template, wire};
@@ -100,7 +100,8 @@ impl Search {
             return Ok(self.with_leaving(vec![start], plan));
         }
         let inputs = plan.inputs();
-        let children = inputs.into_iter().map(|input| self.alternatives(input)).collect::<std::result::Result<Vec<_>, _>>()?;
+        let children =
+            inputs.into_iter().map(|input| self.alternatives(input)).collect::<std::result::Result<Vec<_>, _>>()?;
         let mut found = Vec::new();
         for maker in rules::MAKERS {
             found.extend(maker(self, plan, &children));
@@ -128,7 +129,11 @@ impl Search {
                 }
                 let federation = table.federation;
                 let standard = table.parts.into_iter().map(|part| Part {
-                    name: DatasetName { federation: federation.clone(), body: part.body, dataset: part.dataset.name.clone() },
+                    name: DatasetName {
+                        federation: federation.clone(),
+                        body: part.body,
+                        dataset: part.dataset.name.clone(),
+                    },
                     dataset: part.dataset,
                 });
                 standard.collect()
@@ -230,7 +235,8 @@ impl Search {
             normal::one_string_type(here.data_type()) != normal::one_string_type(there.data_type())
         });
         if let Some((here, there)) = differ.into_iter().next() {
-            let text = format!("{} would come back as {} instead of {}", here.name(), there.data_type(), here.data_type());
+            let text =
+                format!("{} would come back as {} instead of {}", here.name(), there.data_type(), here.data_type());
             self.reject(Rejection::of(&away.parts, &Why(text)), plan);
             return None;
         }

@@ -96,7 +96,10 @@ pub struct Agg {
 impl PartialEq for Agg {
     fn eq(&self, other: &Self) -> bool {
         let Self { func, args, distinct, filter } = self;
-        func.name() == other.func.name() && *args == other.args && *distinct == other.distinct && *filter == other.filter
+        func.name() == other.func.name()
+            && *args == other.args
+            && *distinct == other.distinct
+            && *filter == other.filter
     }
 }
 

@@ -47,7 +47,9 @@ pub fn keep_filters_above(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|node| match node {
         // Correlated aggregates are turned into joins by the optimizer, which must see them.
         LogicalPlan::Aggregate(_) if correlated(&node) => Ok(Transformed::no(node)),
-        LogicalPlan::Aggregate(ref aggregate) if reads_statistics(&aggregate.input)? && !holds_cells(&aggregate.input)? => {
+        LogicalPlan::Aggregate(ref aggregate)
+            if reads_statistics(&aggregate.input)? && !holds_cells(&aggregate.input)? =>
+        {
             Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(CellsNode { input: node }) })))
         }
         other => Ok(Transformed::no(other)),
@@ -69,7 +71,9 @@ pub(crate) fn without_marks(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn holds_cells(plan: &LogicalPlan) -> Result<bool> {
-    plan.exists(|node| Ok(matches!(node, LogicalPlan::Extension(Extension { node }) if node.as_any().is::<CellsNode>())))
+    plan.exists(|node| {
+        Ok(matches!(node, LogicalPlan::Extension(Extension { node }) if node.as_any().is::<CellsNode>()))
+    })
 }
 
 fn correlated(plan: &LogicalPlan) -> bool {

@@ -7,8 +7,12 @@ use datafusion::prelude::SessionConfig;
 
 /// Rules that must not run before placement. The first turns `COUNT(DISTINCT unit)` into `GROUP BY unit`, which an owner
 /// refuses; the others hide expressions behind names that are made up.
-const AFTER_PLACEMENT: [&str; 4] =
-    ["single_distinct_aggregation_to_group_by", "common_sub_expression_eliminate", "extract_leaf_expressions", "push_down_leaf_projections"];
+const AFTER_PLACEMENT: [&str; 4] = [
+    "single_distinct_aggregation_to_group_by",
+    "common_sub_expression_eliminate",
+    "extract_leaf_expressions",
+    "push_down_leaf_projections",
+];
 
 /// The settings: one string type, no dynamic filters (they would carry values of one body to another), UTC.
 pub fn session_config() -> SessionConfig {

@@ -42,7 +42,11 @@ pub(crate) fn rows(part: &Part) -> Rejection {
 
 fn grouped_by(dataset: &Dataset) -> String {
     let names = with_role(dataset, Role::Dimension);
-    if names.is_empty() { String::new() } else { format!(", grouped or filtered by its dimensions {}", names.join(", ")) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", grouped or filtered by its dimensions {}", names.join(", "))
+    }
 }
 
 fn with_role(dataset: &Dataset, role: Role) -> Vec<&str> {
@@ -90,7 +94,6 @@ fn dimensions(input: &Rel, expr: &Expr, part: &Part, does: &str) -> Result<(), R
     }
     Ok(())
 }
-
 
 fn cell(input: &Rel, agg: &Agg, part: &Part) -> Result<(), Rejection> {
     let function = agg.func.name();

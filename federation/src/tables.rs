@@ -110,7 +110,9 @@ fn shared_schema(parts: &[EveryPart]) -> SchemaRef {
 }
 
 fn unplaced(name: &dyn std::fmt::Display) -> DataFusionError {
-    DataFusionError::Internal(format!("{name} belongs to another body and was to be scanned here: it has not been placed"))
+    DataFusionError::Internal(format!(
+        "{name} belongs to another body and was to be scanned here: it has not been placed"
+    ))
 }
 
 #[async_trait]

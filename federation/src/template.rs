@@ -6,9 +6,9 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use meridian_proto::Form;
 
+use crate::alternative::Part;
 use crate::error::Why;
 use crate::normal;
-use crate::alternative::Part;
 use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
 use crate::tables::arrow_type;
 
@@ -75,10 +75,11 @@ fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
         Rel::Scan { source: _, columns } => Ok(scan(columns, part)),
         Rel::Filter { input, predicate } => {
             let (input, slots) = specialise(input, part)?;
-            let conjuncts = normal::conjuncts(moved(predicate.clone(), &slots)?)?.into_iter().map(|conjunct| {
-                if rel::used(&conjunct).is_empty() { folded(conjunct) } else { conjunct }
-            });
-            let open = conjuncts.filter(|conjunct| !matches!(conjunct, Expr::Literal(ScalarValue::Boolean(Some(true)), _)));
+            let conjuncts = normal::conjuncts(moved(predicate.clone(), &slots)?)?
+                .into_iter()
+                .map(|conjunct| if rel::used(&conjunct).is_empty() { folded(conjunct) } else { conjunct });
+            let open =
+                conjuncts.filter(|conjunct| !matches!(conjunct, Expr::Literal(ScalarValue::Boolean(Some(true)), _)));
             Ok(match normal::all(open.collect()) {
                 Some(predicate) => (Rel::Filter { input: Box::new(input), predicate }, slots),
                 None => (input, slots),

@@ -1,7 +1,9 @@
 //! Parentheses in SQL expressions: as many as are needed to be read as meant, and no more. DataFusion's unparser leaves some out
 //! that are needed (`NOT (a) IS NULL`).
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value,
+};
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,11 @@ fn bare(expr: Expr) -> Expr {
 
 fn needs(expr: &Expr, place: Place) -> bool {
     match expr {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) | Expr::Cast { .. } | Expr::Case { .. } => false,
+        Expr::Identifier(_)
+        | Expr::CompoundIdentifier(_)
+        | Expr::Function(_)
+        | Expr::Cast { .. }
+        | Expr::Case { .. } => false,
         Expr::Value(value) => {
             place == Place::Signed && matches!(&value.value, Value::Number(text, _) if text.starts_with('-'))
         }

@@ -31,7 +31,8 @@ fn from(rel: &Rel) -> Result<From, Why> {
     match rel {
         Rel::Scan { source: Source::Dataset(name), columns } => {
             let names = columns.iter().map(scanned).collect::<Result<_, _>>()?;
-            let [federation, body, dataset] = [&name.federation, &name.body, &name.dataset].map(|part| quoted(part.as_str()));
+            let [federation, body, dataset] =
+                [&name.federation, &name.body, &name.dataset].map(|part| quoted(part.as_str()));
             Ok(From { text: format!("{federation}.{body}.{dataset}"), names, filter: None })
         }
         Rel::Scan { source: Source::Every(standard), .. } => {
@@ -49,7 +50,11 @@ fn from(rel: &Rel) -> Result<From, Why> {
 
 fn derived(rel: &Rel) -> Result<From, Why> {
     let all: Vec<usize> = (0..rel.width()).collect();
-    Ok(From { text: format!("({})", select(rel, &all)?), names: all.iter().map(|index| alias(*index)).collect(), filter: None })
+    Ok(From {
+        text: format!("({})", select(rel, &all)?),
+        names: all.iter().map(|index| alias(*index)).collect(),
+        filter: None,
+    })
 }
 
 fn select(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {
@@ -183,7 +188,8 @@ fn quoted(name: &str) -> String {
 
 fn aggregate(agg: &Agg, names: &[String]) -> Result<String, Why> {
     let args = agg.args.iter().map(|arg| text(arg, names)).collect::<Result<Vec<_>, _>>()?;
-    let all = agg.func.name() == "count" && !agg.distinct && agg.args == [Expr::Literal(ScalarValue::Int64(Some(1)), None)];
+    let all =
+        agg.func.name() == "count" && !agg.distinct && agg.args == [Expr::Literal(ScalarValue::Int64(Some(1)), None)];
     let args = if all { "*".to_string() } else { args.join(", ") };
     let distinct = if agg.distinct { "DISTINCT " } else { "" };
     let call = format!("{}({distinct}{args})", agg.func.name());

@@ -82,8 +82,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) ->
     );
     let datasets = datasets::Datasets::load(&config).await;
     describe(node, &datasets, &credentials, &directory)?;
-    let catalogue =
-        Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
+    let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),

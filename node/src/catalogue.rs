@@ -206,7 +206,10 @@ impl View {
         if schema == EVERY {
             let standards: Vec<&str> = foreign.standards.keys().map(Name::as_str).collect();
             let table = foreign.standards.get(name).ok_or_else(|| {
-                plan_datafusion_err!("no dataset conforms to a standard '{name}'; standards in use: {}", standards.join(", "))
+                plan_datafusion_err!(
+                    "no dataset conforms to a standard '{name}'; standards in use: {}",
+                    standards.join(", ")
+                )
             })?;
             return Ok(Arc::clone(table) as _);
         }
@@ -227,7 +230,8 @@ impl View {
         foreign.tables.get(&key).map(|table| Arc::clone(table) as _).ok_or_else(|| {
             let others: Vec<&str> =
                 foreign.tables.keys().filter(|(b, _)| b == body).map(|(_, dataset)| dataset.as_str()).collect();
-            let hint = if others.is_empty() { String::new() } else { format!("; {body} publishes: {}", others.join(", ")) };
+            let hint =
+                if others.is_empty() { String::new() } else { format!("; {body} publishes: {}", others.join(", ")) };
             plan_datafusion_err!("{}{hint}", unknown_text(self, schema, name))
         })
     }

@@ -2,15 +2,15 @@
 //!
 //! Layers, top to bottom; imports go down this list only, and a test says so.
 
-pub mod cli;
 pub mod app;
+pub mod audit;
+pub mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod flight;
-pub mod web;
-pub mod query;
-pub mod catalogue;
-pub mod sources;
-pub mod peers;
 pub mod gate;
-pub mod audit;
+pub mod peers;
+pub mod query;
+pub mod sources;
 pub mod telemetry;
+pub mod web;

@@ -46,7 +46,13 @@ pub struct Directory {
 
 impl Directory {
     /// Begins with what is on disk in `folder`; files that don't verify any more are passed over.
-    pub fn open(own: Name, federation: Name, credentials: Arc<Credentials>, peers: Arc<Peers>, folder: PathBuf) -> Arc<Self> {
+    pub fn open(
+        own: Name,
+        federation: Name,
+        credentials: Arc<Credentials>,
+        peers: Arc<Peers>,
+        folder: PathBuf,
+    ) -> Arc<Self> {
         let directory = Self { own, federation, credentials, peers, folder, known: RwLock::default() };
         for body in directory.members() {
             let kept = std::fs::read(directory.file(&body)).ok().and_then(|bytes| Signed::decode(&bytes).ok());
@@ -97,7 +103,9 @@ impl Directory {
             return Ok(false);
         }
         let body = body.clone();
-        if let Err(error) = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(self.file(&body), signed.encode())) {
+        if let Err(error) =
+            std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(self.file(&body), signed.encode()))
+        {
             tracing::warn!(%body, %error, "a description is not kept on disk");
         }
         known.insert(body, Known { signed, description: Arc::new(description) });
@@ -141,7 +149,8 @@ impl Directory {
     /// Asks one body for all that is newer than what is known here; returns how much was new.
     async fn pull(&self, body: &Name) -> Result<usize, String> {
         let known = self.known().into_iter();
-        let known = known.map(|(body, known)| wire::Known { body: body.to_string(), version: known.description.version });
+        let known =
+            known.map(|(body, known)| wire::Known { body: body.to_string(), version: known.description.version });
         let request = wire::DescribeRequest { known: known.collect() }.encode_to_vec();
         let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, DESCRIBE_ACTION, request)).await;
         let results = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;

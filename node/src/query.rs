@@ -114,7 +114,8 @@ struct Planned {
 impl Engine {
     /// An engine over `parts`.
     pub fn new(parts: Parts) -> Result<Arc<Self>, QueryError> {
-        let internal = |error| QueryError { kind: ErrorKind::Internal, message: format!("the engine can't be set up: {error}") };
+        let internal =
+            |error| QueryError { kind: ErrorKind::Internal, message: format!("the engine can't be set up: {error}") };
         let runtime = runtime(parts.memory).map_err(internal)?;
         let mut config = session::session_config();
         // Errors point into the caller's statement.
@@ -160,9 +161,7 @@ impl Engine {
         };
         let logged = self.parts.log.release(self.entry(&asked, planned.admitted.facts())).await?;
         let closing = Closing::new(self, &asked, &planned, &logged);
-        let released = guarded
-            .release(logged, planned.state.task_ctx())
-            .map_err(|error| closing.fail(error))?;
+        let released = guarded.release(logged, planned.state.task_ctx()).map_err(|error| closing.fail(error))?;
         Ok(Answer { released, closing })
     }
 
@@ -232,8 +231,7 @@ impl Engine {
         receipts: Arc<Receipts>,
     ) -> Result<Planned, QueryError> {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
-        let analysed =
-            state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
+        let analysed = state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
         let analysed = nullable_counts(analysed).map_err(wrong)?;
         let admitted = self.gate(analysed, asked)?;
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;

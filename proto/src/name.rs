@@ -9,7 +9,8 @@ use crate::Invalid;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(Box<str>);
 
-const RULE: &str = "a name is a lower-case letter, then lower-case letters, digits and underscores, 63 characters at most";
+const RULE: &str =
+    "a name is a lower-case letter, then lower-case letters, digits and underscores, 63 characters at most";
 
 impl Name {
     /// The name as text.

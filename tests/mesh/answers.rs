@@ -159,6 +159,33 @@ fn what_is_computed_from_an_unknown_is_unknown() {
 }
 
 #[test]
+fn a_choice_among_released_cells_is_no_choice_of_rows() {
+    let mesh = Mesh::shared();
+    let implied = mesh.ask(
+        "SELECT b.gss, f.fires FROM gla.boroughs b JOIN (SELECT borough_gss, COUNT(*) AS fires FROM lfb.incidents \
+         GROUP BY borough_gss) f ON f.borough_gss = b.gss WHERE b.gss > 'E09000030'",
+    );
+    assert_eq!(implied.csv().len(), 4, "{}", implied.ok());
+    let having = mesh.ask(
+        "SELECT property_type, COUNT(*) AS fires FROM lfb.incidents GROUP BY 1 HAVING property_type LIKE 'House %'",
+    );
+    assert!(
+        having.csv().len() > 1 && having.csv()[1..].iter().all(|row| row[0].starts_with("House ")),
+        "{}",
+        having.ok()
+    );
+}
+
+#[test]
+fn withheld_cells_come_last_and_totals_over_cells_say_so() {
+    let mesh = Mesh::shared();
+    let most = mesh.ask("SELECT accommodation_type, hmo, COUNT(*) AS homes FROM every.dwellings GROUP BY 1, 2 ORDER BY homes DESC LIMIT 1");
+    assert_eq!(most.csv()[1][..2], ["flat", "none"], "{}", most.ok());
+    let total = mesh.ask("SELECT SUM(fires) FROM (SELECT year, COUNT(*) AS fires FROM lfb.incidents GROUP BY year)");
+    assert!(total.stderr.contains("released cells"), "{}", total.stderr);
+}
+
+#[test]
 fn groups_that_every_body_released_are_whole_and_the_others_unknown() {
     let mesh = Mesh::shared();
     let by_borough = mesh.ask(

@@ -148,6 +148,10 @@ fn exhausting() -> Vec<(&'static str, String)> {
         ("deep CASE", format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(1_500), " END".repeat(1_500))),
         ("deep NOT", long("SELECT ", "NOT ", 5_000) + "true"),
         ("many UNIONs", long("SELECT 1 AS x", " UNION ALL SELECT 1", 3_000)),
+        ("table expressions that double each other", doubling(25)),
+        ("eight tables without a condition", format!("SELECT count(*) FROM gla.boroughs b0{}", (1..8).map(|i| format!(", gla.boroughs b{i}")).collect::<String>())),
+        ("a value of 2 GB", "SELECT length(repeat('x', 2000000000))".into()),
+        ("rows of 20 MB", "SELECT sum(length(lpad(gss, 20000000))) FROM gla.boroughs".into()),
         ("many joins", format!("SELECT 1 FROM gla.boroughs b0{}", (1..400).map(|i| format!(", gla.boroughs b{i}")).collect::<String>())),
         ("many columns", format!("SELECT {}", vec!["gss"; 20_000].join(", ")) + " FROM gla.boroughs"),
         ("a statement of 3 MiB", long("SELECT 1 -- ", "x", 3 << 20)),
@@ -155,6 +159,29 @@ fn exhausting() -> Vec<(&'static str, String)> {
         ("a string that does not end", long("SELECT '", "x", 100_000)),
         ("a million rows in memory", "SELECT COUNT(DISTINCT a.gss || b.gss || c.gss || d.gss || e.gss) FROM gla.boroughs a, gla.boroughs b, gla.boroughs c, gla.boroughs d, gla.boroughs e".into()),
     ]
+}
+
+fn doubling(times: usize) -> String {
+    let each = (1..=times).map(|n| format!(", a{n} AS (SELECT a.x FROM a{m} a, a{m} b)", m = n - 1));
+    format!("WITH a0 AS (SELECT 1 AS x){} SELECT count(*) FROM a{times}", each.collect::<String>())
+}
+
+#[test]
+fn clauses_that_the_engine_would_pass_over_are_refused_at_asker_and_owner() {
+    let mesh = Mesh::shared();
+    let mut asha = mesh.client("loda", Some(&mesh.asha()));
+    let mut loda = mesh.client("lfb", Some(&mesh.node_pair("loda")));
+    for sql in [
+        "SELECT count(*) FROM lfb.incidents PREWHERE year = 2019",
+        "SELECT count(*) FROM lfb.incidents TABLESAMPLE SYSTEM (10)",
+        "SELECT count(*) FROM lfb.incidents START WITH year = 2019 CONNECT BY PRIOR year = month",
+        "SELECT year, count(*) FROM lfb.incidents GROUP BY year WITH TOTALS",
+        "SELECT year FROM lfb.incidents GROUP BY year EXCEPT ALL SELECT year FROM lfb.incidents GROUP BY year",
+        "SELECT count(*) AS c FROM lfb.incidents HAVING count(*) >= ALL (SELECT count(*) FROM lfb.incidents GROUP BY year)",
+    ] {
+        assert!(asha.statement(sql).is_err(), "{sql}");
+        assert!(loda.remote(sql).is_err(), "{sql}");
+    }
 }
 
 #[test]

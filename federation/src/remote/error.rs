@@ -61,7 +61,9 @@ impl RemoteError {
         };
         let message = match kind {
             RemoteErrorKind::Unavailable => reason(status),
-            RemoteErrorKind::Refused | RemoteErrorKind::Failed | RemoteErrorKind::Limit => words(status.message()).to_owned(),
+            RemoteErrorKind::Refused | RemoteErrorKind::Failed | RemoteErrorKind::Limit => {
+                words(status.message()).to_owned()
+            }
         };
         Self::new(body, kind, message)
     }

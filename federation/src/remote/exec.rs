@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::catalog::Session;
 use datafusion::common::{Result, Statistics};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -116,9 +116,10 @@ impl ExecutionPlan for RemoteExec {
     }
 
     fn execute(&self, _partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let context = task.session_config().get_extension::<QueryContext>().ok_or_else(|| {
-            DataFusionError::Internal("a plan with remote parts runs without a query context".into())
-        })?;
+        let context = task
+            .session_config()
+            .get_extension::<QueryContext>()
+            .ok_or_else(|| DataFusionError::Internal("a plan with remote parts runs without a query context".into()))?;
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
         for part in &self.parts {
             let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx());

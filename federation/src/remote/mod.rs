@@ -9,5 +9,5 @@ mod transport;
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};
 pub use peers::{Peers, remote_ticket};
-pub use receipts::{Received, Receipts, Verifier};
+pub use receipts::{Receipts, Received, Verifier};
 pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};

@@ -73,7 +73,8 @@ impl Peers {
         let unavailable = |why: String| RemoteError::new(body, RemoteErrorKind::Unavailable, why);
         let endpoint = self.endpoints.get(body).ok_or_else(|| unavailable("no address of its node is known".into()))?;
         let expected = Identity::Node { federation: self.federation.clone(), body: body.clone() };
-        let channel = self.connector.channel(endpoint, Some(expected)).map_err(|error| unavailable(error.to_string()))?;
+        let channel =
+            self.connector.channel(endpoint, Some(expected)).map_err(|error| unavailable(error.to_string()))?;
         channels.insert(body.clone(), channel.clone());
         Ok(channel)
     }

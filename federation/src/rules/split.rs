@@ -9,10 +9,10 @@ use datafusion::logical_expr::expr::{AggregateFunction, Cast};
 use datafusion::logical_expr::{Aggregate, AggregateUDF, Case, Expr, LogicalPlan, lit};
 use meridian_proto::{ColumnType, Form};
 
+use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
 use crate::average::average;
 use crate::error::Why;
 use crate::lower::{self, FUNCTIONS};
-use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
 use crate::placement::Search;
 use crate::rel::{self, Agg, Rel, ScanColumn};
 use crate::rules::whole::grouped;
@@ -39,7 +39,12 @@ pub(crate) fn make(search: &mut Search, node: &LogicalPlan, children: &[Vec<Alte
     made
 }
 
-fn over(search: &mut Search, node: &LogicalPlan, aggregate: &Aggregate, away: &Away) -> Result<Option<Alternative>, Why> {
+fn over(
+    search: &mut Search,
+    node: &LogicalPlan,
+    aggregate: &Aggregate,
+    away: &Away,
+) -> Result<Option<Alternative>, Why> {
     let rel = lower::aggregate(aggregate, away.rel.clone())?;
     let Rel::Aggregate { groups, aggs, .. } = &rel else { return Ok(None) };
     let rows = grouped(away.rows, groups.len());
@@ -177,7 +182,9 @@ impl<'a> Split<'a> {
         let (value, of) = match how {
             Final::Count(index) if self.protected == 0 => (or_zero(sum(*index))?, vec![*index]),
             Final::Count(index) | Final::Combined(index) => (sum(*index), vec![*index]),
-            Final::Average { sum: total, count } => (quotient(sum(*total), sum(*count), data_type)?, vec![*total, *count]),
+            Final::Average { sum: total, count } => {
+                (quotient(sum(*total), sum(*count), data_type)?, vec![*total, *count])
+            }
         };
         let value = match how {
             Final::Count(_) => value,
@@ -222,13 +229,16 @@ impl<'a> Split<'a> {
     /// The group keys whose value in every row of a part is known.
     fn bound(&self, part: &Part) -> (Vec<usize>, Vec<ScalarValue>) {
         let keys = self.groups.iter().enumerate();
-        keys.filter_map(|(key, group)| Some((key, template::known(&self.away.rel, rel::position(group)?, part)?))).unzip()
+        keys.filter_map(|(key, group)| Some((key, template::known(&self.away.rel, rel::position(group)?, part)?)))
+            .unzip()
     }
 }
 
 fn uncast(arg: &Expr) -> Expr {
     match arg {
-        Expr::Cast(Cast { expr, field }) if *field.data_type() == DataType::Float64 || *field.data_type() == DataType::Int64 => {
+        Expr::Cast(Cast { expr, field })
+            if *field.data_type() == DataType::Float64 || *field.data_type() == DataType::Int64 =>
+        {
             expr.as_ref().clone()
         }
         other => other.clone(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{Expr, Filter, Limit, LogicalPlan, Sort, SubqueryAlias};
 
-use crate::error::Why;
 use crate::alternative::{Alternative, Away, Here};
+use crate::error::Why;
 use crate::placement::Search;
 use crate::rel::Rel;
 use crate::{lower, normal, template};
@@ -69,7 +69,8 @@ fn filter(search: &mut Search, filter: &Filter, node: &LogicalPlan, away: &Away)
         return Ok(Some(Alternative::Here(Here::empty(schema))));
     }
     let share = parts.len() as f64 / away.parts.len() as f64;
-    let rows = (away.rows * share * (PASS_OF_TEN / 10.0).powi(i32::try_from(travelling.len()).unwrap_or(i32::MAX))).max(1.0);
+    let rows =
+        (away.rows * share * (PASS_OF_TEN / 10.0).powi(i32::try_from(travelling.len()).unwrap_or(i32::MAX))).max(1.0);
     let rel = match normal::all(travelling) {
         Some(predicate) => Rel::Filter { input: Box::new(away.rel.clone()), predicate },
         None => away.rel.clone(),

@@ -22,7 +22,11 @@ async fn statistics_are_not_rows() {
         ("SELECT count(*) FROM lfb.incidents WHERE cost > 5", "filters by cost", Some("cost")),
         ("SELECT max(cost) FROM lfb.incidents", "max over london.lfb.incidents would show", Some("max")),
         ("SELECT sum(year) FROM lfb.incidents", "year of london.lfb.incidents is no measure", Some("year")),
-        ("SELECT count(*) FROM (SELECT year FROM lfb.incidents LIMIT 5)", "LIMIT below the statistic", Some("incidents")),
+        (
+            "SELECT count(*) FROM (SELECT year FROM lfb.incidents LIMIT 5)",
+            "LIMIT below the statistic",
+            Some("incidents"),
+        ),
         ("SELECT count(*) FROM lfb.incidents WHERE random() < 0.5", "random() gives another value each time", None),
         (
             "SELECT count(*) FROM lfb.incidents WHERE year > (SELECT min(population) FROM gla.boroughs)",
@@ -31,7 +35,11 @@ async fn statistics_are_not_rows() {
         ),
         ("SELECT kind, max(height) FROM every.buildings GROUP BY kind", "max over several bodies", None),
         ("SELECT count(DISTINCT uprn) FROM every.buildings", "count(DISTINCT …) over several bodies", None),
-        ("SELECT count(*) FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss", "leaves as statistics only", None),
+        (
+            "SELECT count(*) FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss",
+            "leaves as statistics only",
+            None,
+        ),
     ];
     for (sql, reason, needle) in cases {
         let error = refusal(&world, sql).await;

@@ -63,7 +63,8 @@ async fn coverage_rules_a_group_out() {
     mixed.withheld = vec![("camden", "E09000007")];
     assert_eq!(answer(&mixed, sql).await, ["E09000003 | 1", "E09000007 | NULL", "E09000012 | 4"]);
     mixed.withheld = vec![("camden", "house")];
-    let sql = "SELECT kind, count(*), avg(storeys), sum(value) FROM every.buildings WHERE kind IS NOT NULL GROUP BY kind";
+    let sql =
+        "SELECT kind, count(*), avg(storeys), sum(value) FROM every.buildings WHERE kind IS NOT NULL GROUP BY kind";
     assert_eq!(answer(&mixed, sql).await, ["flat | 4 | 15.0 | 250099.99", "house | NULL | NULL | NULL"]);
 }
 
@@ -88,7 +89,14 @@ async fn notices_say_what_is_not_in_it() {
 async fn a_count_from_statistics_may_be_null() {
     let world = World { withheld: vec![("lfb", "*")], ..statistics() };
     assert_eq!(answer(&world, "SELECT count(*) AS n FROM lfb.incidents").await, ["NULL"]);
-    assert_eq!(answer(&world, "SELECT n + 1 FROM (SELECT count(*) AS n FROM lfb.incidents) WHERE (n + random() > 0) IS NOT FALSE").await, ["NULL"]);
+    assert_eq!(
+        answer(
+            &world,
+            "SELECT n + 1 FROM (SELECT count(*) AS n FROM lfb.incidents) WHERE (n + random() > 0) IS NOT FALSE"
+        )
+        .await,
+        ["NULL"]
+    );
     let sql = "SELECT count(*) AS n FROM lfb.incidents UNION ALL SELECT 5 AS n";
     assert_eq!(answer(&world, sql).await, ["5", "NULL"]);
 }

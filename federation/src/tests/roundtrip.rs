@@ -11,7 +11,8 @@ fn written(sql: &str) -> String {
     let table = World::open().foreign("lfb", "incidents");
     let plan = read(sql, &table).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let width = plan.schema().fields().len();
-    let meant = lower::plan(&plan).and_then(|rel| Ok(normal(rel, width)?)).unwrap_or_else(|why| panic!("{sql}: {why:?}"));
+    let meant =
+        lower::plan(&plan).and_then(|rel| Ok(normal(rel, width)?)).unwrap_or_else(|why| panic!("{sql}: {why:?}"));
     let text = wire::sql(&meant).unwrap();
     check(&text, &table, &meant).unwrap_or_else(|why| panic!("{sql}: {why:?}"));
     text
@@ -21,7 +22,10 @@ fn written(sql: &str) -> String {
 fn texts() {
     let cases = [
         ("SELECT borough_gss FROM t", "SELECT borough_gss AS c0 FROM t"),
-        ("SELECT year, year AS y FROM t WHERE cost IS NULL", "SELECT \"year\" AS c0, \"year\" AS c1 FROM t WHERE \"cost\" IS NULL"),
+        (
+            "SELECT year, year AS y FROM t WHERE cost IS NULL",
+            "SELECT \"year\" AS c0, \"year\" AS c1 FROM t WHERE \"cost\" IS NULL",
+        ),
         ("SELECT note FROM t WHERE note = 'it''s \"here\"'", "SELECT note AS c0 FROM t WHERE note = 'it''s \"here\"'"),
         (
             "SELECT cost FROM t WHERE cost = 1.5 AND year > -3",
@@ -45,7 +49,7 @@ fn texts() {
         ),
         (
             "SELECT year FROM (SELECT year, cost FROM t ORDER BY cost DESC LIMIT 5) LIMIT 2 OFFSET 1",
-            "SELECT c1 AS c0 FROM (SELECT \"cost\" AS c0, \"year\" AS c1 FROM t ORDER BY c0 DESC NULLS FIRST LIMIT 5) LIMIT 2 OFFSET 1",
+            "SELECT c1 AS c0 FROM (SELECT \"cost\" AS c0, \"year\" AS c1 FROM t ORDER BY c0 DESC NULLS LAST LIMIT 5) LIMIT 2 OFFSET 1",
         ),
         (
             "SELECT count(*) FROM (SELECT note FROM t LIMIT 5)",
@@ -162,7 +166,10 @@ fn what_differs_is_seen() {
         ("SELECT DISTINCT year FROM t", "SELECT year FROM t"),
     ];
     for (meaning, text) in pairs {
-        let (meaning, text) = (meaning.replace("FROM t", "FROM london.lfb.incidents"), text.replace("FROM t", "FROM london.lfb.incidents"));
+        let (meaning, text) = (
+            meaning.replace("FROM t", "FROM london.lfb.incidents"),
+            text.replace("FROM t", "FROM london.lfb.incidents"),
+        );
         assert!(check(&text, &table, &meant(&meaning)).is_err(), "{meaning} / {text}");
         assert!(check(&meaning, &table, &meant(&meaning)).is_ok(), "{meaning}");
     }

@@ -34,7 +34,7 @@ async fn one_body_is_asked_for_the_whole() {
         ),
         (
             "SELECT note FROM lfb.incidents ORDER BY cost DESC LIMIT 3",
-            &["lfb: SELECT note AS c0, \"cost\" AS c1 FROM london.lfb.incidents ORDER BY c1 DESC NULLS FIRST LIMIT 3"],
+            &["lfb: SELECT note AS c0, \"cost\" AS c1 FROM london.lfb.incidents ORDER BY c1 DESC NULLS LAST LIMIT 3"],
         ),
         ("SELECT count(*) FROM lfb.incidents", &["lfb: SELECT count(*) AS c0 FROM london.lfb.incidents"]),
         (
@@ -101,7 +101,7 @@ async fn statistics_are_asked_for_cells() {
     check(&world, &[
         (
             "SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss ORDER BY n DESC LIMIT 2",
-            &["lfb: SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents GROUP BY borough_gss ORDER BY c1 DESC NULLS FIRST LIMIT 2"],
+            &["lfb: SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents GROUP BY borough_gss ORDER BY c1 DESC NULLS LAST LIMIT 2"],
         ),
         (
             "SELECT b.name, i.n FROM gla.boroughs b JOIN (SELECT borough_gss, count(DISTINCT uprn) AS n FROM lfb.incidents GROUP BY 1) i ON b.gss = i.borough_gss",
@@ -141,7 +141,8 @@ async fn many_bodies_share_one_summary() {
         let copy = world.holdings[camden].renamed(&format!("b{number}"));
         world.holdings.push(copy);
     }
-    let (context, plan) = world.optimised("SELECT supplier, avg(amount) FROM every.spend WHERE units > 1 GROUP BY supplier").await;
+    let (context, plan) =
+        world.optimised("SELECT supplier, avg(amount) FROM every.spend WHERE units > 1 GROUP BY supplier").await;
     let placed = crate::place(plan, &context.state()).unwrap();
     assert_eq!(placed.remotes.iter().map(|remote| remote.bodies.len()).collect::<Vec<_>>(), [303]);
 }

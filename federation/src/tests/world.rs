@@ -117,13 +117,14 @@ impl World {
 
     pub(crate) fn with(form: impl Fn(&str, &str) -> Form) -> Self {
         let mut world = Self::default();
-        let mut add = |body: &str, dataset: &str, columns: &str, rows: &str, standard: Option<&str>, coverage: Option<&str>| {
-            let described = describe(dataset, columns, form(body, dataset), standard, coverage);
-            let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
-            let everything = Arc::new(Dataset { form: Form::Open, ..described.clone() });
-            let rows = parse(&schema_of(&everything), rows);
-            world.holdings.push(Holding { name, dataset: Arc::new(described), rows });
-        };
+        let mut add =
+            |body: &str, dataset: &str, columns: &str, rows: &str, standard: Option<&str>, coverage: Option<&str>| {
+                let described = describe(dataset, columns, form(body, dataset), standard, coverage);
+                let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
+                let everything = Arc::new(Dataset { form: Form::Open, ..described.clone() });
+                let rows = parse(&schema_of(&everything), rows);
+                world.holdings.push(Holding { name, dataset: Arc::new(described), rows });
+            };
         add("lfb", "incidents", INCIDENTS, INCIDENT_ROWS, None, None);
         add("gla", "boroughs", BOROUGHS, BOROUGH_ROWS, None, None);
         add("camden", "buildings", BUILDINGS, CAMDEN, Some("buildings"), Some("E09000007"));
@@ -136,9 +137,10 @@ impl World {
     }
 
     pub(crate) fn foreign(&self, body: &str, dataset: &str) -> ForeignTable {
-        let holding = self.holdings.iter().find(|holding| {
-            holding.name.body.as_str() == body && holding.name.dataset.as_str() == dataset
-        });
+        let holding = self
+            .holdings
+            .iter()
+            .find(|holding| holding.name.body.as_str() == body && holding.name.dataset.as_str() == dataset);
         let holding = holding.unwrap();
         ForeignTable::new(holding.name.clone(), Arc::clone(&holding.dataset))
     }
@@ -156,7 +158,11 @@ impl World {
     /// A node that holds nothing itself.
     pub(crate) fn asker(&self) -> SessionContext {
         let stand_in = StandIn {
-            bodies: self.holdings.iter().map(|holding| (holding.name.body.clone(), self.owner(&holding.name.body))).collect(),
+            bodies: self
+                .holdings
+                .iter()
+                .map(|holding| (holding.name.body.clone(), self.owner(&holding.name.body)))
+                .collect(),
             withheld: self.withheld.clone(),
             absent: self.absent.clone(),
         };
@@ -172,10 +178,9 @@ impl World {
             tables.push((name.body.to_string(), name.dataset.to_string(), Arc::new(table)));
         }
         for (standard, holdings) in self.standards() {
-            let parts = holdings.iter().map(|holding| EveryPart {
-                body: holding.name.body.clone(),
-                dataset: Arc::clone(&holding.dataset),
-            });
+            let parts = holdings
+                .iter()
+                .map(|holding| EveryPart { body: holding.name.body.clone(), dataset: Arc::clone(&holding.dataset) });
             let table = EveryTable::new(name("london"), standard.clone(), parts.collect(), self.missing.clone());
             tables.push(("every".into(), standard.to_string(), Arc::new(table)));
         }
@@ -202,9 +207,13 @@ impl World {
     fn owner(&self, body: &Name) -> SessionContext {
         let context = SessionContext::new_with_config(london(session_config()));
         let own = self.holdings.iter().filter(|holding| holding.name.body == *body);
-        register(&context, own.map(|Holding { name, rows, .. }| {
-            (name.body.to_string(), name.dataset.to_string(), memory(rows.clone()))
-        }).collect());
+        register(
+            &context,
+            own.map(|Holding { name, rows, .. }| {
+                (name.body.to_string(), name.dataset.to_string(), memory(rows.clone()))
+            })
+            .collect(),
+        );
         context
     }
 
@@ -272,14 +281,18 @@ fn describe(dataset: &str, columns: &str, form: Form, standard: Option<&str>, co
         unit_kind: String::new(),
         threshold: 0,
         standard: standard.map(name),
-        coverage: coverage.map(|value| Coverage { column: name("borough_gss"), value: value.into() }).into_iter().collect(),
+        coverage: coverage
+            .map(|value| Coverage { column: name("borough_gss"), value: value.into() })
+            .into_iter()
+            .collect(),
         size_class: 5,
         update_frequency: String::new(),
     }
 }
 
 fn parse(schema: &SchemaRef, rows: &str) -> RecordBatch {
-    let reader = arrow::csv::ReaderBuilder::new(Arc::clone(schema)).build(Cursor::new(rows.as_bytes().to_vec())).unwrap();
+    let reader =
+        arrow::csv::ReaderBuilder::new(Arc::clone(schema)).build(Cursor::new(rows.as_bytes().to_vec())).unwrap();
     let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
     concat_batches(schema, &batches).unwrap()
 }
@@ -315,9 +328,11 @@ impl ExtensionPlanner for StandIn {
         let mut batches = Vec::new();
         for part in &remote.parts {
             for batch in self.bodies[&part.body].sql(&part.sql).await?.collect().await? {
-                let batch = if part.form == Form::Statistics { self.disclosed(part.body.as_str(), batch) } else { batch };
+                let batch =
+                    if part.form == Form::Statistics { self.disclosed(part.body.as_str(), batch) } else { batch };
                 let columns = batch.columns().iter().zip(schema.fields());
-                let columns: Vec<ArrayRef> = columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
+                let columns: Vec<ArrayRef> =
+                    columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
                 assert_eq!(columns.len(), schema.fields().len(), "{}", part.sql);
                 batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
             }
@@ -337,13 +352,20 @@ impl StandIn {
         let kept: BooleanArray = rows.clone().map(|row| Some(!told(&self.absent, row))).collect();
         let all = self.withheld.iter().any(|(who, which)| *who == body && *which == "*");
         let hidden: BooleanArray = rows.map(|row| Some(told(&self.withheld, row))).collect();
-        let columns: Vec<ArrayRef> = batch.columns().iter().enumerate().map(|(index, column)| {
-            if index == 0 && !all || *column.data_type() == DataType::Boolean {
-                return Arc::clone(column);
-            }
-            arrow::compute::kernels::zip::zip(&hidden, &new_null_array(column.data_type(), column.len()), column).unwrap()
-        }).collect();
-        let fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let columns: Vec<ArrayRef> = batch
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                if index == 0 && !all || *column.data_type() == DataType::Boolean {
+                    return Arc::clone(column);
+                }
+                arrow::compute::kernels::zip::zip(&hidden, &new_null_array(column.data_type(), column.len()), column)
+                    .unwrap()
+            })
+            .collect();
+        let fields: Vec<Field> =
+            batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
         filter_record_batch(&batch, &kept).unwrap()
     }

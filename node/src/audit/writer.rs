@@ -101,12 +101,12 @@ struct Writer {
 impl Writer {
     fn open(folder: &Path) -> Result<Self, LogError> {
         let path = folder.join("log.jsonl");
-        let failed = |error: std::io::Error| LogError::Open { path: path.display().to_string(), why: error.to_string() };
+        let failed =
+            |error: std::io::Error| LogError::Open { path: path.display().to_string(), why: error.to_string() };
         fs::create_dir_all(folder).map_err(failed)?;
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
         let bytes = fs::read(&path).map_err(failed)?;
-        let found = chain::verify(&bytes)
-            .map_err(|why| LogError::Damaged { path: path.display().to_string(), why })?;
+        let found = chain::verify(&bytes).map_err(|why| LogError::Damaged { path: path.display().to_string(), why })?;
         if let Some(torn) = bytes.get(found.whole..).filter(|torn| !torn.is_empty()) {
             let aside = folder.join(format!("torn-{}", now_ms()));
             fs::write(&aside, torn).map_err(failed)?;
@@ -266,9 +266,9 @@ mod tests {
         let text = String::from_utf8(read(folder.path())).unwrap();
         assert!(text.contains("interrupted"), "{text}");
         assert_eq!(chain::verify(text.as_bytes()).unwrap().records, 3);
-        let torn = fs::read_dir(folder.path()).unwrap().filter(|e| {
-            e.as_ref().unwrap().file_name().to_string_lossy().starts_with("torn-")
-        });
+        let torn = fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("torn-"));
         assert_eq!(torn.count(), 1);
     }
 

@@ -152,7 +152,10 @@ pub(super) fn schema(schema: &Schema) -> Result<Bytes, Status> {
 }
 
 fn unexpected(command: &Command) -> Status {
-    Status::invalid_argument(format!("the action's body holds another message than its type says: {}", command.type_url()))
+    Status::invalid_argument(format!(
+        "the action's body holds another message than its type says: {}",
+        command.type_url()
+    ))
 }
 
 fn unreadable(why: &prost::DecodeError) -> Status {

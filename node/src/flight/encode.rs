@@ -129,13 +129,12 @@ fn encode<E: End>(
     progress: Progress,
 ) -> Messages {
     let counted = progress.clone();
-    let pieces = batches
-        .map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok)))
-        .try_flatten()
-        .inspect_ok(move |piece| {
+    let pieces = batches.map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok))).try_flatten().inspect_ok(
+        move |piece| {
             counted.0.rows.fetch_add(piece.num_rows() as u64, Ordering::Relaxed);
             counted.0.bytes.fetch_add(unsent_bitmaps(piece), Ordering::Relaxed);
-        });
+        },
+    );
     let messages = encoder(schema, pieces);
     let schema = messages.known_schema().unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
     let encoding = Encoding { messages, schema, end: Some(end), under_way, message_bytes, progress };

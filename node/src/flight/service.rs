@@ -70,9 +70,7 @@ impl Service {
                 Ok(self.statements.plan(asked).await?.schema)
             }
             Wanted::Prepared(handle) => Ok(self.statements.shape(&caller, &handle)?.dataset),
-            Wanted::Metadata(command) => {
-                Ok(metadata::batch(&command, &self.engine, &self.info, &caller)?.schema())
-            }
+            Wanted::Metadata(command) => Ok(metadata::batch(&command, &self.engine, &self.info, &caller)?.schema()),
         }
     }
 }
@@ -167,13 +165,15 @@ impl FlightService for Service {
         let first = messages.message().await?;
         let first = first.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))?;
         let descriptor = first.flight_descriptor.as_ref();
-        let descriptor = descriptor
-            .ok_or_else(|| Status::invalid_argument("the first message of a stream says in its descriptor what it is for"))?;
+        let descriptor = descriptor.ok_or_else(|| {
+            Status::invalid_argument("the first message of a stream says in its descriptor what it is for")
+        })?;
         match command::command(&descriptor.cmd)? {
             Command::CommandPreparedStatementQuery(query) => {
                 let messages = stream::iter([Ok(first)]).chain(messages);
                 let handle = self.statements.bind(&caller, &query.prepared_statement_handle, messages).await?;
-                let result = DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_string().into()) };
+                let result =
+                    DoPutPreparedStatementResult { prepared_statement_handle: Some(handle.to_string().into()) };
                 let result = PutResult { app_metadata: result.encode_to_vec().into() };
                 Ok(Response::new(stream::iter([Ok(result)]).boxed()))
             }

@@ -10,9 +10,9 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
+use tonic::Response;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
-use tonic::Response;
 
 use super::encode::{self, Messages, Progress, cancelled, cancelled_status};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
@@ -230,20 +230,25 @@ async fn values(
         )));
     }
     let Some(row) = row else { return Ok(Vec::new()) };
-    row.columns().iter().enumerate().map(|(at, column)| {
-        ScalarValue::try_from_array(column, 0).and_then(plain).map_err(|_| {
-            let (number, kind) = (at + 1, column.data_type());
-            Status::invalid_argument(format!("parameter ${number} has a type that can't be bound: {kind}"))
+    row.columns()
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            ScalarValue::try_from_array(column, 0).and_then(plain).map_err(|_| {
+                let (number, kind) = (at + 1, column.data_type());
+                Status::invalid_argument(format!("parameter ${number} has a type that can't be bound: {kind}"))
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// The same value without the encodings that only some clients use.
 fn plain(value: ScalarValue) -> datafusion::common::Result<ScalarValue> {
     match value {
         ScalarValue::Dictionary(_, value) => plain(*value),
-        value if matches!(value.data_type(), DataType::Utf8View | DataType::LargeUtf8) => value.cast_to(&DataType::Utf8),
+        value if matches!(value.data_type(), DataType::Utf8View | DataType::LargeUtf8) => {
+            value.cast_to(&DataType::Utf8)
+        }
         value => Ok(value),
     }
 }

@@ -112,11 +112,17 @@ fn stated_purpose<'a>(terms: &Terms, caller: &'a Caller) -> Result<&'a str, Refu
         let mut agreed: Vec<&str> = grants_to(terms, caller).map(|grant| grant.purpose.as_str()).collect();
         agreed.sort_unstable();
         agreed.dedup();
-        let which = if agreed.is_empty() { String::new() } else { format!("; agreed with {}: {}", caller.body(), agreed.join(", ")) };
+        let which = if agreed.is_empty() {
+            String::new()
+        } else {
+            format!("; agreed with {}: {}", caller.body(), agreed.join(", "))
+        };
         Refused::new(
             "purpose.stated",
             format!("{} is not open, and no purpose is stated", terms.name),
-            format!("state what the answer is for (header meridian-purpose, or SET purpose = '…' in meridian query){which}"),
+            format!(
+                "state what the answer is for (header meridian-purpose, or SET purpose = '…' in meridian query){which}"
+            ),
         )
         .about(&terms.name.to_string())
     })

@@ -34,7 +34,8 @@ pub fn guard(physical: Arc<dyn ExecutionPlan>, admitted: &Admitted) -> Result<Gu
         .map(|used| used.name.as_str())
         .collect();
     outside(&physical, &statistics)?;
-    let discretion = Discretion { protected: admitted.facts().protected, foreign: !admitted.facts().foreign.is_empty() };
+    let discretion =
+        Discretion { protected: admitted.facts().protected, foreign: !admitted.facts().foreign.is_empty() };
     Ok(Guarded { plan: physical, schema: admitted.schema(), discretion })
 }
 

@@ -33,7 +33,6 @@ mod table;
 mod terms;
 mod walk;
 
-
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;

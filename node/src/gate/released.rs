@@ -74,7 +74,9 @@ pub(super) struct Discretion {
 
 /// What is said of any error over protected rows: an error is an answer too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the query could not be finished; over data that is not open no reason is given, since it could tell of the data: check for divisions, casts and sums that can fail, or ask for less at once")]
+#[error(
+    "the query could not be finished; over data that is not open no reason is given, since it could tell of the data: check for divisions, casts and sums that can fail, or ask for less at once"
+)]
 struct Undisclosed;
 
 impl Discretion {

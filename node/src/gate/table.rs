@@ -13,9 +13,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::physical_plan::ExecutionPlan;
 use meridian_proto::{DatasetName, Form};
 
+use super::Caller;
 use super::access::{self, Standing};
 use super::terms::{Terms, Unit};
-use super::Caller;
 
 /// A published dataset: its terms, and the plan that yields its rows.
 #[derive(Debug, Clone)]
@@ -30,7 +30,9 @@ pub struct PublishedTable {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
     /// The plan's columns are others than the published ones.
-    #[error("{dataset}: its rows have the columns {found}, and it publishes {published}: make them the same, in the same order")]
+    #[error(
+        "{dataset}: its rows have the columns {found}, and it publishes {published}: make them the same, in the same order"
+    )]
     Columns {
         /// The dataset.
         dataset: DatasetName,
@@ -90,19 +92,17 @@ impl PublishedTable {
 
     /// All published columns, named without a qualifier.
     pub(super) fn published(&self) -> Result<LogicalPlan> {
-        let columns = self.rows.schema().iter().map(|(qualifier, field)| {
-            Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(field.name())
-        });
+        let columns =
+            self.rows.schema().iter().map(|(qualifier, field)| {
+                Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(field.name())
+            });
         Projection::try_new(columns.collect(), Arc::new(self.rows.clone())).map(LogicalPlan::Projection)
     }
 }
 
 fn check(terms: &Terms, schema: &Schema) -> std::result::Result<(), TermsError> {
-    let missing = |what, column: &str| TermsError::Column {
-        dataset: terms.name.clone(),
-        what,
-        column: column.to_owned(),
-    };
+    let missing =
+        |what, column: &str| TermsError::Column { dataset: terms.name.clone(), what, column: column.to_owned() };
     if let Some(Unit::Column { name, .. }) = &terms.unit
         && schema.field_with_name(name.as_str()).is_err()
     {

@@ -26,7 +26,8 @@ const DEEPEST_PLAN: usize = 150;
 /// Rewrites a plan for the terms of its datasets.
 pub(super) fn walk(plan: LogicalPlan, request: &Request<'_>) -> Result<(LogicalPlan, Facts), Refused> {
     let before = Arc::clone(plan.schema());
-    let mut walk = Walk { request, decision: Decision::new(request.now), absent: Vec::new(), outers: Vec::new(), depth: 0 };
+    let mut walk =
+        Walk { request, decision: Decision::new(request.now), absent: Vec::new(), outers: Vec::new(), depth: 0 };
     let plan = walk.public(plan)?;
     walk.same_columns(&before, plan.schema())?;
     walk.use_columns(plan.schema().fields().iter().map(|field| field.name().as_str()).collect());
@@ -236,7 +237,12 @@ impl Walk<'_> {
         renewed_schema(plan.data).map_err(Refused::from)
     }
 
-    fn admit_expressions(&mut self, plan: &LogicalPlan, inputs: &[LogicalPlan], scope: &DFSchema) -> Result<(), Refused> {
+    fn admit_expressions(
+        &mut self,
+        plan: &LogicalPlan,
+        inputs: &[LogicalPlan],
+        scope: &DFSchema,
+    ) -> Result<(), Refused> {
         let mut names = Vec::new();
         for expr in plan.expressions() {
             expressions::admit(&expr)?;
@@ -276,19 +282,24 @@ impl Walk<'_> {
             absent.column == column.name
                 && column.relation.as_ref().is_some_and(|r| absent.dataset.ends_with(r.table()))
         };
-        let absent = self.absent.iter().find(of_relation).or_else(|| self.absent.iter().find(|a| a.column == column.name));
+        let absent =
+            self.absent.iter().find(of_relation).or_else(|| self.absent.iter().find(|a| a.column == column.name));
         match absent {
             Some(absent) => {
                 let agreement = absent.agreement.as_deref().unwrap_or("its terms");
                 Refused::new(
                     "rows.columns",
                     format!("{} of {} is not granted by {agreement}", absent.column, absent.dataset),
-                    format!("name granted columns ({}), or ask the owner to add {} to {agreement}", absent.granted, absent.column),
+                    format!(
+                        "name granted columns ({}), or ask the owner to add {} to {agreement}",
+                        absent.granted, absent.column
+                    ),
                 )
                 .about(&absent.dataset)
                 .at_column(&absent.column)
             }
-            None => Refused::new("plan", format!("the column {} can't be found", column.name), "name its table").at(&column.name),
+            None => Refused::new("plan", format!("the column {} can't be found", column.name), "name its table")
+                .at(&column.name),
         }
     }
 
@@ -299,7 +310,11 @@ impl Walk<'_> {
             return Err(self.missing(&Column::new_unqualified(field.name())));
         }
         let same = before.fields().len() == after.fields().len()
-            && before.fields().iter().zip(after.fields()).all(|(b, a)| b.name() == a.name() && b.data_type() == a.data_type());
+            && before
+                .fields()
+                .iter()
+                .zip(after.fields())
+                .all(|(b, a)| b.name() == a.name() && b.data_type() == a.data_type());
         if same { Ok(()) } else { Err(Refused::from(DataFusionError::Internal("columns changed on the way".into()))) }
     }
 
@@ -386,7 +401,9 @@ fn not_a_dataset(scan: &TableScan) -> Refused {
 /// The operator's schema over its new inputs: what was withheld may be NULL in places where SQL has no NULL.
 fn renewed_schema(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
     match plan.recompute_schema()? {
-        LogicalPlan::Union(union) => Ok(LogicalPlan::Union(Union { schema: union_schema(&union)?, inputs: union.inputs })),
+        LogicalPlan::Union(union) => {
+            Ok(LogicalPlan::Union(Union { schema: union_schema(&union)?, inputs: union.inputs }))
+        }
         other => Ok(other),
     }
 }

@@ -42,7 +42,9 @@ impl Closing {
             rules: facts.rules.clone(),
             rows: 0,
             bytes: 0,
-            time_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0)),
+            time_ms: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |t| u64::try_from(t.as_millis()).unwrap_or(0)),
             log_index: logged.index(),
             log_hash: logged.hash().to_vec(),
             notices: facts.notices.clone(),

@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Cte, Fetch, GroupByExpr, Join, JoinOperator, LimitClause, ObjectName, OrderBy, Query, Select, SelectFlavor,
-    SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Visit, Visitor, WildcardAdditionalOptions,
+    SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Visit, Visitor,
+    WildcardAdditionalOptions,
 };
 
 /// Most relations in one statement, common table expressions counted as often as they are used: a statement of a

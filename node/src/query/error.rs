@@ -86,9 +86,7 @@ impl QueryError {
             Found::Placement(error) => Self::refused(error.to_string()),
             Found::Refused(refused) => Self::refused(refused.to_string()),
             Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
-            Found::Other(error) => {
-                Self { kind: ErrorKind::InvalidSql, message: planning_text(&error) }
-            }
+            Found::Other(error) => Self { kind: ErrorKind::InvalidSql, message: planning_text(&error) },
         }
     }
 }
@@ -177,8 +175,15 @@ fn planning_text(error: &DataFusionError) -> String {
                 key IS NOT NULL"
             .into();
     }
+    if text.contains("Span(Location(") {
+        // A piece of the parser's tree is of no use to anybody.
+        let end = text.find(" {").or_else(|| text.find('(')).unwrap_or(text.len());
+        let words = text.get(..end).unwrap_or(text);
+        return words.rsplit_once(' ').map_or(words, |(words, _)| words).to_owned();
+    }
     // The engine's notes to its own developers end a message.
-    let end = text.find("\nThis issue was likely caused by").or_else(|| text.find("\n\nbacktrace:")).unwrap_or(text.len());
+    let end =
+        text.find("\nThis issue was likely caused by").or_else(|| text.find("\n\nbacktrace:")).unwrap_or(text.len());
     text.get(..end).unwrap_or(text).trim_end_matches('.').to_owned()
 }
 

@@ -46,7 +46,8 @@ pub(super) fn lines(plan: &LogicalPlan, facts: &Facts, caller: &Caller, session:
     }
     let rows = lines.into_iter().map(|line| vec![lit(line)]).collect();
     let values = LogicalPlanBuilder::values(rows)?;
-    let column = values.schema().columns().first().cloned().map_or_else(|| lit(""), datafusion::logical_expr::Expr::Column);
+    let column =
+        values.schema().columns().first().cloned().map_or_else(|| lit(""), datafusion::logical_expr::Expr::Column);
     values.project([column.alias("plan")])?.build()
 }
 

@@ -76,7 +76,10 @@ fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
         )),
         _ => Err(QueryError {
             kind: ErrorKind::Refused,
-            message: format!("only a query is answered, and EXPLAIN of one; this is another statement\n{}", first_line(sql)),
+            message: format!(
+                "only a query is answered, and EXPLAIN of one; this is another statement\n{}",
+                first_line(sql)
+            ),
         }),
     }
 }
@@ -105,7 +108,10 @@ fn bound(sql: &str) -> Result<(), QueryError> {
         )));
     }
     if tokens.len() > MOST_TOKENS {
-        return Err(QueryError::limit(format!("the statement has {} tokens, {MOST_TOKENS} are the most", tokens.len())));
+        return Err(QueryError::limit(format!(
+            "the statement has {} tokens, {MOST_TOKENS} are the most",
+            tokens.len()
+        )));
     }
     Ok(())
 }
@@ -114,7 +120,8 @@ fn bound(sql: &str) -> Result<(), QueryError> {
 fn is_operator(token: &Token) -> bool {
     match token {
         Token::Word(word) => {
-            let words = ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "UNION", "EXCEPT", "INTERSECT", "JOIN", "CASE", "BETWEEN"];
+            let words =
+                ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "UNION", "EXCEPT", "INTERSECT", "JOIN", "CASE", "BETWEEN"];
             word.quote_style.is_none() && words.iter().any(|w| word.value.eq_ignore_ascii_case(w))
         }
         Token::Number(..)

@@ -50,7 +50,9 @@ impl Bounded {
     fn admit(&self, request: &Request<Body>) -> Result<Permit, Status> {
         if request.uri().path() != DO_GET {
             let permit = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
-                Status::resource_exhausted("this node has as many calls under way as it takes on at once: try again shortly")
+                Status::resource_exhausted(
+                    "this node has as many calls under way as it takes on at once: try again shortly",
+                )
             })?;
             return Ok(Permit { _call: permit, _share: None });
         }
@@ -154,9 +156,7 @@ where
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
             match tokio::time::timeout_at(deadline, answer).await {
-                Ok(Ok(response)) => {
-                    Ok(response?.map(|inner| body::timed(inner, permit, deadline, move || late(time))))
-                }
+                Ok(Ok(response)) => Ok(response?.map(|inner| body::timed(inner, permit, deadline, move || late(time)))),
                 Ok(Err(_panic)) => {
                     tracing::error!("a call panicked");
                     Ok(Status::internal(FAULT).into_http())

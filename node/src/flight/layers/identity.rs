@@ -47,7 +47,9 @@ fn purpose(headers: &http::HeaderMap) -> Result<Option<String>, Status> {
         return Err(Status::invalid_argument(format!("the header {PURPOSE_HEADER} stands there more than once")));
     }
     let text = value.to_str().map_err(|_| {
-        Status::invalid_argument(format!("the header {PURPOSE_HEADER} holds more than letters, digits and signs of ASCII"))
+        Status::invalid_argument(format!(
+            "the header {PURPOSE_HEADER} holds more than letters, digits and signs of ASCII"
+        ))
     })?;
     line(PURPOSE_HEADER, text.trim().to_owned(), PURPOSE_CHARS)
 }

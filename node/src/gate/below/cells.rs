@@ -8,9 +8,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Case, Expr, ExprSchemable, LogicalPlan, Projection, lit,
-};
+use datafusion::logical_expr::{Aggregate, AggregateUDF, Case, Expr, ExprSchemable, LogicalPlan, Projection, lit};
 
 use super::super::Refused;
 use super::super::facts::Decision;
@@ -90,7 +88,9 @@ impl Below {
         let call = match expr {
             Expr::Alias(alias) => return self.cell(&alias.expr, decision),
             Expr::AggregateFunction(call) => call,
-            other => return Err(self.leaf.expression(super::values::describe(other), self.first_column(other).as_deref())),
+            other => {
+                return Err(self.leaf.expression(super::values::describe(other), self.first_column(other).as_deref()));
+            }
         };
         let params = &call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {

@@ -12,18 +12,16 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, TableReference};
 use datafusion::error::Result as PlanResult;
-use datafusion::logical_expr::{
-    Aggregate, Expr, Filter, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan,
-};
+use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan};
 use meridian_proto::Role;
 
+use super::Refused;
 use super::access::Columns;
 use super::facts::Decision;
 use super::governed::{self, Mark};
 use super::leaf;
 use super::table::PublishedTable;
 use super::terms::{Terms, Unit};
-use super::Refused;
 
 /// The unit's column below an aggregate: the last one, behind the columns that SQL can name.
 const UNIT: &str = "__unit";
@@ -242,7 +240,9 @@ impl Leaf {
     /// What is admitted over this dataset, in one line.
     fn admitted(&self) -> String {
         let (dimensions, measures) = (self.columns(Role::Dimension), self.columns(Role::Measure));
-        format!("aggregate it with COUNT, or with SUM or AVG of a measure ({measures}), grouped by dimensions ({dimensions})")
+        format!(
+            "aggregate it with COUNT, or with SUM or AVG of a measure ({measures}), grouped by dimensions ({dimensions})"
+        )
     }
 
     fn shape(&self, what: &str) -> Refused {
@@ -259,7 +259,9 @@ impl Leaf {
         let (reason, remedy) = match &self.granted.agreement {
             Some(agreement) if self.terms.dataset.column(column).is_some_and(|c| c.role != Role::Hidden) => (
                 format!("{column} of {} is not granted by {agreement}", self.name),
-                format!("use its dimensions ({dimensions}) and measures ({measures}), or ask the owner to add {column} to {agreement}"),
+                format!(
+                    "use its dimensions ({dimensions}) and measures ({measures}), or ask the owner to add {column} to {agreement}"
+                ),
             ),
             _ => (
                 format!("{} has no column {column} that you may use", self.name),
@@ -273,10 +275,17 @@ impl Leaf {
     fn misused(&self, origin: &Origin, what: &str) -> Refused {
         let (role, remedy) = match origin.kind {
             Kind::Hidden => return self.no_column(&origin.name),
-            Kind::Measure => ("a measure", format!("sum or average it; {what} dimensions ({})", self.columns(Role::Dimension))),
-            Kind::Identifier => {
-                ("an identifier", format!("count it (COUNT(DISTINCT {})); {what} dimensions ({})", origin.name, self.columns(Role::Dimension)))
+            Kind::Measure => {
+                ("a measure", format!("sum or average it; {what} dimensions ({})", self.columns(Role::Dimension)))
             }
+            Kind::Identifier => (
+                "an identifier",
+                format!(
+                    "count it (COUNT(DISTINCT {})); {what} dimensions ({})",
+                    origin.name,
+                    self.columns(Role::Dimension)
+                ),
+            ),
             Kind::Label { .. } => ("a dimension", format!("use a measure ({})", self.columns(Role::Measure))),
             Kind::Constant => ("a constant", self.admitted()),
         };

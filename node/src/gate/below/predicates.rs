@@ -56,9 +56,7 @@ impl Below {
             let value = value.cast_to(&arrow::datatypes::DataType::Boolean)?;
             return Ok(Expr::Literal(value, None));
         }
-        let inner = |expr: &Expr, decision: &mut Decision| {
-            self.condition(expr, decision, depth + 1).map(Box::new)
-        };
+        let inner = |expr: &Expr, decision: &mut Decision| self.condition(expr, decision, depth + 1).map(Box::new);
         match expr {
             Expr::BinaryExpr(binary) if matches!(binary.op, Operator::And | Operator::Or) => {
                 self.chain(expr, binary.op, decision, depth)
@@ -113,7 +111,9 @@ impl Below {
         let mut parts = Vec::new();
         while let Some(part) = open.pop() {
             match part {
-                Expr::BinaryExpr(binary) if binary.op == op => open.extend([binary.right.as_ref(), binary.left.as_ref()]),
+                Expr::BinaryExpr(binary) if binary.op == op => {
+                    open.extend([binary.right.as_ref(), binary.left.as_ref()])
+                }
                 other => parts.push(self.condition(other, decision, depth + 1)?),
             }
         }
@@ -131,7 +131,11 @@ impl Below {
             Some(Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom) => false,
             Some(Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) => true,
             _ => {
-                let what = if binary.op.is_numerical_operators() { "arithmetic".to_owned() } else { format!("the operator {}", binary.op) };
+                let what = if binary.op.is_numerical_operators() {
+                    "arithmetic".to_owned()
+                } else {
+                    format!("the operator {}", binary.op)
+                };
                 return Err(self.leaf.expression(&what, self.first_column(column).as_deref()));
             }
         };

@@ -27,7 +27,9 @@ pub(super) fn cast_kind(from: &DataType, to: &DataType) -> CastKind {
         // Beyond 2^53 neighbours meet; arithmetic in Float64 is what AVG does anyway.
         (Int64, Int64 | Float64) => true,
         (Float32, Float32 | Float64) | (Float64, Float64) | (Decimal128(..), Float64) => true,
-        (Int8 | Int16 | Int32 | Int64, Decimal128(precision, scale)) => whole_digits(*precision, *scale) >= digits(from),
+        (Int8 | Int16 | Int32 | Int64, Decimal128(precision, scale)) => {
+            whole_digits(*precision, *scale) >= digits(from)
+        }
         (Decimal128(p1, s1), Decimal128(p2, s2)) => s2 >= s1 && whole_digits(*p2, *s2) >= whole_digits(*p1, *s1),
         (Date32, Timestamp(_, None)) => true,
         (Timestamp(from, None), Timestamp(to, None)) => finer(to) >= finer(from),

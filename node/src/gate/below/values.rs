@@ -64,7 +64,8 @@ impl Below {
             CastKind::Lossless => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
             CastKind::Coarser if ranges => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
             CastKind::Coarser | CastKind::Refused => {
-                let mut refused = self.leaf.expression(&format!("a cast from {} to {}", sql(&from), sql(to)), Some(&origin.name));
+                let mut refused =
+                    self.leaf.expression(&format!("a cast from {} to {}", sql(&from), sql(to)), Some(&origin.name));
                 refused.remedy = format!(
                     "compare {} with a constant of its own type ({}): write the constant, not the column, in another type",
                     origin.name,

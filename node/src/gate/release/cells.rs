@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn a_withheld_value_leaves_no_bytes_behind() {
         let labels: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "c"]));
-        let rows = batch(vec![labels, int(&[7777, 20, 8888]), int(&[30, 20, 9999]), int(&[4, 9, 3]), int(&[10, 20, 4])]);
+        let rows =
+            batch(vec![labels, int(&[7777, 20, 8888]), int(&[30, 20, 9999]), int(&[4, 9, 3]), int(&[10, 20, 4])]);
         let out = withheld(&rows, Layout { keys: 1, cells: 2, threshold: 5 }, &schema(2)).unwrap();
         let labels: Vec<_> = out.column(0).as_string::<i32>().iter().flatten().collect();
         assert_eq!(labels, ["a", "b"]);

@@ -108,7 +108,9 @@ impl ExecutionPlan for ReleaseExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let partitions = self.input.properties().partitioning.partition_count();
         if partition != 0 || partitions != 1 {
-            return Err(DataFusionError::Internal(format!("a release point needs one input partition, not {partitions}")));
+            return Err(DataFusionError::Internal(format!(
+                "a release point needs one input partition, not {partitions}"
+            )));
         }
         let input = self.input.execute(0, Arc::clone(&context))?;
         let (layout, schema) = (self.layout, Arc::clone(&self.schema));

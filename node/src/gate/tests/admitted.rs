@@ -4,7 +4,14 @@ use super::setup::{Body, Incident, alike, loda};
 
 /// bexley: 5 dwellings with two incidents each (cost 10 and 0), camden: 2 dwellings, NULL borough: 3 dwellings.
 fn data() -> Vec<Incident> {
-    let bexley = Incident { borough: Some("bexley"), year: Some(2020), day: Some(18_262), alarm: Some(true), cost: Some(10), uprn: None };
+    let bexley = Incident {
+        borough: Some("bexley"),
+        year: Some(2020),
+        day: Some(18_262),
+        alarm: Some(true),
+        cost: Some(10),
+        uprn: None,
+    };
     let mut rows = alike(5, 1, &bexley);
     rows.extend(alike(5, 1, &Incident { cost: Some(0), year: Some(2021), alarm: Some(false), ..bexley.clone() }));
     rows.extend(alike(2, 100, &Incident { borough: Some("camden"), cost: Some(500), ..bexley.clone() }));
@@ -31,11 +38,15 @@ async fn answers_are_exact() {
         ("SELECT DISTINCT borough FROM incidents", &["bexley", "∅"]),
         ("SELECT borough FROM incidents GROUP BY borough", &["bexley", "∅"]),
         // Zeros: five dwellings, none of which contributes.
-        ("SELECT year, count(*), sum(cost), avg(cost) FROM incidents WHERE borough = 'bexley' GROUP BY year",
-         &["2020 5 50 10.0", "2021 5 ∅ ∅"]),
+        (
+            "SELECT year, count(*), sum(cost), avg(cost) FROM incidents WHERE borough = 'bexley' GROUP BY year",
+            &["2020 5 50 10.0", "2021 5 ∅ ∅"],
+        ),
         // Cells side by side, each with its own units.
-        ("SELECT count(*), count(*) FILTER (WHERE borough = 'camden'), count(*) FILTER (WHERE alarm) FROM incidents",
-         &["15 ∅ 10"]),
+        (
+            "SELECT count(*), count(*) FILTER (WHERE borough = 'camden'), count(*) FILTER (WHERE alarm) FROM incidents",
+            &["15 ∅ 10"],
+        ),
         ("SELECT count(*) FROM incidents WHERE borough = 'camden'", &["∅"]),
         ("SELECT count(*) FROM incidents WHERE borough = 'nowhere'", &["∅"]),
         ("SELECT borough, count(*) FROM incidents WHERE borough = 'camden' GROUP BY borough", &[]),
@@ -46,7 +57,10 @@ async fn answers_are_exact() {
         ("SELECT count(*) FROM incidents WHERE year >= 2020.5", &["5"]),
         ("SELECT count(*) FROM incidents WHERE day >= '2020-01-01' AND day < TIMESTAMP '2020-02-01'", &["15"]),
         ("SELECT count(*) FROM incidents WHERE alarm", &["10"]),
-        ("SELECT count(*) FROM incidents WHERE (alarm IS NOT DISTINCT FROM false) OR (borough IS DISTINCT FROM 'bexley')", &["10"]),
+        (
+            "SELECT count(*) FROM incidents WHERE (alarm IS NOT DISTINCT FROM false) OR (borough IS DISTINCT FROM 'bexley')",
+            &["10"],
+        ),
         ("SELECT count(*) FROM incidents WHERE (alarm IS NOT TRUE) IS NOT FALSE AND alarm IS NOT UNKNOWN", &["5"]),
         ("SELECT count(*) FROM incidents WHERE borough IS DISTINCT FROM NULL", &["12"]),
         ("SELECT count(*) FROM incidents WHERE borough = upper('x') OR 1 = 1", &["15"]),
@@ -56,25 +70,41 @@ async fn answers_are_exact() {
         ("SELECT date_trunc('year', day), count(*) FROM incidents GROUP BY 1", &["2020-01-01T00:00:00 15"]),
         ("SELECT extract(month FROM day) m, count(*) FROM incidents GROUP BY 1", &["1 15"]),
         ("SELECT CAST(year AS BIGINT) y, count(*) FROM incidents GROUP BY 1", &["2020 10", "2021 5"]),
-        ("SELECT CASE WHEN borough = 'bexley' THEN 'out' ELSE 'in' END z, count(*) FROM incidents GROUP BY 1", &["in 5", "out 10"]),
+        (
+            "SELECT CASE WHEN borough = 'bexley' THEN 'out' ELSE 'in' END z, count(*) FROM incidents GROUP BY 1",
+            &["in 5", "out 10"],
+        ),
         ("SELECT 'all' AS what, count(*) FROM incidents GROUP BY 1", &["all 15"]),
         ("SELECT borough FROM incidents INTERSECT SELECT borough FROM boroughs", &["bexley"]),
         // Through derived tables.
-        ("SELECT b, count(*) FROM (SELECT borough AS b, cost, note FROM incidents ORDER BY year) x GROUP BY b", &["bexley 10", "∅ 3"]),
+        (
+            "SELECT b, count(*) FROM (SELECT borough AS b, cost, note FROM incidents ORDER BY year) x GROUP BY b",
+            &["bexley 10", "∅ 3"],
+        ),
         ("WITH c AS (SELECT * FROM incidents WHERE alarm) SELECT sum(cost) FROM c WHERE borough = 'bexley'", &["50"]),
         // Above the release anything goes.
         ("SELECT borough, count(*) n FROM incidents GROUP BY borough HAVING count(*) > 5", &["bexley 10"]),
         ("SELECT sum(cost) * 1.0 / count(*) FROM incidents WHERE borough = 'bexley'", &["5.0"]),
         ("SELECT coalesce(count(*), -1) FROM incidents WHERE borough = 'camden'", &["-1"]),
         ("SELECT count(*) IS NULL FROM incidents WHERE borough = 'camden'", &["true"]),
-        ("SELECT x.borough, people, n FROM (SELECT borough, count(*) n FROM incidents GROUP BY borough) x JOIN boroughs o USING (borough)",
-         &["bexley 246 10"]),
-        ("SELECT borough FROM boroughs WHERE people > (SELECT count(*) FROM incidents) ORDER BY 1", &["bexley", "camden"]),
+        (
+            "SELECT x.borough, people, n FROM (SELECT borough, count(*) n FROM incidents GROUP BY borough) x JOIN boroughs o USING (borough)",
+            &["bexley 246 10"],
+        ),
+        (
+            "SELECT borough FROM boroughs WHERE people > (SELECT count(*) FROM incidents) ORDER BY 1",
+            &["bexley", "camden"],
+        ),
         ("SELECT borough FROM boroughs WHERE borough IN (SELECT borough FROM incidents GROUP BY borough)", &["bexley"]),
-        ("SELECT count(*) FROM incidents WHERE borough = 'camden' UNION ALL SELECT count(*) FROM boroughs ORDER BY 1", &["2", "∅"]),
+        (
+            "SELECT count(*) FROM incidents WHERE borough = 'camden' UNION ALL SELECT count(*) FROM boroughs ORDER BY 1",
+            &["2", "∅"],
+        ),
         ("SELECT count(*), sum(n) FROM (SELECT borough, count(*) n FROM incidents GROUP BY borough) t", &["2 13"]),
-        ("SELECT borough, n, rank() OVER (ORDER BY n DESC) FROM (SELECT borough, count(*) n FROM incidents GROUP BY borough) t ORDER BY n",
-         &["∅ 3 2", "bexley 10 1"]),
+        (
+            "SELECT borough, n, rank() OVER (ORDER BY n DESC) FROM (SELECT borough, count(*) n FROM incidents GROUP BY borough) t ORDER BY n",
+            &["∅ 3 2", "bexley 10 1"],
+        ),
         // Each row a unit; each dwelling once.
         ("SELECT borough, count(*) FROM calls GROUP BY borough", &["bexley 10", "camden 3", "∅ 3"]),
         ("SELECT borough, count(*) FROM homes GROUP BY borough", &["bexley 10", "∅ 3"]),
@@ -139,7 +169,8 @@ async fn the_record_says_what_was_used_and_the_reader_what_is_missing() {
     assert_eq!(facts.datasets[0].columns, ["year", "borough", "cost"]);
     assert_eq!(facts.datasets[0].form, meridian_proto::Form::Statistics);
     assert_eq!(facts.rules, ["purpose.stated", "form.statistics", "statistics.threshold"]);
-    let notice = "groups of london.lfb.incidents under 3 units are left out, cells under it are empty (withheld, not zero)";
+    let notice =
+        "groups of london.lfb.incidents under 3 units are left out, cells under it are empty (withheld, not zero)";
     assert_eq!(facts.notices, [notice]);
     assert!(facts.protected && facts.agreements.is_empty());
 }

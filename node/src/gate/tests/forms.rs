@@ -83,7 +83,10 @@ async fn agreements_hold_for_their_recipients_purpose_and_days() {
     let sql = "SELECT id FROM people";
     for (caller, expected) in [
         (peer("loda", None), "no purpose is stated"),
-        (peer("loda", Some("curiosity")), "no agreement of loda over london.lfb.people is for the purpose 'curiosity'; state one that is agreed: fire-risk"),
+        (
+            peer("loda", Some("curiosity")),
+            "no agreement of loda over london.lfb.people is for the purpose 'curiosity'; state one that is agreed: fire-risk",
+        ),
         (peer("gla", Some("fire-risk")), "leaves only under an agreement, and gla has none; ask lfb for an agreement"),
     ] {
         let refused = body.refusal(sql, &caller).await;

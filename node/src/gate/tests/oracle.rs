@@ -35,7 +35,10 @@ fn condition(random: &mut StdRng, depth: u32) -> Condition {
     match random.random_range(0..if depth == 0 { 7 } else { 10 }) {
         0 => {
             let borough = BOROUGHS[random.random_range(0..3)];
-            Condition { sql: format!("borough = '{borough}'"), holds: Box::new(move |r| r.borough.map(|b| b == borough)) }
+            Condition {
+                sql: format!("borough = '{borough}'"),
+                holds: Box::new(move |r| r.borough.map(|b| b == borough)),
+            }
         }
         1 => Condition { sql: "borough IS NULL".into(), holds: Box::new(|r| Some(r.borough.is_none())) },
         2 => {
@@ -140,8 +143,7 @@ fn keys(row: &Incident, keys: &[&str]) -> Vec<String> {
 }
 
 fn expected(rows: &[Incident], grouped: &[&str], filter: &Condition, cells: &[Aggregate]) -> Vec<String> {
-    let rows: Vec<&Incident> =
-        rows.iter().filter(|r| r.uprn.is_some() && (filter.holds)(r) == Some(true)).collect();
+    let rows: Vec<&Incident> = rows.iter().filter(|r| r.uprn.is_some() && (filter.holds)(r) == Some(true)).collect();
     let mut groups: BTreeMap<Vec<String>, Vec<&Incident>> = BTreeMap::new();
     if grouped.is_empty() {
         groups.insert(vec![], rows);

@@ -3,7 +3,11 @@
 use super::setup::{Body, Incident, alike, loda};
 
 fn body() -> Body {
-    Body::new(&alike(5, 1, &Incident { borough: Some("bexley"), year: Some(1987), cost: Some(7), ..Incident::default() }))
+    Body::new(&alike(
+        5,
+        1,
+        &Incident { borough: Some("bexley"), year: Some(1987), cost: Some(7), ..Incident::default() },
+    ))
 }
 
 #[tokio::test]
@@ -23,22 +27,54 @@ async fn attacks_on_statistics_are_refused_with_their_rule_and_remedy() {
         ("SELECT rank() OVER (ORDER BY cost) FROM incidents", "statistics.shape", "aggregate it"),
         ("SELECT count(*) FROM (SELECT row_number() OVER () r FROM incidents) t", "statistics.shape", "aggregate it"),
         ("SELECT borough FROM incidents UNION SELECT 'x'", "statistics.shape", "aggregate it"),
-        ("SELECT count(*) FROM (SELECT borough FROM incidents UNION ALL SELECT 'x') t", "statistics.shape", "aggregate it"),
+        (
+            "SELECT count(*) FROM (SELECT borough FROM incidents UNION ALL SELECT 'x') t",
+            "statistics.shape",
+            "aggregate it",
+        ),
         ("SELECT borough FROM boroughs INTERSECT SELECT borough FROM incidents", "statistics.shape", ""),
         ("SELECT borough FROM boroughs EXCEPT SELECT borough FROM incidents", "statistics.shape", ""),
         ("SELECT count(*) FROM (SELECT * FROM incidents LIMIT 4) t", "statistics.shape", "aggregate it"),
         ("SELECT DISTINCT ON (borough) borough, year FROM incidents", "statistics.shape", "aggregate it"),
-        ("SELECT count(*) FROM incidents i JOIN boroughs b ON i.borough = b.borough", "statistics.shape", "aggregate it"),
+        (
+            "SELECT count(*) FROM incidents i JOIN boroughs b ON i.borough = b.borough",
+            "statistics.shape",
+            "aggregate it",
+        ),
         ("SELECT count(*) FROM incidents a, incidents b", "statistics.shape", "aggregate it"),
-        ("SELECT count(*) FROM incidents WHERE EXISTS (SELECT 1 FROM boroughs b WHERE b.borough = incidents.borough)", "statistics.expression", ""),
+        (
+            "SELECT count(*) FROM incidents WHERE EXISTS (SELECT 1 FROM boroughs b WHERE b.borough = incidents.borough)",
+            "statistics.expression",
+            "",
+        ),
         ("SELECT count(*) FROM incidents WHERE borough IN (SELECT borough FROM boroughs)", "statistics.expression", ""),
-        ("SELECT count(*) FROM incidents WHERE borough = (SELECT min(borough) FROM boroughs)", "statistics.expression", ""),
-        ("SELECT b.borough, (SELECT count(*) FROM incidents i WHERE i.borough = b.borough) FROM boroughs b", "statistics.expression", ""),
-        ("SELECT count(*) FROM boroughs b WHERE EXISTS (SELECT 1 FROM incidents i WHERE i.borough = b.borough)", "statistics.expression", ""),
+        (
+            "SELECT count(*) FROM incidents WHERE borough = (SELECT min(borough) FROM boroughs)",
+            "statistics.expression",
+            "",
+        ),
+        (
+            "SELECT b.borough, (SELECT count(*) FROM incidents i WHERE i.borough = b.borough) FROM boroughs b",
+            "statistics.expression",
+            "",
+        ),
+        (
+            "SELECT count(*) FROM boroughs b WHERE EXISTS (SELECT 1 FROM incidents i WHERE i.borough = b.borough)",
+            "statistics.expression",
+            "",
+        ),
         ("SELECT borough, count(*) FROM incidents GROUP BY ROLLUP (borough)", "statistics.expression", ""),
-        ("SELECT borough, year, count(*) FROM incidents GROUP BY GROUPING SETS ((borough), (year))", "statistics.expression", ""),
+        (
+            "SELECT borough, year, count(*) FROM incidents GROUP BY GROUPING SETS ((borough), (year))",
+            "statistics.expression",
+            "",
+        ),
         // Columns by role.
-        ("SELECT uprn, count(*) FROM incidents GROUP BY uprn", "statistics.column", "dimensions (borough, year, day, alarm)"),
+        (
+            "SELECT uprn, count(*) FROM incidents GROUP BY uprn",
+            "statistics.column",
+            "dimensions (borough, year, day, alarm)",
+        ),
         ("SELECT cost, count(*) FROM incidents GROUP BY cost", "statistics.column", "sum or average it"),
         ("SELECT count(*) FROM incidents WHERE cost > 10", "statistics.column", "sum or average it"),
         ("SELECT count(*) FROM incidents WHERE cost = 7", "statistics.column", "sum or average it"),
@@ -46,16 +82,28 @@ async fn attacks_on_statistics_are_refused_with_their_rule_and_remedy() {
         ("SELECT count(*) FROM incidents WHERE uprn IS NULL", "statistics.column", "dimensions"),
         ("SELECT count(*) FROM incidents WHERE note = 'x'", "statistics.column", "its dimensions: borough"),
         ("SELECT count(note) FROM incidents", "statistics.column", "its dimensions: borough"),
-        ("SELECT n, count(*) FROM (SELECT note AS n FROM incidents) t GROUP BY n", "statistics.column", "its dimensions: borough"),
+        (
+            "SELECT n, count(*) FROM (SELECT note AS n FROM incidents) t GROUP BY n",
+            "statistics.column",
+            "its dimensions: borough",
+        ),
         ("SELECT sum(uprn) FROM incidents", "statistics.column", ""),
         ("SELECT sum(year) FROM incidents", "statistics.column", "use a measure (cost)"),
         ("SELECT count(DISTINCT borough) FROM incidents", "statistics.aggregate", "COUNT(DISTINCT uprn)"),
         ("SELECT sum(DISTINCT cost) FROM incidents", "statistics.aggregate", ""),
         ("SELECT count(*) FROM incidents WHERE borough < 'c'", "statistics.expression", "declares no ranges"),
-        ("SELECT count(*) FROM incidents WHERE borough BETWEEN 'a' AND 'c'", "statistics.expression", "declares no ranges"),
+        (
+            "SELECT count(*) FROM incidents WHERE borough BETWEEN 'a' AND 'c'",
+            "statistics.expression",
+            "declares no ranges",
+        ),
         // Weights and pseudo-random subsets.
         ("SELECT sum(CASE WHEN uprn = 3 THEN cost END) FROM incidents", "statistics.column", ""),
-        ("SELECT sum(CASE WHEN borough = 'bexley' THEN cost END) FROM incidents", "statistics.column", "sum or average it"),
+        (
+            "SELECT sum(CASE WHEN borough = 'bexley' THEN cost END) FROM incidents",
+            "statistics.column",
+            "sum or average it",
+        ),
         ("SELECT sum(CASE WHEN borough = 'bexley' THEN 1 ELSE 0 END) FROM incidents", "statistics.column", ""),
         ("SELECT sum(cost * 1000000) FROM incidents", "statistics.expression", "FILTER"),
         ("SELECT sum(cost + 1) FROM incidents", "statistics.expression", "FILTER"),
@@ -74,9 +122,17 @@ async fn attacks_on_statistics_are_refused_with_their_rule_and_remedy() {
         ("SELECT year / 10, count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
         ("SELECT date_trunc(borough, day), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
         // Expressions that can fail.
-        ("SELECT count(*) FROM incidents WHERE CAST(borough AS INT) = 3", "statistics.expression", "its own type (varchar)"),
+        (
+            "SELECT count(*) FROM incidents WHERE CAST(borough AS INT) = 3",
+            "statistics.expression",
+            "its own type (varchar)",
+        ),
         ("SELECT count(*) FROM incidents WHERE borough = 3", "statistics.expression", "its own type (varchar)"),
-        ("SELECT count(*) FROM incidents WHERE CAST(year AS VARCHAR) = '3'", "statistics.expression", "its own type (integer)"),
+        (
+            "SELECT count(*) FROM incidents WHERE CAST(year AS VARCHAR) = '3'",
+            "statistics.expression",
+            "its own type (integer)",
+        ),
         ("SELECT sum(1 / (cost - 7)) FROM incidents", "statistics.expression", ""),
         ("SELECT count(*) FROM incidents WHERE 1 / (year - 1987) = 1", "statistics.expression", ""),
         ("SELECT sqrt(cost), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
@@ -108,7 +164,8 @@ async fn a_refusal_names_no_value_of_a_row_and_does_not_depend_on_rows() {
 
 #[tokio::test]
 async fn a_bad_constant_is_an_error_of_the_query_not_of_its_rows() {
-    let refused = Body::new(&[]).refusal("SELECT count(*) FROM incidents WHERE day = CAST('nonsense' AS DATE)", &loda()).await;
+    let refused =
+        Body::new(&[]).refusal("SELECT count(*) FROM incidents WHERE day = CAST('nonsense' AS DATE)", &loda()).await;
     assert_eq!(refused.rule, "statistics.constant");
 }
 
@@ -129,7 +186,9 @@ async fn long_choices_are_refused_in_any_words() {
     let (low, high) = (list(11, &number, ","), list(11, &|i| (i + 100).to_string(), ","));
     let whens = list(21, &|i| format!("WHEN {i} THEN 'x'"), " ");
     for sql in [
-        format!("SELECT count(*) FROM (SELECT * FROM incidents WHERE year NOT IN ({low})) t WHERE year NOT IN ({high})"),
+        format!(
+            "SELECT count(*) FROM (SELECT * FROM incidents WHERE year NOT IN ({low})) t WHERE year NOT IN ({high})"
+        ),
         format!("SELECT count(*) FROM incidents WHERE NOT (year NOT IN ({low}) AND NOT (alarm OR year IN ({high})))"),
         format!("SELECT count(*) FILTER (WHERE year IN ({high})) FROM incidents WHERE year IN ({low})"),
         format!("SELECT CASE year {whens} END, count(*) FROM incidents GROUP BY 1"),

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
-};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
@@ -24,8 +22,8 @@ use meridian_certs::Identity;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
 
 use super::super::{
-    Admitted, Caller, Facts, ForeignUse, Grant, PublishedTable, Refused, Request, Terms, Unit, extension_planner,
-    gate, guard,
+    Admitted, Caller, Facts, ForeignUse, Grant, PublishedTable, Refused, Request, Terms, Unit, extension_planner, gate,
+    guard,
 };
 use crate::audit::Durable;
 
@@ -106,7 +104,8 @@ fn incident_rows(rows: &[Incident]) -> LogicalPlan {
 
 fn scan(columns: Vec<(&str, ArrayRef)>) -> LogicalPlan {
     let fields: Vec<Field> = columns.iter().map(|(n, c)| Field::new(*n, c.data_type().clone(), true)).collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|c| c.1).collect()).unwrap();
+    let batch =
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|c| c.1).collect()).unwrap();
     let half = batch.num_rows() / 2;
     let parts = vec![vec![batch.slice(0, half)], vec![batch.slice(half, batch.num_rows() - half)]];
     let table = MemTable::try_new(batch.schema(), parts).unwrap();
@@ -203,7 +202,11 @@ struct Planner;
 
 #[async_trait]
 impl QueryPlanner for Planner {
-    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> PlanResult<Arc<dyn ExecutionPlan>> {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![extension_planner()]);
         planner.create_physical_plan(plan, session).await
     }
