@@ -19,7 +19,7 @@ use chrono::Utc;
 use datafusion::common::ParamValues;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -39,9 +39,6 @@ use crate::gate::{self, Admitted, Caller, Released, Request};
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
-
-/// Names that the tracked memory pool reports when it is exhausted; none, since they tell of the query's data.
-const REPORTED_CONSUMERS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN;
 
 /// What a caller asks.
 #[derive(Debug, Clone)]
@@ -311,7 +308,9 @@ impl Engine {
 
     /// Records a refusal and hands it on; where the log can't be written, that is the answer.
     async fn refuse(&self, asked: &Asked, error: QueryError) -> QueryError {
-        if error.kind != ErrorKind::Refused {
+        // A peer sends what its planner wrote: names that do not fit were tried, and the owner should see that too.
+        let probed = error.kind == ErrorKind::InvalidSql && asked.caller.is_peer();
+        if error.kind != ErrorKind::Refused && !probed {
             return error;
         }
         let mut entry = self.entry(asked, &gate::Facts::default());
@@ -374,9 +373,8 @@ fn signer(credentials: &Credentials, federation: &Name, signed: &Signed) -> Resu
 
 /// Memory is bounded, and nothing that came from a peer is ever on disk (invariant I5).
 fn runtime(memory: usize) -> datafusion::common::Result<Arc<RuntimeEnv>> {
-    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory), REPORTED_CONSUMERS);
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
         .build_arc()
 }

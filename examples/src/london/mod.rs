@@ -46,7 +46,7 @@ pub enum Data<'a> {
 /// All 36 bodies: LODA, the GLA, the brigade, then the boroughs in the order of their GSS codes.
 pub fn bodies() -> Vec<Body> {
     let pan_london = [
-        Body { slug: "loda", title: "London Office of Data and Analytics" },
+        Body { slug: "loda", title: "London Office for Data Analytics" },
         Body { slug: "gla", title: "Greater London Authority" },
         Body { slug: "lfb", title: "London Fire Brigade" },
     ];

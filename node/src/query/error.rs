@@ -69,7 +69,7 @@ impl QueryError {
             }
             Found::Remote(error) => error.into(),
             Found::Refused(refused) => Self::from_refused(sql, &refused),
-            Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
+            Found::Exhausted => Self::limit(NO_MEMORY.into()),
             Found::Other(error) => {
                 let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
                 let what = planning_text(&error);
@@ -85,7 +85,7 @@ impl QueryError {
             Found::Remote(error) => error.into(),
             Found::Placement(error) => Self::refused(error.to_string()),
             Found::Refused(refused) => Self::refused(refused.to_string()),
-            Found::Exhausted(why) => Self::limit(format!("the query needs more memory than this node gives it: {why}")),
+            Found::Exhausted => Self::limit(NO_MEMORY.into()),
             Found::Other(error) => Self { kind: ErrorKind::InvalidSql, message: planning_text(&error) },
         }
     }
@@ -109,11 +109,14 @@ impl From<RemoteError> for QueryError {
     }
 }
 
+const NO_MEMORY: &str =
+    "the query needs more memory than this node gives to queries: ask for fewer rows or columns, or aggregate more";
+
 enum Found {
     Placement(PlacementError),
     Remote(RemoteError),
     Refused(Refused),
-    Exhausted(String),
+    Exhausted,
     Other(DataFusionError),
 }
 
@@ -124,7 +127,7 @@ fn classify(error: DataFusionError) -> Found {
         let inner = match cause.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::External(inner)) => inner.as_ref() as &(dyn std::error::Error + 'static),
             Some(DataFusionError::Shared(shared)) => shared.as_ref(),
-            Some(DataFusionError::ResourcesExhausted(why)) => return Found::Exhausted(why.clone()),
+            Some(DataFusionError::ResourcesExhausted(_)) => return Found::Exhausted,
             Some(_) | None => cause,
         };
         if let Some(found) = inner.downcast_ref::<RemoteError>() {
