@@ -1,7 +1,7 @@
 //! What is computed where: one search from the leaves up, in which every subtree has a few alternatives.
 //!
 //! An alternative is either still *away*, at one body or at each body of a standard, as a [`Rel`] that grows; or *here*, as a
-//! plan whose leaves are this node's tables and [`RemoteNode`]s. The makers in [`crate::rules`] say how a node of the plan extends
+//! plan whose leaves are this node's tables and [`crate::RemoteNode`]s. The makers in [`crate::rules`] say how a node of the plan extends
 //! the alternatives of its inputs. What is away may always be brought here, if the terms let it leave.
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ const ALTERNATIVES: usize = 8;
 /// A plan in which nothing foreign is scanned, and what must be known about it.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// The plan; its remote leaves are [`RemoteNode`]s.
+    /// The plan; its remote leaves are [`crate::RemoteNode`]s.
     pub plan: LogicalPlan,
     /// What other bodies are asked.
     pub remotes: Vec<RemoteSummary>,
