@@ -124,7 +124,7 @@ fn an_unknown_borough_and_a_folder_in_use_are_refused_before_anything_starts() {
     for (options, words) in [
         (vec!["--bodies", "camdn"], ["camdn", "camden"]),
         (vec!["--bodies", "city", "--dir", dir.to_str().unwrap()], ["is not empty", "--dir"]),
-        (vec!["--bodies", "city", "--data", "/nowhere"], ["/nowhere", "fire"]),
+        (vec!["--bodies", "city", "--data", "/nowhere"], ["published file /nowhere", "folder that holds it"]),
     ] {
         let ran = Running::start(meridian().args(["demo", "--once"]).args(&options)).end();
         let said = ran.fails(if options.contains(&"--data") { 1 } else { 2 });
