@@ -2,23 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use meridian_proto::{ColumnType, Dataset};
 
-/// The Arrow type of a published column.
-pub fn arrow_type(column_type: ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Integer => DataType::Int32,
-        ColumnType::Bigint => DataType::Int64,
-        ColumnType::Double => DataType::Float64,
-        ColumnType::Decimal(precision, scale) => DataType::Decimal128(precision, scale),
-        ColumnType::Varchar => DataType::Utf8,
-        ColumnType::Date => DataType::Date32,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-    }
-}
+pub use meridian_federation::tables::arrow_type;
 
 /// The schema of a dataset's rows. All columns are nullable, also those that are `required`: the promise is checked
 /// on load, but a Parquet file is read anew by every query, and a schema that is wrong gives wrong answers.
