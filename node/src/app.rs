@@ -1,6 +1,7 @@
 //! A node put together from its configuration, from opened files to the last answer.
 
 mod datasets;
+mod terms;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,8 +17,10 @@ use crate::audit::{Log, LogError};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, NodeConfig};
 use crate::flight;
+use crate::history::{History, HistoryError};
 use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
+use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
 
 /// Why a node does not start, or stopped.
@@ -51,6 +54,12 @@ pub enum Error {
         /// The key in node.toml.
         key: &'static str,
     },
+    /// The node's secret can't be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// What was answered before can't be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The engine can't be set up.
     #[error(transparent)]
     Engine(#[from] QueryError),
@@ -80,7 +89,9 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) ->
         Arc::clone(&peers),
         node.state.join("peers"),
     );
-    let datasets = datasets::Datasets::load(&config).await;
+    let secret = Arc::new(Secret::open(&node.state)?);
+    let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
+    let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history }).await;
     describe(node, &datasets, &credentials, &directory)?;
     let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     let engine = Engine::new(Parts {

@@ -31,10 +31,12 @@ fn all_36_bodies_answer_the_fire_risk_question() {
     assert_ranked(&demo.ran, 33);
     let rows = demo.ran.csv();
     let of = |column: usize| rows[1..].iter().map(|row| row[column].parse::<u64>().unwrap()).sum::<u64>();
-    // Census 2021, and a published count of one borough.
-    assert_eq!(of(3), 3_423_897);
+    // Census 2021, and a published count of one borough, each cell with noise of at most five units.
+    let near = |found: u64, published: u64, noise: u64| found.abs_diff(published) <= noise;
+    assert!(near(of(3), 3_423_897, 33 * 50), "{}", of(3));
     let camden = rows.iter().find(|row| row[0] == "E09000007").unwrap();
-    assert_eq!(camden[1..3], ["Camden", "785"]);
+    assert_eq!(camden[1], "Camden");
+    assert!(near(camden[2].parse().unwrap(), 785, 5), "{}", camden[2]);
     for (borough, gss) in london::boroughs().iter().map(|borough| (borough.name, borough.gss)) {
         assert!(rows.iter().any(|row| row[..2] == [gss, borough]), "{borough} is missing");
     }

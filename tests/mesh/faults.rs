@@ -144,8 +144,26 @@ fn a_broken_line_is_named_to_the_operator_and_its_dataset_alone_is_out_of_order(
 }
 
 #[test]
+fn a_snapshot_stands_whatever_becomes_of_the_file() {
+    let mesh = Mesh::small();
+    let file = mesh.folder("lfb").join("data/dwelling_fires.csv");
+    let sql = "SELECT borough_gss, COUNT(*) AS n FROM lfb.incidents GROUP BY borough_gss";
+    let before = mesh.ask(sql).ok().to_owned();
+    let heading = fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned();
+    fs::write(&file, heading + "\n").unwrap();
+    mesh.stop("lfb");
+    mesh.start("lfb");
+    assert_eq!(mesh.ask(sql).ok(), before, "the same rows and the same noise after a restart");
+}
+
+#[test]
 fn a_file_that_goes_away_puts_its_dataset_out_of_order() {
     let mesh = Mesh::small();
+    let description = mesh.folder("lfb").join("datasets/incidents.toml");
+    let live = fs::read_to_string(&description).unwrap().replace("threshold = 10", "threshold = 10\nas_of = \"live\"");
+    mesh.stop("lfb");
+    fs::write(&description, live).unwrap();
+    mesh.start("lfb");
     let file = mesh.folder("lfb").join("data/dwelling_fires.csv");
     fs::rename(&file, file.with_extension("away")).unwrap();
     let sql = "SELECT COUNT(*) > 80000 AS many FROM lfb.incidents";

@@ -51,8 +51,8 @@ const UPRN: i64 = 990_017_733_102_506;
 /// Wards are not among the granted columns.
 const WARD: &str = "E05CANARYWARD";
 const BELOW: &str = "CANARY-NINE-ROWS";
-const AT: &str = "CANARY-TEN-ROWS";
-const ABOVE: &str = "CANARY-ELEVEN-ROWS";
+const AT: &str = "CANARY-TWENTY-ROWS";
+const ABOVE: &str = "CANARY-THIRTY-ROWS";
 
 /// What may never leave the brigade or the City.
 fn secrets() -> Vec<Canary> {
@@ -69,9 +69,9 @@ fn secrets() -> Vec<Canary> {
     ]
 }
 
-/// What may: the same kind of value, in cells of ten rows and more.
+/// What may: the same kind of value, in cells that noise can't bring under ten rows.
 fn releasable() -> Vec<Canary> {
-    vec![text("a property type of ten fires", AT), text("a property type of eleven fires", ABOVE)]
+    vec![text("a property type of twenty fires", AT), text("a property type of thirty fires", ABOVE)]
 }
 
 fn append(file: &Path, rows: impl IntoIterator<Item = String>) {
@@ -91,8 +91,8 @@ fn with_canaries() -> Mesh {
         format!("{day},E09000007,{WARD},{EASTING},{NORTHING},{unmapped},{property}")
     };
     append(&fires, (0..9).map(|_| fire("1907-03-29", BELOW)));
-    append(&fires, (0..10).map(|_| fire("2021-05-05", AT)));
-    append(&fires, (0..11).map(|_| fire("2021-05-05", ABOVE)));
+    append(&fires, (0..20).map(|_| fire("2021-05-05", AT)));
+    append(&fires, (0..30).map(|_| fire("2021-05-05", ABOVE)));
     let dwellings = mesh.folder("city").join("data/dwellings.csv");
     append(&dwellings, (0..9).map(|row| format!("{},CANARY-DWELLING,Yes,CANARY-DWELLING-RESIDENTS,7", UPRN + row)));
     mesh.start_all();
@@ -287,15 +287,17 @@ fn the_threshold_is_ten() {
     let answer = client.remote(ADMITTED[0]).unwrap();
     let text = answer.text();
     assert!(!text.contains(BELOW), "nine rows:\n{text}");
-    for (canary, count) in [(AT, "10"), (ABOVE, "11")] {
+    // What is released is twenty and thirty, with noise of at most five.
+    for (canary, fires) in [(AT, 20_i64), (ABOVE, 30)] {
         let line = text.lines().find(|line| line.contains(canary)).unwrap_or_else(|| panic!("{canary}:\n{text}"));
-        assert!(line.contains(count), "{line}");
+        let count: i64 = line.split('|').rev().find_map(|cell| cell.trim().parse().ok()).unwrap();
+        assert!((count - fires).abs() <= 5, "{line}");
     }
     // An agreement may raise it.
     mesh.stop("lfb");
     let agreement = mesh.folder("lfb").join("agreements/fire-risk-2026.toml");
     let terms = fs::read_to_string(&agreement).unwrap();
-    fs::write(&agreement, terms.replace("form = \"statistics\"", "form = \"statistics\"\nthreshold = 11")).unwrap();
+    fs::write(&agreement, terms.replace("form = \"statistics\"", "form = \"statistics\"\nthreshold = 24")).unwrap();
     mesh.start("lfb");
     let text = mesh.client("lfb", Some(&mesh.node_pair("loda"))).remote(ADMITTED[0]).unwrap().text();
     assert!(!text.contains(AT) && text.contains(ABOVE), "{text}");
@@ -352,7 +354,7 @@ fn the_search_finds_a_canary_in_every_form() {
     ] {
         assert_eq!(found(&canaries, &bytes).len(), 1, "{bytes:?}");
     }
-    assert!(found(&canaries, b"CANARY-TEN-ROWS CANARY-NINE-ROW 773310250661001").is_empty());
+    assert!(found(&canaries, b"CANARY-TWENTY-ROWS CANARY-NINE-ROW 773310250661001").is_empty());
 }
 
 #[test]

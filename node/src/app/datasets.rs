@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
-use meridian_proto::{Dataset, DatasetName, Form, Name};
+use meridian_proto::{Dataset, Form, Name};
 
+use super::terms::{self, Ground};
 use crate::catalogue::{Catalogue, Own};
-use crate::config::{AgreementConfig, Config, DatasetConfig, GrantConfig, NodeConfig, UnitKey};
-use crate::gate::{Grant, PublishedTable, Terms, Unit};
-use crate::sources::{self, Fingerprint, Loaded, SourceError};
+use crate::config::{Config, DatasetConfig, NodeConfig};
+use crate::gate::{Grant, PublishedTable};
+use crate::sources::{self, Inputs, Loaded};
 
 /// Time between looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,29 +24,31 @@ struct Held {
     config: DatasetConfig,
     grants: Vec<Grant>,
     loaded: Option<Loaded>,
-    /// The file as it was when loading it was last tried without success.
-    failed_at: Option<Fingerprint>,
+    /// What loading depended on when it was last tried without success.
+    failed_at: Option<Inputs>,
     own: Own,
 }
 
 /// All datasets of this body.
 pub(super) struct Datasets {
     node: NodeConfig,
+    ground: Ground,
     context: SessionContext,
     held: Mutex<BTreeMap<Name, Held>>,
 }
 
 impl Datasets {
     /// Loads every dataset; one whose source can't be read is out of order, and the others go on.
-    pub(super) async fn load(config: &Config) -> Arc<Self> {
+    pub(super) async fn load(config: &Config, ground: Ground) -> Arc<Self> {
         let settings = session::session_config().with_target_partitions(config.node.limits.target_partitions);
         let datasets = Self {
             node: config.node.clone(),
+            ground,
             context: SessionContext::new_with_config(settings),
             held: Mutex::default(),
         };
         for dataset in config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None) {
-            let grants = grants(dataset, &config.agreements);
+            let grants = terms::grants(dataset, &config.agreements);
             let held = datasets.held(dataset.clone(), grants).await;
             datasets.lock().insert(dataset.dataset.name.clone(), held);
         }
@@ -80,14 +84,14 @@ impl Datasets {
     fn stale(&self) -> Vec<(DatasetConfig, Vec<Grant>)> {
         let held = self.lock();
         let stale = held.values().filter(|held| match &held.loaded {
-            Some(loaded) => loaded.is_stale(),
-            None => Fingerprint::of(&held.config.source.path).ok() != held.failed_at,
+            Some(loaded) => loaded.is_stale(Utc::now()),
+            None => Some(self.inputs(&held.config)) != held.failed_at,
         });
         stale.map(|held| (held.config.clone(), held.grants.clone())).collect()
     }
 
     async fn held(&self, config: DatasetConfig, grants: Vec<Grant>) -> Held {
-        let before = Fingerprint::of(&config.source.path).ok();
+        let before = Some(self.inputs(&config));
         let (own, loaded, failed_at) = match self.publish(&config, &grants).await {
             Ok((table, loaded)) => {
                 tracing::info!(dataset = %config.dataset.name, "loaded");
@@ -101,28 +105,18 @@ impl Datasets {
         Held { config, grants, loaded, failed_at, own }
     }
 
+    fn inputs(&self, config: &DatasetConfig) -> Inputs {
+        sources::inputs(&terms::source(&self.node, config, &self.ground), Utc::now())
+    }
+
     async fn publish(
         &self,
         config: &DatasetConfig,
         grants: &[Grant],
     ) -> Result<(Arc<PublishedTable>, Loaded), Box<dyn std::error::Error + Send + Sync>> {
-        let loaded = sources::load(&config.source, &self.context).await?;
-        let terms = Terms {
-            name: DatasetName {
-                federation: self.node.federation.clone(),
-                body: self.node.body.clone(),
-                dataset: config.dataset.name.clone(),
-            },
-            dataset: sized(config, Some(&loaded)),
-            own: config.own,
-            unit: config.unit.as_ref().map(|unit| match &unit.key {
-                UnitKey::EachRow => Unit::EachRow,
-                UnitKey::Column { name, unique } => Unit::Column { name: name.clone(), unique: *unique },
-            }),
-            bounds: config.bounds.clone(),
-            listed: config.listed,
-            grants: grants.to_vec(),
-        };
+        let source = terms::source(&self.node, config, &self.ground);
+        let loaded = sources::load(&source, &self.context, Utc::now()).await?;
+        let terms = terms::terms(&self.node, config, sized(config, Some(&loaded)), grants, &self.ground)?;
         let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
         Ok((Arc::new(table), loaded))
     }
@@ -141,32 +135,4 @@ fn sized(config: &DatasetConfig, loaded: Option<&Loaded>) -> Arc<Dataset> {
         }
         _ => Arc::clone(&config.dataset),
     }
-}
-
-/// What the agreements grant of one dataset. A filter that can't be read grants nothing.
-fn grants(dataset: &DatasetConfig, agreements: &[AgreementConfig]) -> Vec<Grant> {
-    let of = |agreement: &AgreementConfig, grant: &GrantConfig| -> Result<Grant, SourceError> {
-        let filter = grant.filter.as_deref().map(|sql| sources::predicate(&dataset.dataset, sql)).transpose()?;
-        Ok(Grant {
-            agreement: agreement.id.clone(),
-            purpose: agreement.purpose.clone(),
-            recipients: agreement.recipients.clone(),
-            form: grant.form,
-            columns: grant.columns.clone(),
-            filter,
-            threshold: grant.threshold,
-            start: agreement.start,
-            end: agreement.end,
-        })
-    };
-    let mut found = Vec::new();
-    for agreement in agreements {
-        for grant in agreement.grants.iter().filter(|grant| grant.dataset == dataset.dataset.name) {
-            match of(agreement, grant) {
-                Ok(grant) => found.push(grant),
-                Err(error) => tracing::error!(agreement = agreement.id, %error, "a grant is not in force"),
-            }
-        }
-    }
-    found
 }

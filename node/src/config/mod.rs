@@ -2,6 +2,7 @@
 
 mod agreement;
 mod dataset;
+mod grant;
 mod node;
 mod problem;
 mod raw;
@@ -9,17 +10,19 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use chrono::NaiveDate;
-use meridian_proto::{Dataset, Form, Name};
+use meridian_proto::Name;
 
-use crate::sources::SourceSpec;
 use problem::{File, Report};
 
+pub use agreement::AgreementConfig;
+pub use dataset::{
+    Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, ReferenceConfig, TableConfig,
+    UnitConfig, UnitKey,
+};
+pub use grant::GrantConfig;
 pub use problem::{ConfigError, Problem};
 
 /// A node's whole configuration.
@@ -109,94 +112,6 @@ pub struct Member {
     pub endpoint: String,
 }
 
-/// A dataset as its owner configures it.
-#[derive(Debug, Clone)]
-pub struct DatasetConfig {
-    /// The file that says so.
-    pub file: PathBuf,
-    /// What the federation is told. Its `size_class` is 0 unless `sized`.
-    pub dataset: Arc<Dataset>,
-    /// Whether the file gives the size class; otherwise it is computed from the rows.
-    pub sized: bool,
-    /// What the body's own analysts get.
-    pub own: Form,
-    /// What is protected; always there where the form is `statistics`.
-    pub unit: Option<UnitConfig>,
-    /// Measures are clamped into these, lowest and highest.
-    pub bounds: HashMap<Name, (f64, f64)>,
-    /// Whether the catalogue shows it.
-    pub listed: bool,
-    /// Where its rows come from.
-    pub source: SourceSpec,
-}
-
-/// What a dataset protects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitConfig {
-    /// Such as `dwelling` or `person`.
-    pub kind: Name,
-    /// How the unit of a row is known.
-    pub key: UnitKey,
-}
-
-/// How the unit of a row is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnitKey {
-    /// Each row is a unit of its own.
-    EachRow,
-    /// A column names it.
-    Column {
-        /// The published column.
-        name: Name,
-        /// Whether no unit has two rows; checked when the source is loaded.
-        unique: bool,
-    },
-}
-
-/// A data-sharing agreement: the owner's copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgreementConfig {
-    /// The file that says so.
-    pub file: PathBuf,
-    /// Its identifier: lower-case letters, digits and hyphens.
-    pub id: String,
-    /// For people.
-    pub title: String,
-    /// The purpose that a query must state.
-    pub purpose: String,
-    /// For the register.
-    pub benefit: String,
-    /// The legal power to share.
-    pub legal_power: String,
-    /// The lawful basis of the processing.
-    pub lawful_basis: String,
-    /// The bodies that it admits.
-    pub recipients: Vec<Name>,
-    /// In force from the start of this day, UTC.
-    pub start: NaiveDate,
-    /// No longer in force from the start of this day, UTC.
-    pub end: NaiveDate,
-    /// Whom to ask.
-    pub contact: String,
-    /// What it admits.
-    pub grants: Vec<GrantConfig>,
-}
-
-/// What an agreement admits of one dataset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantConfig {
-    /// The dataset.
-    pub dataset: Name,
-    /// `rows` or `statistics`.
-    pub form: Form,
-    /// The columns; `None` is all that aren't hidden.
-    pub columns: Option<Vec<Name>>,
-    /// A row filter: an SQL predicate over the published columns that parses; `rows` only.
-    pub filter: Option<String>,
-    /// The smallest number of units in a cell, where raised.
-    pub threshold: Option<u32>,
-}
-
 impl Config {
     /// Reads node.toml and what it points to; the error holds every problem that was found.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -224,7 +139,7 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let dataset_files = toml_files(&folders.datasets, report);
     for file in &dataset_files {
         if let Some(raw) = file.parse::<raw::Dataset>(report) {
-            let checked = dataset::check(file, &base, &raw, &datasets, report);
+            let checked = dataset::check(file, &base, &raw, node.as_ref(), &datasets, report);
             datasets.extend(checked);
         }
     }

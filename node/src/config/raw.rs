@@ -1,10 +1,16 @@
 //! The shapes of the configuration files as written; what they mean is checked in the files beside.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use meridian_proto::{Form, Role};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
+
+use super::HistoryMode;
+use crate::sources::AsOf;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,10 +76,18 @@ pub(super) struct Dataset {
     pub(super) coverage: BTreeMap<Spanned<String>, Spanned<Value>>,
     pub(super) size: Option<Spanned<String>>,
     pub(super) unit: Option<Spanned<Unit>>,
+    pub(super) as_of: Option<Spanned<AsOf>>,
+    pub(super) noise: Option<Spanned<Noise>>,
+    pub(super) dominance: Option<Spanned<Dominance>>,
+    pub(super) history: Option<Spanned<HistoryMode>>,
     pub(super) source: Source,
     pub(super) mapping: Option<Mapping>,
     #[serde(default)]
     pub(super) columns: Vec<Column>,
+    #[serde(default)]
+    pub(super) tables: Vec<Table>,
+    #[serde(default)]
+    pub(super) references: Vec<Reference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -90,6 +104,68 @@ pub(super) struct Unit {
     pub(super) column: Option<Spanned<String>>,
     pub(super) rows: Option<Spanned<bool>>,
     pub(super) unique: Option<Spanned<bool>>,
+    pub(super) record_key: Option<Spanned<String>>,
+    pub(super) belongs_to: Option<Spanned<Belongs>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Belongs {
+    pub(super) kind: Spanned<String>,
+    pub(super) column: Spanned<String>,
+}
+
+/// The word `none`, or a table.
+#[derive(Debug)]
+pub(super) enum Noise {
+    None,
+    Parameters(NoiseParameters),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoiseParameters {
+    pub(super) table: Option<Spanned<String>>,
+    pub(super) largest: Option<Spanned<u32>>,
+    pub(super) variance: Option<Spanned<f64>>,
+    pub(super) forbidden: Option<Spanned<u32>>,
+    pub(super) stay: Option<Spanned<f64>>,
+}
+
+impl<'de> Deserialize<'de> for Noise {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NoiseVisitor)
+    }
+}
+
+/// Serde's untagged enums lose the places in the file.
+struct NoiseVisitor;
+
+impl<'de> Visitor<'de> for NoiseVisitor {
+    type Value = Noise;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"none\" or a table such as { largest = 5, variance = 2.0 }")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Noise, E> {
+        match word {
+            "none" => Ok(Noise::None),
+            other => Err(E::unknown_variant(other, &["none"])),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Noise, A::Error> {
+        NoiseParameters::deserialize(MapAccessDeserializer::new(map)).map(Noise::Parameters)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dominance {
+    pub(super) percent: Option<Spanned<f64>>,
+    pub(super) largest: Option<Spanned<u32>>,
+    pub(super) share: Option<Spanned<f64>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,6 +199,9 @@ pub(super) struct Column {
     pub(super) role: Option<Spanned<Role>>,
     pub(super) ranges: Option<Spanned<bool>>,
     pub(super) bounds: Option<Spanned<Vec<f64>>>,
+    pub(super) precision: Option<Spanned<f64>>,
+    pub(super) bands: Option<Spanned<Vec<Spanned<Value>>>>,
+    pub(super) domain: Option<Spanned<Vec<Spanned<Value>>>>,
     #[serde(default)]
     pub(super) concept: String,
     #[serde(default)]
@@ -135,6 +214,33 @@ pub(super) struct Column {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    pub(super) name: Spanned<String>,
+    pub(super) dimensions: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) filter: BTreeMap<Spanned<String>, Spanned<Value>>,
+    pub(super) sum: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reference {
+    pub(super) body: Spanned<String>,
+    pub(super) dataset: Spanned<String>,
+    pub(super) key: Spanned<String>,
+    pub(super) sha256: Spanned<String>,
+    pub(super) labels: Spanned<BTreeMap<Spanned<String>, Label>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Label {
+    pub(super) role: Spanned<Role>,
+    pub(super) domain: Option<Spanned<Vec<Spanned<Value>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Agreement {
     pub(super) id: Spanned<String>,
     pub(super) title: Spanned<String>,
@@ -143,6 +249,8 @@ pub(super) struct Agreement {
     pub(super) legal_power: Spanned<String>,
     pub(super) lawful_basis: Spanned<String>,
     pub(super) recipients: Spanned<Vec<Spanned<String>>>,
+    pub(super) parties: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) analysts: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) start: Spanned<String>,
     pub(super) end: Spanned<String>,
     pub(super) contact: Spanned<String>,
@@ -157,4 +265,7 @@ pub(super) struct Grant {
     pub(super) columns: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) filter: Option<Spanned<String>>,
     pub(super) threshold: Option<Spanned<u32>>,
+    pub(super) allowance: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(super) onward: bool,
 }

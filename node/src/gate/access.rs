@@ -16,8 +16,8 @@ pub(super) enum Access {
     Whole(Form),
     /// Rows under an agreement.
     Rows { granted: Columns, filter: Option<Expr> },
-    /// Cells of at least `threshold` units.
-    Statistics { granted: Columns, threshold: u32 },
+    /// Cells of at least `threshold` units, no more than `allowance` of them.
+    Statistics { granted: Columns, threshold: u32, allowance: Option<u64> },
 }
 
 /// The columns that exist for a caller, and the agreement that says so.
@@ -28,6 +28,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// All that are not hidden, to anybody who may ask.
+    pub(super) fn visible() -> Self {
+        Self { agreement: None, names: None }
+    }
+
     pub(super) fn holds(&self, terms: &Terms, column: &str) -> bool {
         match &self.names {
             Some(names) => names.iter().any(|name| name.as_str() == column),
@@ -131,10 +136,9 @@ fn stated_purpose<'a>(terms: &Terms, caller: &'a Caller) -> Result<&'a str, Refu
 fn of_own(terms: &Terms) -> Result<Access, Refused> {
     match terms.own {
         Form::Open | Form::Rows => Ok(Access::Whole(Form::Rows)),
-        Form::Statistics => Ok(Access::Statistics {
-            granted: Columns { agreement: None, names: None },
-            threshold: terms.threshold(None),
-        }),
+        Form::Statistics => {
+            Ok(Access::Statistics { granted: Columns::visible(), threshold: terms.threshold(None), allowance: None })
+        }
         Form::None => Err(Refused::unknown(&terms.name.to_string())),
     }
 }
@@ -146,8 +150,8 @@ fn of_peer(terms: &Terms, request: &Request<'_>, purpose: &str) -> Result<Access
         .filter_map(|grant| by_grant(terms, grant))
         .collect();
     if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
-        let granted = Columns { agreement: None, names: None };
-        candidates.push(Access::Statistics { granted, threshold: terms.threshold(None) });
+        let (granted, threshold) = (Columns::visible(), terms.threshold(None));
+        candidates.push(Access::Statistics { granted, threshold, allowance: None });
     }
     candidates.sort_by_key(preference);
     candidates.into_iter().next().ok_or_else(|| no_agreement(terms, request, purpose))
@@ -158,7 +162,7 @@ fn preference(access: &Access) -> (u32, Option<String>) {
     match access {
         Access::Whole(_) => (0, None),
         Access::Rows { granted, .. } => (0, granted.agreement.clone()),
-        Access::Statistics { granted, threshold } => (*threshold, granted.agreement.clone()),
+        Access::Statistics { granted, threshold, .. } => (*threshold, granted.agreement.clone()),
     }
 }
 
@@ -169,13 +173,21 @@ fn by_grant(terms: &Terms, grant: &Grant) -> Option<Access> {
         Form::Open | Form::Rows => Some(Access::Rows { granted, filter: grant.filter.clone() }),
         // A row filter would have to hold for statistics too, and is not admitted there by the configuration.
         Form::Statistics if grant.filter.is_some() => None,
-        Form::Statistics => Some(Access::Statistics { granted, threshold: terms.threshold(grant.threshold) }),
+        Form::Statistics => {
+            let threshold = terms.threshold(grant.threshold);
+            Some(Access::Statistics { granted, threshold, allowance: grant.allowance })
+        }
         Form::None => None,
     }
 }
 
 fn grants_to<'a>(terms: &'a Terms, caller: &'a Caller) -> impl Iterator<Item = &'a Grant> {
-    terms.grants.iter().filter(|grant| caller.is_peer() && grant.recipients.contains(caller.body()))
+    let for_analyst = |grant: &Grant| match &grant.analysts {
+        Some(analysts) => caller.analyst().is_some_and(|name| analysts.iter().any(|known| known.as_str() == name)),
+        None => true,
+    };
+    let recipient = move |grant: &&Grant| grant.recipients.contains(caller.body()) && for_analyst(grant);
+    terms.grants.iter().filter(move |grant| caller.is_peer() && recipient(grant))
 }
 
 fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused {

@@ -73,6 +73,12 @@ impl Caller {
         self.purpose.as_deref()
     }
 
+    /// The name of the analyst for whom a node says that it asks, who must be of the body that asks.
+    pub(super) fn analyst(&self) -> Option<&str> {
+        let of = format!("spiffe://{}/body/{}/analyst/", self.identity.federation(), self.identity.body());
+        self.on_behalf_of()?.strip_prefix(&of)
+    }
+
     /// The analyst for whom a node says that it asks.
     pub fn on_behalf_of(&self) -> Option<&str> {
         self.on_behalf_of.as_deref()

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use meridian_proto::{DatasetUse, Form};
 
-use super::Terms;
+use super::{Caller, Terms};
 
 /// What an admitted query uses, and why it may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,14 +34,27 @@ pub struct ForeignUse {
 /// A decision while it is made.
 pub(super) struct Decision {
     pub(super) now: DateTime<Utc>,
+    /// Who asks, as it is recorded.
+    pub(super) caller: String,
     pub(super) facts: Facts,
     /// Of each dataset in use, the names of its published columns.
     pub(super) published: HashMap<String, HashSet<String>>,
+    numbers: u32,
 }
 
 impl Decision {
-    pub(super) fn new(now: DateTime<Utc>) -> Self {
-        Self { now, facts: Facts::default(), published: HashMap::new() }
+    pub(super) fn new(now: DateTime<Utc>, caller: &Caller) -> Self {
+        let caller = match caller.on_behalf_of() {
+            Some(analyst) => format!("{} for {analyst}", caller.spiffe()),
+            None => caller.spiffe(),
+        };
+        Self { now, caller, facts: Facts::default(), published: HashMap::new(), numbers: 0 }
+    }
+
+    /// A number that was not given out before, for names that SQL can't write.
+    pub(super) fn number(&mut self) -> u32 {
+        self.numbers += 1;
+        self.numbers
     }
 
     pub(super) fn publish(&mut self, terms: &Terms) {

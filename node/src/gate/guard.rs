@@ -42,14 +42,18 @@ pub fn guard(physical: Arc<dyn ExecutionPlan>, admitted: &Admitted) -> Result<Gu
 /// Above or beside any release: no protected rows.
 fn outside(plan: &Arc<dyn ExecutionPlan>, statistics: &[&str]) -> Result<(), Refused> {
     if let Some(release) = plan.downcast_ref::<ReleaseExec>() {
-        if !statistics.contains(&release.dataset()) {
-            return Err(broken("a release of a dataset that was not admitted", release.dataset()));
+        let datasets = release.datasets();
+        let name = datasets.join(", ");
+        if datasets.is_empty() || datasets.iter().any(|dataset| !statistics.contains(&dataset.as_str())) {
+            return Err(broken("a release of a dataset that was not admitted", &name));
         }
-        return if holds_mark(plan, release.dataset())? || is_empty(plan) {
-            Ok(())
-        } else {
-            Err(broken("a release without the mark of its rows", release.dataset()))
-        };
+        return plan.children().into_iter().try_for_each(|child| {
+            if holds_mark(child, datasets)? || is_empty(child) {
+                Ok(())
+            } else {
+                Err(broken("a release without the mark of its rows", &name))
+            }
+        });
     }
     if let Some(governed) = plan.downcast_ref::<GovernedExec>()
         && governed.mark() == Mark::Protected
@@ -59,10 +63,10 @@ fn outside(plan: &Arc<dyn ExecutionPlan>, statistics: &[&str]) -> Result<(), Ref
     plan.children().into_iter().try_for_each(|child| outside(child, statistics))
 }
 
-/// Whether the rows below a release are marked as its dataset's, and as no other's.
-fn holds_mark(plan: &Arc<dyn ExecutionPlan>, dataset: &str) -> Result<bool, Refused> {
+/// Whether the rows below a release are marked as its datasets', and as no other's.
+fn holds_mark(plan: &Arc<dyn ExecutionPlan>, datasets: &[String]) -> Result<bool, Refused> {
     if let Some(governed) = plan.downcast_ref::<GovernedExec>() {
-        return if governed.mark() == Mark::Protected && governed.dataset() == dataset {
+        return if governed.mark() == Mark::Protected && datasets.iter().any(|dataset| dataset == governed.dataset()) {
             Ok(true)
         } else {
             Err(broken("rows of another dataset below a release", governed.dataset()))
@@ -70,7 +74,7 @@ fn holds_mark(plan: &Arc<dyn ExecutionPlan>, dataset: &str) -> Result<bool, Refu
     }
     let mut held = false;
     for child in plan.children() {
-        held |= holds_mark(child, dataset)?;
+        held |= holds_mark(child, datasets)?;
     }
     Ok(held)
 }

@@ -12,7 +12,7 @@
 //! | `access` | the form in which a dataset may leave for a caller |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
-//! | `release`, `governed` | the extension nodes: cells with a threshold, and marked rows |
+//! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `released`, `compact` | the way out |
 #![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
 
@@ -45,7 +45,7 @@ pub use planner::extension_planner;
 pub use refused::{Refused, unknown_dataset};
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
-pub use terms::{Grant, Terms, Unit};
+pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, UNIT_COLUMN, Unit};
 
 /// Who asks, when, and how tables of other bodies are recognised.
 pub struct Request<'a> {

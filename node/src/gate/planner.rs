@@ -32,10 +32,13 @@ impl ExtensionPlanner for GatePlanner {
         _planning_ctx: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         if let Some(release) = node.as_any().downcast_ref::<ReleaseNode>() {
-            let below = session.optimize(release.below())?;
-            let below = planner.create_physical_plan(&below, session).await?;
+            let mut inputs = Vec::with_capacity(release.below().len());
+            for below in release.below() {
+                let below = session.optimize(below)?;
+                inputs.push(planner.create_physical_plan(&below, session).await?);
+            }
             let schema = Arc::clone(UserDefinedLogicalNode::schema(release).inner());
-            return Ok(Some(Arc::new(ReleaseExec::new(release.dataset(), release.layout(), schema, below))));
+            return Ok(Some(Arc::new(ReleaseExec::new(Arc::clone(release.point()), schema, inputs))));
         }
         if let Some(governed) = node.as_any().downcast_ref::<GovernedNode>() {
             let [input] = physical_inputs else {

@@ -31,6 +31,23 @@ impl Refused {
         Self::new("unknown", unknown_dataset(dataset), "").about(dataset)
     }
 
+    /// All cells that an agreement gives have left, or would with these.
+    pub(super) fn spent(agreement: Option<&str>, dataset: &str, allowance: u64) -> Self {
+        let agreement = agreement.unwrap_or("its terms");
+        Self::new(
+            "allowance.spent",
+            format!("{agreement} gives {allowance} cells of {dataset}, and this answer would be more than are left"),
+            "ask for fewer groups, or ask the owner to raise the allowance",
+        )
+        .about(dataset)
+    }
+
+    /// What would leave can't be remembered, so it doesn't.
+    pub(super) fn forgetful(dataset: &str) -> Self {
+        let reason = format!("the history can't be written, so no figures of {dataset} leave");
+        Self::new("history", reason, "tell the operator of the node, whose log says why").about(dataset)
+    }
+
     pub(super) fn about(mut self, dataset: &str) -> Self {
         self.needle = self.needle.or_else(|| dataset.rsplit('.').next().map(str::to_owned));
         self.dataset = Some(dataset.to_owned());

@@ -11,7 +11,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::Stream;
 
-use super::compact;
+use super::{Refused, compact};
 
 /// Batches that have passed the gate, each with buffers of its own rows and nothing else.
 pub struct Released {
@@ -81,7 +81,9 @@ struct Undisclosed;
 
 impl Discretion {
     pub(super) fn outward(self, error: DataFusionError) -> DataFusionError {
-        if !self.protected {
+        // A refusal is a function of the question, the terms and what has left before.
+        let refusal = matches!(error.find_root(), DataFusionError::External(inner) if inner.is::<Refused>());
+        if !self.protected || refusal {
             return error;
         }
         let error = match of_other_body(error) {

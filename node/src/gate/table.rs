@@ -15,7 +15,7 @@ use meridian_proto::{DatasetName, Form};
 
 use super::Caller;
 use super::access::{self, Standing};
-use super::terms::{Terms, Unit};
+use super::terms::{Terms, UNIT_COLUMN};
 
 /// A published dataset: its terms, and the plan that yields its rows.
 #[derive(Debug, Clone)]
@@ -62,15 +62,18 @@ pub enum TermsError {
 }
 
 impl PublishedTable {
-    /// A table whose rows are `rows`: the published columns in order, not optimised.
+    /// A table whose rows are `rows`: the published columns in order, and [`UNIT_COLUMN`] where there is a unit; not
+    /// optimised.
     pub fn new(terms: Arc<Terms>, rows: LogicalPlan) -> std::result::Result<Self, TermsError> {
         let found: Vec<&str> = rows.schema().fields().iter().map(|field| field.name().as_str()).collect();
-        let published: Vec<&str> = terms.dataset.columns.iter().map(|column| column.name.as_str()).collect();
+        let published = terms.dataset.columns.iter().map(|column| column.name.as_str());
+        let published: Vec<&str> = published.chain(terms.unit.as_ref().map(|_| UNIT_COLUMN)).collect();
         if found != published {
             let (found, published) = (found.join(", "), published.join(", "));
             return Err(TermsError::Columns { dataset: terms.name.clone(), found, published });
         }
-        let schema = Arc::new(Schema::new(rows.schema().fields().clone()));
+        let fields = rows.schema().fields().iter().take(terms.dataset.columns.len()).cloned();
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         check(&terms, &schema)?;
         Ok(Self { terms, schema, rows })
     }
@@ -90,7 +93,7 @@ impl PublishedTable {
         }
     }
 
-    /// All published columns, named without a qualifier.
+    /// All published columns and the unit's, named without a qualifier.
     pub(super) fn published(&self) -> Result<LogicalPlan> {
         let columns =
             self.rows.schema().iter().map(|(qualifier, field)| {
@@ -103,16 +106,17 @@ impl PublishedTable {
 fn check(terms: &Terms, schema: &Schema) -> std::result::Result<(), TermsError> {
     let missing =
         |what, column: &str| TermsError::Column { dataset: terms.name.clone(), what, column: column.to_owned() };
-    if let Some(Unit::Column { name, .. }) = &terms.unit
-        && schema.field_with_name(name.as_str()).is_err()
-    {
-        return Err(missing("unit", name.as_str()));
+    if let Some(unit) = &terms.unit {
+        for name in unit.column.iter().chain(unit.belongs_to.as_ref().map(|belongs| &belongs.column)) {
+            schema.field_with_name(name.as_str()).map_err(|_| missing("unit", name.as_str()))?;
+        }
     }
     for name in terms.grants.iter().filter_map(|grant| grant.columns.as_ref()).flatten() {
         schema.field_with_name(name.as_str()).map_err(|_| missing("an agreement", name.as_str()))?;
     }
-    for (name, (low, high)) in &terms.bounds {
-        let field = schema.field_with_name(name.as_str()).map_err(|_| missing("bounds", name.as_str()))?;
+    for (name, column) in &terms.columns {
+        let field = schema.field_with_name(name.as_str()).map_err(|_| missing("a column's terms", name.as_str()))?;
+        let Some((low, high)) = &column.bounds else { continue };
         let fit = |bound: f64| ScalarValue::Float64(Some(bound)).cast_to(field.data_type()).is_ok_and(|v| !v.is_null());
         if !(low <= high && fit(*low) && fit(*high)) {
             return Err(TermsError::Bounds { dataset: terms.name.clone(), column: name.to_string() });

@@ -4,8 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+use meridian_disclosure::noise::{CountTable, MagnitudeTable};
 use meridian_proto::{Dataset, DatasetName, Form, Name};
+
+use crate::history::History;
+
+/// The column of a published table's rows, behind the published ones, that stands for the unit: a keyed hash, 64 bits
+/// unsigned, NULL where the row has no unit.
+pub const UNIT_COLUMN: &str = "__unit";
 
 /// Smallest threshold that any configuration can bring about.
 const LEAST_THRESHOLD: u32 = 3;
@@ -23,8 +31,10 @@ pub struct Terms {
     pub own: Form,
     /// What it protects; there is none without which statistics could leave.
     pub unit: Option<Unit>,
-    /// Bounds into which measures are clamped before they are summed.
-    pub bounds: HashMap<Name, (f64, f64)>,
+    /// What may be known of single columns beyond their roles.
+    pub columns: HashMap<Name, ColumnTerms>,
+    /// Disclosure control of what SQL asks for; without it no statistics are made of this dataset.
+    pub controls: Option<Arc<Controls>>,
     /// Whether callers without an agreement may know that it exists.
     pub listed: bool,
     /// What agreements grant.
@@ -41,16 +51,78 @@ impl Terms {
 
 /// What a dataset protects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unit {
-    /// Each row is one unit.
-    EachRow,
-    /// A published column names the unit.
-    Column {
-        /// The column.
-        name: Name,
-        /// Whether no unit has more than one row, checked on load.
-        unique: bool,
-    },
+pub struct Unit {
+    /// What a unit is: `person`, `dwelling`. Units of one kind are the same in all datasets of a body.
+    pub kind: Name,
+    /// The published column that names it; `None` where each row is one.
+    pub column: Option<Name>,
+    /// Whether no unit has more than one row, checked on load.
+    pub unique: bool,
+    /// The unit of another kind that this one is part of: a household that persons live in.
+    pub belongs_to: Option<Belongs>,
+}
+
+/// A unit of another kind, and the published column that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belongs {
+    /// The kind.
+    pub kind: Name,
+    /// The column, an identifier.
+    pub column: Name,
+}
+
+/// What may be known of a column's values.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnTerms {
+    /// Bounds into which a measure is clamped before it is summed.
+    pub bounds: Option<(f64, f64)>,
+    /// How exactly sums of a measure are released.
+    pub precision: Precision,
+    /// The only values at which ranges may begin and end; `None` where the column's `ranges` says it all.
+    pub bands: Option<Vec<ScalarValue>>,
+    /// All values that a dimension can have.
+    pub domain: Option<Vec<ScalarValue>>,
+}
+
+/// Released values are multiples of `multiple` / 10^`decimals`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Precision {
+    /// Decimals of the fixed point in which values are summed.
+    pub decimals: u8,
+    /// The step between released values, in fixed point; at least 1.
+    pub multiple: u64,
+}
+
+impl Default for Precision {
+    fn default() -> Self {
+        Self { decimals: 0, multiple: 1 }
+    }
+}
+
+/// Disclosure control of a dataset: fixed with its snapshot, the same for every caller and agreement.
+#[derive(Debug)]
+pub struct Controls {
+    /// Noise of counts.
+    pub counts: CountTable,
+    /// Noise of sums.
+    pub magnitudes: MagnitudeTable,
+    /// When few units make up most of a sum.
+    pub dominance: Dominance,
+    /// The key of the pseudo-random function that draws noise for sums.
+    pub key: [u8; 16],
+    /// Whether near sums take each other's answer.
+    pub reuse: bool,
+    /// What has been answered before.
+    pub history: Arc<History>,
+}
+
+/// The dominance rules, over absolute contributions: x1 the largest, x2 the second, X their total.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dominance {
+    /// Withheld where X - x1 - x2 < percent / 100 * x1: the second could tell the first's value this closely.
+    pub percent: f64,
+    /// Withheld where the `n` largest make up more than `k` percent of X.
+    pub largest: Option<(usize, f64)>,
 }
 
 /// What one agreement grants over one dataset.
@@ -70,6 +142,10 @@ pub struct Grant {
     pub filter: Option<Expr>,
     /// A threshold that may only raise the dataset's.
     pub threshold: Option<u32>,
+    /// Most cells that may leave under it.
+    pub allowance: Option<u64>,
+    /// The analysts for whom a recipient may ask; `None` for all of them.
+    pub analysts: Option<Vec<Name>>,
     /// First day in force.
     pub start: NaiveDate,
     /// First day no longer in force.

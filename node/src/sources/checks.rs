@@ -3,7 +3,7 @@
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::{count, count_distinct};
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprFunctionExt, LogicalPlanBuilder, Operator, lit};
 use datafusion::prelude::SessionContext;
 use meridian_proto::{Column, Coverage};
@@ -12,10 +12,10 @@ use super::mapping::{self, Mapped, MappedColumn};
 use super::{SourceError, SourceSpec, literal};
 
 /// What a dataset promises of a column.
+#[derive(PartialEq, Eq)]
 enum Promise {
     Type,
     Required,
-    Unique,
     Coverage,
 }
 
@@ -28,7 +28,21 @@ struct Check<'a> {
 
 /// The number of rows, if every promise holds in them.
 pub(super) async fn check(spec: &SourceSpec, mapped: &Mapped, context: &SessionContext) -> Result<u64, SourceError> {
-    let checks = checks(spec, mapped)?;
+    counted(spec, mapped, context, &checks(spec, mapped)?).await
+}
+
+/// Whether every column has its declared type, in rows that are going to be cast to it.
+pub(super) async fn types(spec: &SourceSpec, mapped: &Mapped, context: &SessionContext) -> Result<(), SourceError> {
+    let checks: Vec<_> = checks(spec, mapped)?.into_iter().filter(|check| check.promise == Promise::Type).collect();
+    if checks.is_empty() { Ok(()) } else { counted(spec, mapped, context, &checks).await.map(drop) }
+}
+
+async fn counted(
+    spec: &SourceSpec,
+    mapped: &Mapped,
+    context: &SessionContext,
+    checks: &[Check<'_>],
+) -> Result<u64, SourceError> {
     let counts = checks.iter().flat_map(|check| check.counts.iter().cloned());
     let aggregates: Vec<Expr> = std::iter::once(count(lit(1_i64)))
         .chain(counts)
@@ -39,7 +53,7 @@ pub(super) async fn check(spec: &SourceSpec, mapped: &Mapped, context: &SessionC
     let answer = run(mapped, aggregates, context).await.map_err(|_| SourceError::evaluation(spec))?;
     let mut numbers = numbers(&answer).into_iter();
     let rows = numbers.next().ok_or_else(|| SourceError::evaluation(spec))?;
-    for check in &checks {
+    for check in checks {
         let counted: Vec<u64> = numbers.by_ref().take(check.counts.len()).collect();
         if let Some(error) = check.broken(spec, &counted, rows) {
             return Err(error);
@@ -76,9 +90,6 @@ fn checks<'a>(spec: &'a SourceSpec, mapped: &Mapped) -> Result<Vec<Check<'a>>, S
         if column.required {
             add(Promise::Required, vec![count(typed.clone())]);
         }
-        if spec.unique.as_ref() == Some(&column.name) {
-            add(Promise::Unique, vec![count(typed.clone()), count_distinct(typed.clone())]);
-        }
         for coverage in spec.dataset.coverage.iter().filter(|coverage| coverage.column == column.name) {
             add(Promise::Coverage, vec![outside(spec, column, typed, coverage)?]);
         }
@@ -101,7 +112,7 @@ impl Check<'_> {
     fn broken(&self, spec: &SourceSpec, counts: &[u64], all: u64) -> Option<SourceError> {
         let first = *counts.first()?;
         let rows = match self.promise {
-            Promise::Type | Promise::Unique => first.checked_sub(*counts.get(1)?)?,
+            Promise::Type => first.checked_sub(*counts.get(1)?)?,
             Promise::Required => all.checked_sub(first)?,
             Promise::Coverage => first,
         };
@@ -109,7 +120,6 @@ impl Check<'_> {
         (rows > 0).then_some(match self.promise {
             Promise::Type => SourceError::Type { dataset, column, column_type: self.column.column_type, rows },
             Promise::Required => SourceError::Required { dataset, column, rows },
-            Promise::Unique => SourceError::Repeated { dataset, column, rows },
             Promise::Coverage => SourceError::Coverage { dataset, column, rows },
         })
     }

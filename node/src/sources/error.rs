@@ -107,6 +107,72 @@ pub enum SourceError {
         /// How many rows.
         rows: u64,
     },
+    /// A column that can't name units or hold record keys.
+    #[error("dataset {dataset}: unit: column {column}: {why}")]
+    Unit {
+        /// The dataset.
+        dataset: Name,
+        /// The published column.
+        column: Name,
+        /// What is wrong, and what to do.
+        why: &'static str,
+    },
+    /// A record key that is none.
+    #[error(
+        "dataset {dataset}: {} row {row}: record key {column} {why}; correct the file or the mapping", path.display()
+    )]
+    RecordKey {
+        /// The dataset.
+        dataset: Name,
+        /// The file or folder.
+        path: PathBuf,
+        /// The published column.
+        column: Name,
+        /// The row, counted from 1, of those that the mapping yields.
+        row: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A rectified value that its column can't hold.
+    #[error(
+        "dataset {dataset}: column {column}: a rectified value is none of its type; rectify it again with a value of that type"
+    )]
+    Rectified {
+        /// The dataset.
+        dataset: Name,
+        /// The column.
+        column: Name,
+    },
+    /// A dataset without what snapshots need.
+    #[error(
+        "dataset {dataset}: as_of = \"{as_of}\" needs a [unit] and the node's state folder; add the unit, or set as_of = \"live\""
+    )]
+    NoSnapshots {
+        /// The dataset.
+        dataset: Name,
+        /// What is configured.
+        as_of: &'static str,
+    },
+    /// A snapshot that is there and can't be used.
+    #[error("dataset {dataset}: snapshot {}: {why}; remove it to take a new snapshot from the source", path.display())]
+    Snapshot {
+        /// The dataset.
+        dataset: Name,
+        /// The snapshot's file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// A snapshot that can't be kept.
+    #[error("dataset {dataset}: snapshot {} can't be written: {why}; check the state folder and its disk", path.display())]
+    SnapshotWrite {
+        /// The dataset.
+        dataset: Name,
+        /// The snapshot's file.
+        path: PathBuf,
+        /// The operating system's reason.
+        why: String,
+    },
     /// A row filter that is no predicate over the published columns.
     #[error("dataset {dataset}: filter: {why}")]
     Predicate {
@@ -155,6 +221,15 @@ impl SourceError {
 
     pub(super) fn mapping(spec: &SourceSpec, why: impl ToString) -> Self {
         Self::Mapping { dataset: spec.dataset.name.clone(), why: why.to_string() }
+    }
+
+    pub(super) fn unit(spec: &SourceSpec, column: &Name, why: &'static str) -> Self {
+        Self::Unit { dataset: spec.dataset.name.clone(), column: column.clone(), why }
+    }
+
+    pub(super) fn record_key(spec: &SourceSpec, column: &Name, row: u64, why: &'static str) -> Self {
+        let (dataset, path) = (spec.dataset.name.clone(), spec.path.clone());
+        Self::RecordKey { dataset, path, column: column.clone(), row, why }
     }
 
     /// An evaluation that fails somewhere, where the engine's own words may hold values and are not passed on.

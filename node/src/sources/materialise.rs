@@ -1,10 +1,9 @@
-//! Evaluates a mapping over a CSV file once, into memory, and finds the record and column at which it fails.
+//! Evaluates a mapping over a CSV file once, and finds the record and column at which it fails.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
@@ -16,40 +15,30 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
 
 use super::csv::{CsvFile, Fault};
-use super::mapping::{self, Failure, Mapped};
-use super::{SourceError, SourceSpec, published_schema};
+use super::held::collect;
+use super::mapping::{self, Failure};
+use super::{SourceError, SourceSpec};
 
-/// Rows of a batch in memory.
-const BATCH_ROWS: usize = 32 * 1024;
-
-/// Reads the file through the mapping into memory.
+/// The published columns of all records.
 pub(super) async fn read(
     spec: &SourceSpec,
     delimiter: u8,
     header: bool,
     context: &SessionContext,
-) -> Result<Mapped, SourceError> {
+) -> Result<Vec<RecordBatch>, SourceError> {
     if spec.path.is_dir() {
         return Err(SourceError::unreadable(spec, &"it is a folder, and a csv source is one file"));
     }
     let path = spec.path.clone();
     let opened = tokio::task::spawn_blocking(move || open(&path, delimiter, header)).await;
-    let file =
-        opened.map_err(|error| SourceError::unreadable(spec, &error))?.map_err(|fault| line_error(spec, fault))?;
+    let file = opened.map_err(|_| SourceError::evaluation(spec))?.map_err(|fault| line_error(spec, fault))?;
 
-    let batches = match evaluate_file(spec, &file, context).await? {
-        Ok(batches) => batches,
-        Err(error) => return Err(explain(spec, &file, context, &error).await),
-    };
-    let session = mapping::session(context.state().config().target_partitions(), context.runtime_env());
-    let partitions = spread(batches, context.state().config().target_partitions());
-    let table =
-        MemTable::try_new(published_schema(&spec.dataset), partitions).map_err(|_| SourceError::evaluation(spec))?;
-    let published = SourceSpec { mapping: None, ..spec.clone() };
-    mapping::plan(&published, &session, Arc::new(table), Failure::Null).await
+    match evaluate_file(spec, &file, context).await? {
+        Ok(batches) => Ok(batches),
+        Err(error) => Err(explain(spec, &file, context, &error).await),
+    }
 }
 
 fn open(path: &Path, delimiter: u8, header: bool) -> Result<Arc<CsvFile>, Fault> {
@@ -88,35 +77,6 @@ async fn evaluate(
 fn narrowed(plan: &LogicalPlan, index: usize) -> Result<LogicalPlan, DataFusionError> {
     let column = plan.schema().iter().nth(index).map(Expr::from);
     LogicalPlanBuilder::from(plan.clone()).project(column)?.build()
-}
-
-async fn collect(session: &SessionContext, plan: LogicalPlan) -> Evaluated {
-    let mut stream = session.execute_logical_plan(plan).await?.execute_stream().await?;
-    // Batches are copied to their exact size, so that nothing of the raw text stays behind them.
-    let mut exact = BatchCoalescer::new(stream.schema(), BATCH_ROWS);
-    let mut batches = Vec::new();
-    while let Some(batch) = stream.next().await {
-        exact.push_batch(batch?)?;
-        batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
-    }
-    exact.finish_buffered_batch()?;
-    batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
-    // Nullability is the published schema's; the expressions' own may be narrower.
-    let nullable =
-        stream.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
-    let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(nullable));
-    batches.into_iter().map(|batch| Ok(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?)).collect()
-}
-
-fn spread(batches: Vec<RecordBatch>, partitions: usize) -> Vec<Vec<RecordBatch>> {
-    let mut spread = vec![Vec::new(); partitions.clamp(1, batches.len().max(1))];
-    let count = spread.len();
-    for (index, batch) in batches.into_iter().enumerate() {
-        if let Some(partition) = spread.get_mut(index % count) {
-            partition.push(batch);
-        }
-    }
-    spread
 }
 
 /// Our words for a failed evaluation. The engine's error is looked at, never passed on: it may quote values.

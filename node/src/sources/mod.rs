@@ -4,92 +4,150 @@ mod checks;
 mod csv;
 mod error;
 mod fingerprint;
+mod held;
 mod lines;
 mod mapping;
+mod marked;
 mod materialise;
 mod parquet;
 mod predicate;
+mod promises;
+mod snapshot;
+mod spec;
 mod total;
 mod types;
+mod units;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
-use meridian_proto::{Dataset, Name};
 
 pub use error::{LineFault, SourceError};
 pub use fingerprint::Fingerprint;
 pub use predicate::predicate;
+pub use snapshot::{AsOf, period_start};
+pub use spec::{Rectified, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use types::{arrow_type, literal, published_schema};
+pub use units::unit_hash;
+
+use snapshot::Snapshot;
 
 /// The name by which a mapping reads the file.
 pub const SOURCE_TABLE: &str = "source";
 
-/// Where a dataset's rows come from and what they become.
-#[derive(Debug, Clone)]
-pub struct SourceSpec {
-    /// What is published: names, types, required columns, coverage, form.
-    pub dataset: Arc<Dataset>,
-    /// How the file is read.
-    pub kind: SourceKind,
-    /// The file; for Parquet also a folder of `.parquet` files.
-    pub path: PathBuf,
-    /// A query over `source` that yields the published columns; `None` takes each column by its own name.
-    pub mapping: Option<String>,
-    /// A column with no value twice.
-    pub unique: Option<Name>,
-}
-
-/// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// Read anew by every query, filters and projections pushed into the reader.
-    Parquet,
-    /// Read once, every column as text where an empty field is NULL, and held in memory as published columns.
-    Csv {
-        /// One byte between fields.
-        delimiter: u8,
-        /// Whether the first record names the columns; otherwise they are `column_1`, `column_2` and so on.
-        header: bool,
-    },
-}
-
 /// A dataset that can be queried.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Yields the published columns in order with exactly the declared types, every one of them nullable
-    /// ([`published_schema`]). It is analysed, not optimised; its columns carry no promised qualifier: alias it.
+    /// Yields the published columns in order with exactly the declared types ([`published_schema`]) and, where there is a
+    /// unit, [`crate::gate::UNIT_COLUMN`], every one of them nullable. It is analysed, not optimised; its columns carry no
+    /// promised qualifier: alias it.
     pub plan: LogicalPlan,
     /// How many rows it yields.
     pub rows: u64,
-    /// The file as it was before it was read.
-    pub fingerprint: Fingerprint,
-    path: PathBuf,
+    /// When the period began for which its rows stand; `None` for live rows.
+    pub as_of: Option<DateTime<Utc>>,
+    freshness: Freshness,
+}
+
+/// How long rows are what a query is to see.
+#[derive(Debug, Clone)]
+enum Freshness {
+    /// As long as the file is as it was before it was read.
+    File(PathBuf, Fingerprint),
+    /// Until the period ends.
+    Period(AsOf, DateTime<Utc>),
 }
 
 impl Loaded {
-    /// Whether the file has changed since, or is gone: load it again.
-    pub fn is_stale(&self) -> bool {
-        !matches!(Fingerprint::of(&self.path), Ok(now) if now == self.fingerprint)
+    /// Whether it has to be loaded again: the file has changed or is gone, or the snapshot's period has ended.
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        match &self.freshness {
+            Freshness::File(path, before) => !matches!(Fingerprint::of(path), Ok(now) if now == *before),
+            Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
+        }
+    }
+}
+
+/// What loading depends on, to tell whether a load that went wrong is worth another try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inputs {
+    source: Option<Fingerprint>,
+    snapshot: Option<Fingerprint>,
+    period: Option<DateTime<Utc>>,
+}
+
+/// What loading would depend on now: files that can't be looked at are none.
+pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
+    let place = Snapshot::of(spec, now).ok().flatten();
+    Inputs {
+        source: Fingerprint::of(&spec.path).ok(),
+        snapshot: place.and_then(|place| Fingerprint::of(&place.path()).ok()),
+        period: period_start(spec.as_of, now),
     }
 }
 
 /// Loads a source and checks what its dataset promises: types, required columns, unique units, coverage.
 ///
+/// A dataset that is not live comes from the snapshot of the current period, if there is one; otherwise the source is read
+/// and the snapshot is taken. A snapshot that can't be opened is an error.
+///
 /// Of `context` it takes the runtime (memory pool, object stores) and the number of partitions; nothing is registered in it.
-pub async fn load(spec: &SourceSpec, context: &SessionContext) -> Result<Loaded, SourceError> {
-    let fingerprint = Fingerprint::of(&spec.path).map_err(|error| SourceError::unreadable(spec, &error))?;
-    let mapped = match spec.kind {
-        SourceKind::Parquet => parquet::open(spec, context).await?,
-        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await?,
+pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc>) -> Result<Loaded, SourceError> {
+    match Snapshot::of(spec, now)? {
+        Some(snapshot) => load_snapshot(spec, context, snapshot).await,
+        None => load_live(spec, context).await,
+    }
+}
+
+async fn load_live(spec: &SourceSpec, context: &SessionContext) -> Result<Loaded, SourceError> {
+    let before = fingerprint(spec)?;
+    let mapped = match (spec.kind, &spec.unit) {
+        (SourceKind::Parquet, None) => parquet::open(spec, context).await?,
+        (SourceKind::Parquet | SourceKind::Csv { .. }, _) => {
+            held::table(spec, held::read(spec, context).await?, context).await?
+        }
     };
     let rows = checks::check(spec, &mapped, context).await?;
-    Ok(Loaded { plan: mapped.published, rows, fingerprint, path: spec.path.clone() })
+    let freshness = Freshness::File(spec.path.clone(), before);
+    Ok(Loaded { plan: mapped.published, rows, as_of: None, freshness })
+}
+
+async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Snapshot) -> Result<Loaded, SourceError> {
+    let start = snapshot.start;
+    let (snapshot, kept) = blocking(spec, move || snapshot.read().map(|kept| (snapshot, kept))).await?;
+    let before = if kept.is_none() { Some(fingerprint(spec)?) } else { None };
+    let batches = match kept {
+        Some(batches) => batches,
+        None => held::read(spec, context).await?,
+    };
+    let mapped = held::table(spec, batches.clone(), context).await?;
+    // Before it is kept: what breaks a promise would break it until the period ends.
+    let rows = checks::check(spec, &mapped, context).await?;
+    if let Some(before) = before {
+        if fingerprint(spec)? != before {
+            return Err(SourceError::unreadable(spec, &"it changed while its snapshot was taken"));
+        }
+        blocking(spec, move || snapshot.write(&batches)).await?;
+    }
+    let freshness = Freshness::Period(spec.as_of, start);
+    Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), freshness })
+}
+
+fn fingerprint(spec: &SourceSpec) -> Result<Fingerprint, SourceError> {
+    Fingerprint::of(&spec.path).map_err(|error| SourceError::unreadable(spec, &error))
+}
+
+/// Runs what blocks on a thread for it. Why a thread ended may quote values: it is not passed on.
+async fn blocking<T: Send + 'static>(
+    spec: &SourceSpec,
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(SourceError::evaluation(spec)))
 }
 
 /// The size class of so many rows: the exponent of the smallest power of ten that is no smaller.

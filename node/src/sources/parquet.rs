@@ -1,8 +1,9 @@
-//! Parquet files as a scan that filters and projections reach.
+//! Parquet files as a scan that filters and projections reach, or as rows to be held.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -10,8 +11,9 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
 use super::fingerprint::parquet_files;
+use super::held::collect;
 use super::mapping::{self, Failure, Mapped};
-use super::{SourceError, SourceSpec};
+use super::{SourceError, SourceSpec, checks};
 
 /// Plans the mapping over the file, or over the `.parquet` files that the folder holds now.
 pub(super) async fn open(spec: &SourceSpec, context: &SessionContext) -> Result<Mapped, SourceError> {
@@ -41,6 +43,15 @@ pub(super) async fn open(spec: &SourceSpec, context: &SessionContext) -> Result<
     let table = ListingTable::try_new(config)
         .map_err(|error| SourceError::unreadable(spec, &mapping::planner_words(&error)))?;
     mapping::plan(spec, &session, Arc::new(table), Failure::of_queries(spec.dataset.form)).await
+}
+
+/// The published columns of all rows, for a dataset that is held in memory.
+pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+    let mapped = open(spec, context).await?;
+    checks::types(spec, &mapped, context).await?;
+    // One partition: rows stay in the files' order. The engine's error may quote values: it is not passed on.
+    let session = mapping::session(1, context.runtime_env());
+    collect(&session, mapped.published).await.map_err(|_| SourceError::evaluation(spec))
 }
 
 /// The file's address with every unusual byte escaped, since a bare path may be taken for a pattern.

@@ -3,12 +3,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::util::pretty::pretty_format_batches;
+use chrono::TimeZone;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionConfig;
-use meridian_proto::{Column, Coverage, Form, Role};
+use meridian_proto::{Column, Coverage, Dataset, Form, Role};
 use tempfile::TempDir;
 
 use super::*;
@@ -45,6 +47,16 @@ fn dataset(form: Form, columns: &[&str]) -> Dataset {
     }
 }
 
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 6, 15, 12, 0, 0).unwrap()
+}
+
+/// A unit that a column names.
+fn unit(column: &str, unique: bool) -> UnitSpec {
+    let column = Some(column.parse().unwrap());
+    UnitSpec { kind: "person".parse().unwrap(), column, unique, record_key: None, key: [3; 16] }
+}
+
 struct Source {
     folder: TempDir,
     spec: SourceSpec,
@@ -54,13 +66,8 @@ fn csv(text: impl AsRef<[u8]>, columns: &[&str], mapping: Option<&str>) -> Sourc
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("people.csv");
     fs::write(&path, text).unwrap();
-    let spec = SourceSpec {
-        dataset: Arc::new(dataset(Form::Statistics, columns)),
-        kind: SourceKind::Csv { delimiter: b',', header: true },
-        path,
-        mapping: mapping.map(str::to_owned),
-        unique: None,
-    };
+    let (dataset, mapping) = (Arc::new(dataset(Form::Statistics, columns)), mapping.map(str::to_owned));
+    let spec = SourceSpec::new(dataset, SourceKind::Csv { delimiter: b',', header: true }, path, mapping);
     Source { folder, spec }
 }
 
@@ -84,7 +91,7 @@ fn parquet(form: Form, columns: &[&str], mapping: Option<&str>) -> Source {
     let path = folder.path().join("people [1] 100%.parquet");
     write_parquet(&path, &people());
     let (dataset, mapping) = (Arc::new(dataset(form, columns)), mapping.map(str::to_owned));
-    Source { folder, spec: SourceSpec { dataset, kind: SourceKind::Parquet, path, mapping, unique: None } }
+    Source { folder, spec: SourceSpec::new(dataset, SourceKind::Parquet, path, mapping) }
 }
 
 fn context() -> SessionContext {
@@ -95,7 +102,7 @@ fn context() -> SessionContext {
 async fn rows(source: &Source) -> String {
     let spec = source.spec.clone();
     // On another thread, as the catalogue loads: the future has to be Send.
-    let loaded = tokio::spawn(async move { load(&spec, &context()).await }).await.unwrap().unwrap();
+    let loaded = tokio::spawn(async move { load(&spec, &context(), now()).await }).await.unwrap().unwrap();
     let frame = context().execute_logical_plan(loaded.plan).await.unwrap();
     let schema = published_schema(&source.spec.dataset);
     let batches = frame.collect().await.unwrap();
@@ -103,7 +110,7 @@ async fn rows(source: &Source) -> String {
         let types = |schema: &arrow::datatypes::Schema| {
             schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>()
         };
-        assert_eq!(types(&batch.schema()), types(&schema));
+        assert_eq!(types(&batch.schema())[..schema.fields().len()], types(&schema));
     }
     assert_eq!(batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), loaded.rows);
     pretty_format_batches(&batches).unwrap().to_string()
@@ -122,7 +129,7 @@ fn assert_rows(found: &str, expected: &[&str]) {
 
 /// The error's text, the path cut to the file's name, and nothing of a row in it.
 async fn refused(source: &Source, secrets: &[&str]) -> String {
-    let error = load(&source.spec, &context()).await.expect_err("it must be refused");
+    let error = load(&source.spec, &context(), now()).await.expect_err("it must be refused");
     let text = error.to_string().replace(&format!("{}/", source.folder.path().display()), "");
     for secret in secrets {
         assert!(!text.contains(secret) && !format!("{error:?}").contains(secret), "{secret} leaks: {error:?}");
@@ -159,15 +166,15 @@ async fn a_large_csv_is_spread_over_batches_and_partitions() {
         text.push_str(&format!("{id},\"name, {id}\"\n"));
     }
     let mut source = csv(text, &["id integer!", "name varchar!"], None);
-    source.spec.unique = Some("id".parse().unwrap());
-    let loaded = load(&source.spec, &context()).await.unwrap();
+    source.spec.unit = Some(unit("id", true));
+    let loaded = load(&source.spec, &context(), now()).await.unwrap();
     // Batches as they are held: smaller ones would be slices, each counted with the whole of its buffers.
     let whole =
         SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2).with_batch_size(32 * 1024));
     let batches = whole.execute_logical_plan(loaded.plan).await.unwrap().collect().await.unwrap();
     assert_eq!((loaded.rows, batches.len()), (100_000, 4));
     let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
-    assert!(bytes < 2_200_000, "{bytes} bytes for 2.1 MB of values");
+    assert!(bytes < 3_000_000, "{bytes} bytes for 2.1 MB of values and 0.8 MB of units");
 }
 
 #[tokio::test]
@@ -231,7 +238,7 @@ async fn promises_are_checked_and_counted() {
     let text = "id,borough\n4711,E09\n4711,E09\n4711,E09\n5,\n6,W1\n";
     let columns = ["id bigint", "borough varchar"];
     let mut source = csv(text, &columns, None);
-    source.spec.unique = Some("id".parse().unwrap());
+    source.spec.unit = Some(unit("id", true));
     let found = refused(&source, &["4711"]).await;
     assert!(found.contains("column id is declared unique, but 2 rows repeat a unit"), "{found}");
 
@@ -287,7 +294,7 @@ async fn parquet_is_read_through_its_mapping_and_filters_reach_the_reader() {
     let source = parquet(Form::Rows, &["borough varchar!", "id integer!", "pay bigint"], Some(mapping));
     assert_rows(&rows(&source).await, &["|E09|1|10|", "|E09|2||", "|E09|3||", "|E09|3|30|"]);
 
-    let loaded = load(&source.spec, &context()).await.unwrap();
+    let loaded = load(&source.spec, &context(), now()).await.unwrap();
     let frame = context().execute_logical_plan(loaded.plan).await.unwrap();
     let frame = frame.filter(datafusion::prelude::col("id").gt(datafusion::prelude::lit(2))).unwrap();
     let frame = frame.select_columns(&["pay"]).unwrap();
@@ -317,7 +324,7 @@ async fn no_expression_of_a_protected_parquet_source_fails() {
 async fn promises_of_parquet_are_checked_in_the_same_way() {
     let id = r#"SELECT "Person No" AS id, pay FROM source"#;
     let mut source = parquet(Form::Statistics, &["id integer", "pay varchar"], Some(id));
-    source.spec.unique = Some("id".parse().unwrap());
+    source.spec.unit = Some(unit("id", true));
     let found = refused(&source, &[]).await;
     assert!(found.contains("column id is declared unique, but 1 rows repeat a unit"), "{found}");
     for form in [Form::Statistics, Form::Open] {
@@ -335,24 +342,24 @@ async fn a_folder_of_parquet_is_one_source_and_a_new_file_is_noticed() {
     fs::write(folder.path().join("readme.txt"), "not data").unwrap();
     let columns = Arc::new(dataset(Form::Rows, &["part bigint"]));
     let path = folder.path().to_path_buf();
-    let spec = SourceSpec { dataset: columns, kind: SourceKind::Parquet, path, mapping: None, unique: None };
+    let spec = SourceSpec::new(columns, SourceKind::Parquet, path, None);
     let context = context();
-    let loaded = load(&spec, &context).await.unwrap();
-    assert_eq!((loaded.rows, loaded.is_stale()), (4, false));
+    let loaded = load(&spec, &context, now()).await.unwrap();
+    assert_eq!((loaded.rows, loaded.is_stale(now())), (4, false));
     write_parquet(&folder.path().join("b.parquet"), &people());
-    assert!(loaded.is_stale());
-    assert_eq!(load(&spec, &context).await.unwrap().rows, 8);
+    assert!(loaded.is_stale(now()));
+    assert_eq!(load(&spec, &context, now()).await.unwrap().rows, 8);
 }
 
 #[tokio::test]
 async fn a_changed_or_missing_file_is_noticed() {
     let source = csv("a\n1\n", &["a integer"], None);
-    let loaded = load(&source.spec, &context()).await.unwrap();
-    assert!(!loaded.is_stale());
+    let loaded = load(&source.spec, &context(), now()).await.unwrap();
+    assert!(!loaded.is_stale(now()));
     fs::write(&source.spec.path, "a\n1\n22\n").unwrap();
-    assert!(loaded.is_stale());
+    assert!(loaded.is_stale(now()));
     fs::remove_file(&source.spec.path).unwrap();
-    assert!(loaded.is_stale());
+    assert!(loaded.is_stale(now()));
     let found = refused(&source, &[]).await;
     assert!(found.starts_with("dataset people: people.csv can't be read: "), "{found}");
 
@@ -379,4 +386,99 @@ fn a_filter_is_a_predicate_over_published_columns() {
         let error = predicate(&dataset, sql).expect_err(sql).to_string();
         assert!(error.starts_with("dataset people: filter: "), "{error}");
     }
+}
+
+/// The hashes of the rows' units, in order.
+async fn units(spec: &SourceSpec) -> Vec<Option<u64>> {
+    let loaded = load(spec, &context(), now()).await.unwrap();
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    let batches = context.execute_logical_plan(loaded.plan).await.unwrap().collect().await.unwrap();
+    let column = |batch: &RecordBatch| {
+        let units = batch.column_by_name(crate::gate::UNIT_COLUMN).unwrap().clone();
+        units.as_any().downcast_ref::<arrow::array::UInt64Array>().unwrap().iter().collect::<Vec<_>>()
+    };
+    batches.iter().flat_map(column).collect()
+}
+
+#[tokio::test]
+async fn one_unit_in_several_spellings_is_one_unit() {
+    let mut source = csv("id\n0042\n42\n 42 \nA-1\n\"\"\n", &["id varchar"], None);
+    source.spec.unit = Some(unit("id", false));
+    let found = units(&source.spec).await;
+    assert_eq!(found[0], Some(unit_hash(&[3; 16], "42")));
+    assert_eq!((found[1], found[2]), (found[0], found[0]));
+    assert!(found[3].is_some() && found[3] != found[0]);
+    assert_eq!(found[4], None, "no unit");
+    let mut numbers = csv("id\n42\n", &["id bigint"], None);
+    numbers.spec.unit = Some(unit("id", false));
+    assert_eq!(units(&numbers.spec).await, [found[0]], "and the same in a column of numbers");
+    numbers.spec.unit = Some(UnitSpec { key: [4; 16], ..unit("id", false) });
+    assert_ne!(units(&numbers.spec).await, [found[0]], "for nobody to compute who lacks the key");
+    source.spec.unit = Some(unit("id", true));
+    assert!(refused(&source, &["0042"]).await.contains("repeat a unit"));
+}
+
+#[tokio::test]
+async fn equal_rows_are_units_of_their_own_and_others_do_not_change_them() {
+    let each = |text: &str| {
+        let mut source = csv(text, &["borough varchar"], None);
+        source.spec.unit = Some(UnitSpec { column: None, unique: true, ..unit("borough", true) });
+        source
+    };
+    let before = units(&each("borough\nbexley\nbexley\ncamden\n").spec).await;
+    assert_eq!(before.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+    let after = units(&each("borough\ncamden\nealing\nbexley\nbexley\n").spec).await;
+    assert_eq!([after[2], after[3], after[0]], [before[0], before[1], before[2]]);
+}
+
+#[tokio::test]
+async fn record_keys_of_the_owner_take_the_place_of_the_low_byte() {
+    let mut source = csv("id,record_key\n1,7\n2,255\n", &["id bigint", "record_key bigint"], None);
+    source.spec.unit = Some(UnitSpec { record_key: Some("record_key".parse().unwrap()), ..unit("id", true) });
+    let low: Vec<u64> = units(&source.spec).await.into_iter().map(|unit| unit.unwrap() & 0xff).collect();
+    assert_eq!(low, [7, 255]);
+    fs::write(&source.spec.path, "id,record_key\n1,7\n2,256\n").unwrap();
+    assert!(refused(&source, &["256"]).await.contains("record_key"));
+}
+
+#[tokio::test]
+async fn a_snapshot_stands_for_its_period_and_is_sealed() {
+    let mut source = csv("id,name\n1,CANARY-ONE\n2,CANARY-TWO\n", &["id bigint", "name varchar"], None);
+    source.spec.unit = Some(unit("id", true));
+    source.spec.as_of = AsOf::Monthly;
+    let folder = source.folder.path().join("snapshots");
+    source.spec.snapshots = Some(SnapshotStore { folder: folder.clone(), key: [9; 32] });
+    source.spec.left_out = Arc::new([unit_hash(&[3; 16], "2")].into());
+    let taken = rows(&source).await;
+    assert!(taken.contains("CANARY-ONE"), "{taken}");
+    assert!(!taken.contains("CANARY-TWO"), "who objected is left out: {taken}");
+    // Neither a change of the file nor a withdrawn objection shows before the next period.
+    fs::write(&source.spec.path, "id,name\n1,CHANGED\n").unwrap();
+    source.spec.left_out = Arc::default();
+    assert_eq!(rows(&source).await, taken);
+    fs::remove_file(&source.spec.path).unwrap();
+    assert_eq!(rows(&source).await, taken);
+    let files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let sealed = fs::read(file).unwrap();
+    assert!(!sealed.windows(6).any(|bytes| bytes == b"CANARY"), "nothing readable");
+    // The next month begins.
+    fs::write(&source.spec.path, "id,name\n1,CHANGED\n").unwrap();
+    let july = Utc.with_ymd_and_hms(2026, 7, 1, 0, 0, 0).unwrap();
+    let loaded = load(&source.spec, &context(), now()).await.unwrap();
+    assert!(!loaded.is_stale(now()) && loaded.is_stale(july));
+    // What was altered is an error, not a new snapshot.
+    for altered in [sealed[..sealed.len() - 1].to_vec(), flipped(&sealed)] {
+        fs::write(file, altered).unwrap();
+        let error = load(&source.spec, &context(), now()).await.unwrap_err().to_string();
+        assert!(error.contains("remove"), "{error}");
+    }
+    assert_eq!(load(&source.spec, &context(), july).await.unwrap().rows, 1);
+}
+
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    flipped
 }

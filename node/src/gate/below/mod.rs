@@ -1,59 +1,77 @@
-//! What is admitted below an aggregate over a `statistics` dataset: one narrow shape, every column traced to where it
-//! came from.
+//! What is admitted below an aggregate over `statistics` datasets: a narrow shape, every column traced to where it came
+//! from, every row to its unit.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | `leaf` | one dataset, and what its columns may be used for |
+//! | `values`, `predicates`, `constants`, `totals` | expressions: labels, conditions that pick rows by them |
+//! | `join`, `union` | several datasets of the body |
+//! | `aggregates`, `release`, `groupings` | what is asked of each cell, and the plan that gathers it |
 
-mod cells;
+mod aggregates;
 mod constants;
+mod groupings;
+mod join;
+mod leaf;
 mod predicates;
+mod release;
 mod totals;
+mod union;
 mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::common::{Column, TableReference};
-use datafusion::error::Result as PlanResult;
+use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Projection, Sort, SubqueryAlias, TableScan};
-use meridian_proto::Role;
+use meridian_proto::Name;
 
 use super::Refused;
 use super::access::Columns;
 use super::facts::Decision;
-use super::governed::{self, Mark};
-use super::leaf;
 use super::table::PublishedTable;
-use super::terms::{Terms, Unit};
+use super::terms::UNIT_COLUMN;
 
-/// The unit's column below an aggregate: the last one, behind the columns that SQL can name.
-const UNIT: &str = "__unit";
+use leaf::{Leaf, Protection};
 
-/// A subtree over protected rows. The plan's columns are those of `origins`, then the unit's where rows don't count.
+/// A subtree over rows of datasets of this body. The plan's columns are those of `origins`, then the unit's where a
+/// dataset is protected.
 #[derive(Debug, Clone)]
 pub(super) struct Below {
     plan: LogicalPlan,
     origins: Vec<Origin>,
     choices: Choices,
+    domains: Domains,
+    /// The dataset that refusals speak of where no column does: a protected one where there is any.
     leaf: Arc<Leaf>,
+    /// All datasets that are read.
+    leaves: Vec<Arc<Leaf>>,
+    units: Option<Units>,
 }
 
 /// With how many constants each published column has been compared.
-type Choices = BTreeMap<String, usize>;
+type Choices = BTreeMap<(String, String), usize>;
 
-/// The one dataset that it reads.
-#[derive(Debug)]
-struct Leaf {
-    name: String,
-    terms: Arc<Terms>,
-    threshold: u32,
-    granted: Columns,
-    unit: Unit,
+/// What conditions left of the domains of published columns.
+type Domains = BTreeMap<(String, String), Vec<ScalarValue>>;
+
+/// What the rows are rows of.
+#[derive(Debug, Clone)]
+struct Units {
+    kind: Name,
+    /// No unit has more than one row.
+    single: bool,
 }
 
 /// Where a column's values come from, which is what may be done with them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Origin {
+    leaf: Arc<Leaf>,
     /// The published column, or what stands for several.
     name: String,
     kind: Kind,
+    /// Whether it is the published column itself, not made of it.
+    bare: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +80,11 @@ enum Kind {
     Label { ranges: bool },
     /// Clamped, then summed.
     Measure,
-    /// Names a unit.
+    /// Names a unit of the dataset's own kind.
+    Unit,
+    /// Names the unit of another kind that the row's own belongs to.
+    Outer,
+    /// Names something else; joins go by it.
     Identifier,
     /// Does not exist for the caller.
     Hidden,
@@ -71,12 +93,12 @@ enum Kind {
 }
 
 impl Below {
-    /// The leaf: the rows that have a unit, marked as protected, under the scan's name.
+    /// The rows of a `statistics` dataset that have a unit, marked as protected, under the scan's name.
     pub(super) fn scan(
         table: &PublishedTable,
         scan: &TableScan,
         granted: &Columns,
-        threshold: u32,
+        (threshold, allowance): (u32, Option<u64>),
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
         let terms = &table.terms;
@@ -89,13 +111,44 @@ impl Below {
             )
             .about(&name));
         };
-        let leaf = Leaf { name, terms: Arc::clone(terms), threshold, granted: granted.clone(), unit };
+        let units = Units { kind: unit.kind.clone(), single: unit.unique };
+        let protection = Some(Protection { unit, threshold, allowance });
+        let leaf = Leaf { name, terms: Arc::clone(terms), granted: granted.clone(), protection };
+        Self::of(leaf, Some(units), table, scan, decision)
+    }
+
+    /// The rows of an open dataset, to be joined with protected ones.
+    pub(super) fn lookup(
+        table: &PublishedTable,
+        scan: &TableScan,
+        granted: &Columns,
+        decision: &mut Decision,
+    ) -> Result<Self, Refused> {
+        let terms = Arc::clone(&table.terms);
+        let leaf = Leaf { name: terms.name.to_string(), terms, granted: granted.clone(), protection: None };
+        let bare = TableScan { filters: Vec::new(), ..scan.clone() };
+        let mut below = Self::of(leaf, None, table, &bare, decision)?;
+        for filter in &scan.filters {
+            below = below.filter(filter, decision)?;
+        }
+        Ok(below)
+    }
+
+    fn of(
+        leaf: Leaf,
+        units: Option<Units>,
+        table: &PublishedTable,
+        scan: &TableScan,
+        decision: &mut Decision,
+    ) -> Result<Self, Refused> {
         if scan.fetch.is_some() {
             return Err(leaf.shape("LIMIT below the aggregate"));
         }
-        let origins = leaf::scanned(scan).map(|column| leaf.origin(column)).collect();
+        let leaf = Arc::new(leaf);
+        let origins = super::leaf::scanned(scan).map(|column| leaf.origin(column)).collect();
         let plan = leaf.plan(table, scan)?;
-        let mut below = Self { plan, origins, choices: Choices::new(), leaf: Arc::new(leaf) };
+        let (choices, domains) = (Choices::new(), Domains::new());
+        let mut below = Self { plan, origins, choices, domains, leaves: vec![Arc::clone(&leaf)], leaf, units };
         for filter in &scan.filters {
             below = below.filter(filter, decision)?;
         }
@@ -106,8 +159,9 @@ impl Below {
     pub(super) fn filter(self, predicate: &Expr, decision: &mut Decision) -> Result<Self, Refused> {
         let choices = self.choices(predicate)?;
         let predicate = self.predicate(predicate, decision)?;
+        let domains = self.narrowed(&predicate, decision);
         let plan = Filter::try_new(predicate, Arc::new(self.plan))?;
-        Ok(Self { plan: LogicalPlan::Filter(plan), choices, ..self })
+        Ok(Self { plan: LogicalPlan::Filter(plan), choices, domains, ..self })
     }
 
     /// A SELECT list. Columns that may not be used are carried as such and refused where they are used.
@@ -128,7 +182,7 @@ impl Below {
             exprs.push(value);
             origins.push(origin);
         }
-        exprs.extend(self.unit().map(Expr::Column));
+        exprs.extend(self.unit().map(|unit| named_unit(unit, decision)));
         let plan = Projection::try_new(exprs, Arc::new(self.plan))?;
         Ok(Self { plan: LogicalPlan::Projection(plan), origins, ..self })
     }
@@ -159,7 +213,7 @@ impl Below {
     pub(super) fn distinct(self, decision: &mut Decision) -> Result<LogicalPlan, Refused> {
         let shown = self.plan.schema().iter().take(self.origins.len());
         let keys: Vec<Expr> = shown.map(|(q, field)| Expr::Column(Column::new(q.cloned(), field.name()))).collect();
-        let schema = leaf::select_schema(self.plan.schema(), self.origins.len())?;
+        let schema = super::leaf::select_schema(self.plan.schema(), self.origins.len())?;
         self.release(&keys, &[], &schema, decision)
     }
 
@@ -173,7 +227,7 @@ impl Below {
         self.leaf.shape(what)
     }
 
-    /// The unit's column, where rows don't count.
+    /// The unit's column, where a dataset is protected.
     fn unit(&self) -> Option<Column> {
         let (qualifier, field) = self.plan.schema().iter().nth(self.origins.len())?;
         Some(Column::new(qualifier.cloned(), field.name()))
@@ -192,126 +246,8 @@ impl Below {
     }
 }
 
-impl Leaf {
-    fn plan(&self, table: &PublishedTable, scan: &TableScan) -> PlanResult<LogicalPlan> {
-        let shown = leaf::scanned(scan).map(Column::new_unqualified).map(Expr::Column);
-        let mut columns: Vec<Expr> = shown.collect();
-        if let Unit::Column { name, .. } = &self.unit {
-            columns.push(Expr::Column(Column::new_unqualified(name.as_str())).alias(UNIT));
-        }
-        let rows = Projection::try_new(columns, Arc::new(table.published()?))?;
-        let mut plan = governed::node(Mark::Protected, &self.name, LogicalPlan::Projection(rows));
-        if matches!(self.unit, Unit::Column { .. }) {
-            let known = Expr::Column(Column::new_unqualified(UNIT)).is_not_null();
-            plan = LogicalPlan::Filter(Filter::try_new(known, Arc::new(plan))?);
-        }
-        leaf::named(plan, scan)
-    }
-
-    fn origin(&self, column: &str) -> Origin {
-        let published = self.terms.dataset.column(column);
-        let kind = match published {
-            Some(published) if self.granted.holds(&self.terms, column) => match published.role {
-                Role::Dimension => Kind::Label { ranges: published.ranges },
-                Role::Measure => Kind::Measure,
-                Role::Identifier => Kind::Identifier,
-                Role::Hidden => Kind::Hidden,
-            },
-            _ => Kind::Hidden,
-        };
-        Origin { name: column.to_owned(), kind }
-    }
-
-    fn is_unit(&self, origin: &Origin) -> bool {
-        matches!(&self.unit, Unit::Column { name, .. } if name.as_str() == origin.name)
-            && matches!(origin.kind, Kind::Identifier | Kind::Label { .. })
-    }
-
-    /// The columns of one role that this caller may use, as a list for a person.
-    fn columns(&self, role: Role) -> String {
-        let dataset = &self.terms.dataset;
-        let of_role = |column: &&meridian_proto::Column| {
-            column.role == role && self.granted.holds(&self.terms, column.name.as_str())
-        };
-        let names: Vec<&str> = dataset.columns.iter().filter(of_role).map(|column| column.name.as_str()).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-    }
-
-    /// What is admitted over this dataset, in one line.
-    fn admitted(&self) -> String {
-        let (dimensions, measures) = (self.columns(Role::Dimension), self.columns(Role::Measure));
-        format!(
-            "aggregate it with COUNT, or with SUM or AVG of a measure ({measures}), grouped by dimensions ({dimensions})"
-        )
-    }
-
-    fn shape(&self, what: &str) -> Refused {
-        Refused::new(
-            "statistics.shape",
-            format!("only statistics of {} leave, and {what} is none", self.name),
-            self.admitted(),
-        )
-        .about(&self.name)
-    }
-
-    fn no_column(&self, column: &str) -> Refused {
-        let (dimensions, measures) = (self.columns(Role::Dimension), self.columns(Role::Measure));
-        let (reason, remedy) = match &self.granted.agreement {
-            Some(agreement) if self.terms.dataset.column(column).is_some_and(|c| c.role != Role::Hidden) => (
-                format!("{column} of {} is not granted by {agreement}", self.name),
-                format!(
-                    "use its dimensions ({dimensions}) and measures ({measures}), or ask the owner to add {column} to {agreement}"
-                ),
-            ),
-            _ => (
-                format!("{} has no column {column} that you may use", self.name),
-                format!("its dimensions: {dimensions}; its measures: {measures}"),
-            ),
-        };
-        Refused::new("statistics.column", reason, remedy).about(&self.name).at_column(column)
-    }
-
-    /// A column, used for what its role does not admit.
-    fn misused(&self, origin: &Origin, what: &str) -> Refused {
-        let (role, remedy) = match origin.kind {
-            Kind::Hidden => return self.no_column(&origin.name),
-            Kind::Measure => {
-                ("a measure", format!("sum or average it; {what} dimensions ({})", self.columns(Role::Dimension)))
-            }
-            Kind::Identifier => (
-                "an identifier",
-                format!(
-                    "count it (COUNT(DISTINCT {})); {what} dimensions ({})",
-                    origin.name,
-                    self.columns(Role::Dimension)
-                ),
-            ),
-            Kind::Label { .. } => ("a dimension", format!("use a measure ({})", self.columns(Role::Measure))),
-            Kind::Constant => ("a constant", self.admitted()),
-        };
-        let refused = Refused::new(
-            "statistics.column",
-            format!("{} of {} is {role}, and it can't be used to {what}", origin.name, self.name),
-            remedy,
-        );
-        refused.about(&self.name).at_column(&origin.name)
-    }
-
-    /// An expression that picks or distorts rows in a way that is not known here.
-    fn expression(&self, what: &str, column: Option<&str>) -> Refused {
-        let over = column.map_or_else(String::new, |column| format!(" over {column}"));
-        let refused = Refused::new(
-            "statistics.expression",
-            format!("{what}{over} is not admitted below a statistic of {}", self.name),
-            format!(
-                "compare dimensions ({}) with constants by =, <>, IN, IS NULL, combined by AND, OR and NOT",
-                self.columns(Role::Dimension)
-            ),
-        )
-        .about(&self.name);
-        match column {
-            Some(column) => refused.at_column(column),
-            None => refused,
-        }
-    }
+/// The unit's column under a qualifier of its own, so that it is never ambiguous.
+fn named_unit(unit: Column, decision: &mut Decision) -> Expr {
+    let qualifier = TableReference::bare(format!("__units{}", decision.number()));
+    Expr::Column(unit).alias_qualified(Some(qualifier), UNIT_COLUMN)
 }

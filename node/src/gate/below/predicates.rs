@@ -2,7 +2,7 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr::{Between, InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::super::Refused;
@@ -34,11 +34,13 @@ impl Below {
                 Expr::BinaryExpr(binary) if equality(binary.op) => (node, 1),
                 Expr::InList(list) => (list.expr.as_ref(), list.list.len()),
                 Expr::Case(case) if case.expr.is_some() => (node, case.when_then_expr.len()),
+                Expr::Like(_) => (node, 1),
+                Expr::ScalarFunction(call) if matches!(call.name(), "starts_with" | "nullif") => (node, 1),
                 _ => return Ok(TreeNodeRecursion::Continue),
             };
             for column in of.column_refs() {
                 let origin = self.origin_of(column)?;
-                *choices.entry(origin.name.clone()).or_default() += constants;
+                *choices.entry((origin.leaf.name.clone(), origin.name.clone())).or_default() += constants;
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
@@ -82,6 +84,8 @@ impl Below {
                     Err(self.leaf.expression("this condition", Some(&origin.name)))
                 }
             }
+            Expr::Like(like) => self.prefix(like, decision),
+            Expr::ScalarFunction(call) if call.name() == "starts_with" => self.starts_with(call, decision),
             Expr::ScalarFunction(call) => {
                 let what = format!("the function {}", call.func.name());
                 Err(self.leaf.expression(&what, self.first_column(expr).as_deref()))
@@ -140,11 +144,33 @@ impl Below {
             }
         };
         let op = op.unwrap_or(binary.op);
-        let (column, origin) = self.dimension(column, decision)?;
         if needs_ranges {
-            self.ranges(&origin)?;
+            let (column, origin) = self.value(column, decision)?;
+            self.range(&origin, op, &value)?;
+            return Ok(compared(column, op, value));
         }
+        let (column, _) = self.dimension(column, decision)?;
         Ok(compared(column, op, value))
+    }
+
+    /// A range that the owner declares: any where it says so, otherwise one that is cut at a band.
+    fn range(&self, origin: &Origin, op: Operator, value: &ScalarValue) -> Result<(), Refused> {
+        let Some(bands) = origin.leaf.bands(&origin.name) else {
+            return match origin.kind {
+                Kind::Label { .. } | Kind::Constant => self.ranges(origin),
+                Kind::Measure | Kind::Unit | Kind::Outer | Kind::Identifier | Kind::Hidden => {
+                    Err(origin.misused("filter by"))
+                }
+            };
+        };
+        let labelled = matches!(origin.kind, Kind::Label { .. } | Kind::Measure);
+        let is_edge = |band: &ScalarValue| band.cast_to(&value.data_type()).is_ok_and(|band| band == *value);
+        if labelled && matches!(op, Operator::Lt | Operator::GtEq) && bands.iter().any(is_edge) {
+            return Ok(());
+        }
+        let mut refused = self.leaf.expression("a range", Some(&origin.name));
+        refused.remedy = format!("cut {} by < and >= at its declared bands: {}", origin.name, origin.bands());
+        Err(refused)
     }
 
     fn between_columns(&self, binary: &BinaryExpr) -> Refused {
@@ -180,16 +206,59 @@ impl Below {
         Ok(Expr::InList(InList { expr: Box::new(value), list: values, negated: list.negated }))
     }
 
+    /// LIKE with a prefix: `'E09%'`.
+    fn prefix(&self, like: &Like, decision: &mut Decision) -> Result<Expr, Refused> {
+        let (value, origin) = self.dimension(&like.expr, decision)?;
+        let refused = |what: &str| {
+            let mut refused = self.leaf.expression(what, Some(&origin.name));
+            refused.remedy = format!("compare {} by =, IN, or LIKE with a prefix ('E09%')", origin.name);
+            refused
+        };
+        let pattern = match constant(&like.pattern, decision.now)? {
+            Some(pattern) => pattern,
+            None => return Err(refused("LIKE with a pattern that is not constant")),
+        };
+        let text = pattern.try_as_str().flatten().unwrap_or_default();
+        let prefixed = text.strip_suffix('%').is_some_and(|prefix| !prefix.contains(['%', '_', '\\']));
+        if !prefixed || like.escape_char.is_some() || like.case_insensitive {
+            return Err(refused("LIKE with anything but a prefix"));
+        }
+        let pattern = Box::new(Expr::Literal(pattern, None));
+        Ok(Expr::Like(Like { expr: Box::new(value), pattern, ..like.clone() }))
+    }
+
+    /// The same as a function.
+    fn starts_with(&self, call: &ScalarFunction, decision: &mut Decision) -> Result<Expr, Refused> {
+        let [value, prefix] = call.args.as_slice() else {
+            return Err(self.leaf.expression("the function starts_with", None));
+        };
+        let (value, origin) = self.dimension(value, decision)?;
+        let Some(prefix) = constant(prefix, decision.now)? else {
+            return Err(self.leaf.expression("a prefix that is not constant", Some(&origin.name)));
+        };
+        let args = vec![value, Expr::Literal(prefix, None)];
+        Ok(Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args }))
+    }
+
     /// What may be compared: a dimension, or what is made of dimensions.
     fn dimension(&self, expr: &Expr, decision: &mut Decision) -> Result<(Expr, Origin), Refused> {
         let (value, origin) = self.value(expr, decision)?;
         match origin.kind {
             Kind::Label { .. } | Kind::Constant => Ok((value, origin)),
-            Kind::Measure | Kind::Identifier | Kind::Hidden => Err(self.leaf.misused(&origin, "filter by")),
+            Kind::Measure | Kind::Unit | Kind::Outer | Kind::Identifier | Kind::Hidden => {
+                Err(origin.misused("filter by"))
+            }
         }
     }
 
     fn ranges(&self, origin: &Origin) -> Result<(), Refused> {
+        if let Some(bands) = origin.leaf.bands(&origin.name).filter(|bands| !bands.is_empty()) {
+            let mut refused = self.leaf.expression("a range", Some(&origin.name));
+            let count = bands.len();
+            refused.remedy =
+                format!("cut {} by < and >= at its {count} declared bands: {}", origin.name, origin.bands());
+            return Err(refused);
+        }
         if matches!(origin.kind, Kind::Label { ranges: true }) {
             return Ok(());
         }

@@ -1,5 +1,9 @@
 //! Group keys, projected columns and whatever is compared: dimensions, what is made of them, and constants.
 
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, TryCast};
 
@@ -14,14 +18,13 @@ type Value = (Expr, Origin);
 impl Below {
     /// A group key: what may be a label in the answer.
     pub(super) fn key(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
-        if matches!(expr, Expr::GroupingSet(_)) {
-            return Err(self.leaf.expression("GROUPING SETS, ROLLUP and CUBE", None));
-        }
         self.choices(expr)?;
         let (value, origin) = self.value(expr, decision)?;
         match origin.kind {
             Kind::Label { .. } | Kind::Constant => Ok((value, origin)),
-            Kind::Measure | Kind::Identifier | Kind::Hidden => Err(self.leaf.misused(&origin, "group by")),
+            Kind::Measure | Kind::Unit | Kind::Outer | Kind::Identifier | Kind::Hidden => {
+                Err(origin.misused("group by"))
+            }
         }
     }
 
@@ -34,16 +37,16 @@ impl Below {
     /// An expression over the columns, in a form that can't fail, and where its values come from.
     pub(super) fn value(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
         if let Some(value) = constant(expr, decision.now)? {
-            let origin = Origin { name: "a constant".to_owned(), kind: Kind::Constant };
+            let origin = self.made("a constant".to_owned(), Kind::Constant);
             return Ok((Expr::Literal(value, None), origin));
         }
         match expr {
             Expr::Column(column) => {
                 let origin = self.origin_of(column)?.clone();
                 if origin.kind == Kind::Hidden {
-                    return Err(self.leaf.no_column(&origin.name));
+                    return Err(origin.leaf.no_column(&origin.name));
                 }
-                decision.column(&self.leaf.name, &origin.name);
+                decision.column(&origin.leaf.name, &origin.name);
                 Ok((expr.clone(), origin))
             }
             Expr::Alias(alias) => self.value(&alias.expr, decision),
@@ -57,9 +60,10 @@ impl Below {
         }
     }
 
-    fn cast(&self, value: Expr, origin: Origin, to: &arrow::datatypes::DataType) -> Result<Value, Refused> {
+    fn cast(&self, value: Expr, origin: Origin, to: &DataType) -> Result<Value, Refused> {
+        let origin = Origin { bare: false, ..origin };
         let from = value.get_type(self.plan.schema())?;
-        let ranges = matches!(origin.kind, Kind::Label { ranges: true });
+        let ranges = matches!(origin.kind, Kind::Label { ranges: true }) && origin.leaf.bands(&origin.name).is_none();
         match cast_kind(&from, to) {
             CastKind::Lossless => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
             CastKind::Coarser if ranges => Ok((Expr::TryCast(TryCast::new(Box::new(value), to.clone())), origin)),
@@ -98,35 +102,82 @@ impl Below {
         let else_expr = case.else_expr.as_ref().map(|otherwise| result(self, otherwise, decision)).transpose()?;
         let name = names.into_iter().next().unwrap_or_else(|| "CASE".to_owned());
         let value = Expr::Case(Case { expr: None, when_then_expr, else_expr });
-        Ok((value, Origin { name, kind: Kind::Label { ranges: false } }))
+        Ok((value, self.made(name, Kind::Label { ranges: false })))
     }
 
-    /// `date_trunc` and `date_part` (EXTRACT) with a constant unit, over a dimension whose ranges may be seen.
+    /// What stands for no published column.
+    fn made(&self, name: String, kind: Kind) -> Origin {
+        Origin { leaf: Arc::clone(&self.leaf), name, kind, bare: false }
+    }
+
+    /// Functions of labels that have an answer for every value: parts of dates whose ranges may be seen, prefixes and
+    /// spellings of texts, and the choice among several.
     fn call(&self, call: &ScalarFunction, decision: &mut Decision) -> Result<Value, Refused> {
-        let name = call.func.name();
-        let [part, of] = call.args.as_slice() else {
-            return Err(self.function(call));
-        };
-        if !matches!(name, "date_trunc" | "date_part") {
-            return Err(self.function(call));
+        match (call.name(), call.args.as_slice()) {
+            ("date_trunc" | "date_part", [part, of]) => self.date(call, part, of, decision),
+            ("left", [of, length]) => self.text(call, of, &[length], decision),
+            ("substr" | "substring", [of, start, length]) => {
+                let from_first = constant(start, decision.now)?.is_some_and(|start| {
+                    start.cast_to(&DataType::Int64).is_ok_and(|start| start == ScalarValue::Int64(Some(1)))
+                });
+                if from_first { self.text(call, of, &[start, length], decision) } else { Err(self.function(call)) }
+            }
+            ("upper" | "lower" | "btrim" | "ltrim" | "rtrim", [of]) => self.text(call, of, &[], decision),
+            ("coalesce" | "nullif" | "nvl", args) => self.choice(call, args, decision),
+            _ => Err(self.function(call)),
         }
+    }
+
+    fn date(&self, call: &ScalarFunction, part: &Expr, of: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
         let Some(part) = constant(part, decision.now)? else { return Err(self.function(call)) };
         let (of, origin) = self.value(of, decision)?;
         match origin.kind {
-            Kind::Label { ranges: true } => {
+            Kind::Label { ranges: true } if origin.leaf.bands(&origin.name).is_none() => {
                 let args = vec![Expr::Literal(part, None), of];
                 let value = Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args });
-                Ok((value, origin))
+                Ok((value, Origin { bare: false, ..origin }))
             }
-            Kind::Label { ranges: false } => {
-                let mut refused = self.leaf.expression(name, Some(&origin.name));
+            Kind::Label { .. } => {
+                let mut refused = self.leaf.expression(call.name(), Some(&origin.name));
                 refused.remedy = format!("{} declares no ranges: group by it as it is", origin.name);
                 Err(refused)
             }
-            Kind::Measure | Kind::Identifier | Kind::Hidden | Kind::Constant => {
-                Err(self.leaf.misused(&origin, "group by"))
+            Kind::Measure | Kind::Unit | Kind::Outer | Kind::Identifier | Kind::Hidden | Kind::Constant => {
+                Err(origin.misused("group by"))
             }
         }
+    }
+
+    fn text(
+        &self,
+        call: &ScalarFunction,
+        of: &Expr,
+        constants: &[&Expr],
+        decision: &mut Decision,
+    ) -> Result<Value, Refused> {
+        let (of, origin) = self.key(of, decision)?;
+        let mut args = vec![of];
+        for argument in constants {
+            let Some(value) = constant(argument, decision.now)? else { return Err(self.function(call)) };
+            args.push(Expr::Literal(value, None));
+        }
+        // Arguments keep their order: the text comes first in all of these.
+        let value = Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args });
+        Ok((value, Origin { kind: Kind::Label { ranges: false }, bare: false, ..origin }))
+    }
+
+    fn choice(&self, call: &ScalarFunction, args: &[Expr], decision: &mut Decision) -> Result<Value, Refused> {
+        let mut name = "a choice".to_owned();
+        let mut values = Vec::new();
+        for arg in args {
+            let (value, origin) = self.key(arg, decision)?;
+            if matches!(origin.kind, Kind::Label { .. }) {
+                name = origin.name;
+            }
+            values.push(value);
+        }
+        let value = Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args: values });
+        Ok((value, self.made(name, Kind::Label { ranges: false })))
     }
 
     fn function(&self, call: &ScalarFunction) -> Refused {

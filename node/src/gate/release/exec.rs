@@ -20,7 +20,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, stream};
 
-use super::{Layout, cells};
+use super::{Point, answer, settle};
 
 /// Most groups of one release, before any is withheld.
 const MOST_GROUPS: usize = 1_000_000;
@@ -28,37 +28,33 @@ const MOST_GROUPS: usize = 1_000_000;
 /// Lets cells out that pass the threshold.
 #[derive(Debug)]
 pub(in super::super) struct ReleaseExec {
-    dataset: String,
-    layout: Layout,
-    input: Arc<dyn ExecutionPlan>,
+    point: Arc<Point>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
 
 impl ReleaseExec {
-    pub(in super::super) fn new(
-        dataset: &str,
-        layout: Layout,
-        schema: SchemaRef,
-        input: Arc<dyn ExecutionPlan>,
-    ) -> Self {
+    pub(in super::super) fn new(point: Arc<Point>, schema: SchemaRef, inputs: Vec<Arc<dyn ExecutionPlan>>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(1),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { dataset: dataset.to_owned(), layout, input, schema, properties: Arc::new(properties) }
+        Self { point, inputs, schema, properties: Arc::new(properties) }
     }
 
-    pub(in super::super) fn dataset(&self) -> &str {
-        &self.dataset
+    /// The datasets whose rows may be below.
+    pub(in super::super) fn datasets(&self) -> &[String] {
+        &self.point.datasets
     }
 }
 
 impl DisplayAs for ReleaseExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReleaseExec: {}, cells of at least {} units", self.dataset, self.layout.threshold)
+        let (datasets, threshold) = (self.point.datasets.join(", "), self.point.threshold);
+        write!(f, "ReleaseExec: {datasets}, cells of at least {threshold} units")
     }
 }
 
@@ -72,15 +68,15 @@ impl ExecutionPlan for ReleaseExec {
     }
 
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition; self.inputs.len()])
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
+        vec![false; self.inputs.len()]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+        self.inputs.iter().collect()
     }
 
     fn apply_expressions(
@@ -95,10 +91,10 @@ impl ExecutionPlan for ReleaseExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([input]) = <[_; 1]>::try_from(children) else {
-            return Err(DataFusionError::Internal("a release point has one input".into()));
-        };
-        Ok(Arc::new(Self::new(&self.dataset, self.layout, Arc::clone(&self.schema), input)))
+        if children.len() != self.inputs.len() {
+            return Err(DataFusionError::Internal("a release point has one input for each grouping".into()));
+        }
+        Ok(Arc::new(Self::new(Arc::clone(&self.point), Arc::clone(&self.schema), children)))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -106,39 +102,42 @@ impl ExecutionPlan for ReleaseExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let partitions = self.input.properties().partitioning.partition_count();
-        if partition != 0 || partitions != 1 {
-            return Err(DataFusionError::Internal(format!(
-                "a release point needs one input partition, not {partitions}"
-            )));
+        let partitioned = |input: &Arc<dyn ExecutionPlan>| input.properties().partitioning.partition_count() != 1;
+        if partition != 0 || self.inputs.iter().any(partitioned) {
+            return Err(DataFusionError::Internal("a release point needs one partition of each input".into()));
         }
-        let input = self.input.execute(0, Arc::clone(&context))?;
-        let (layout, schema) = (self.layout, Arc::clone(&self.schema));
-        let released = async move { release(input, layout, schema, &context).await };
+        let execute = |input: &Arc<dyn ExecutionPlan>| input.execute(0, Arc::clone(&context));
+        let inputs = self.inputs.iter().map(execute).collect::<Result<Vec<_>>>()?;
+        let (point, schema) = (Arc::clone(&self.point), Arc::clone(&self.schema));
+        let released = async move { release(inputs, &point, schema, &context).await };
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::once(released))))
     }
 }
 
 /// All rows first, since a row's fate must not show in when it comes; then one batch of what passes.
 async fn release(
-    mut input: SendableRecordBatchStream,
-    layout: Layout,
+    inputs: Vec<SendableRecordBatchStream>,
+    point: &Point,
     schema: SchemaRef,
     context: &TaskContext,
 ) -> Result<RecordBatch> {
     let held = MemoryConsumer::new("release").register(context.memory_pool());
-    let below = input.schema();
-    let mut batches = Vec::new();
-    let mut rows = 0;
-    while let Some(batch) = input.next().await {
-        let batch = batch?;
-        rows += batch.num_rows();
-        if rows > MOST_GROUPS {
-            return Err(DataFusionError::ResourcesExhausted(format!("a release has more than {MOST_GROUPS} groups")));
+    let mut groups = 0;
+    let mut rows = Vec::with_capacity(inputs.len());
+    for mut input in inputs {
+        let mut batches = Vec::new();
+        while let Some(batch) = input.next().await {
+            let batch = batch?;
+            groups += batch.num_rows();
+            if groups > MOST_GROUPS {
+                let why = format!("a release has more than {MOST_GROUPS} groups");
+                return Err(DataFusionError::ResourcesExhausted(why));
+            }
+            held.try_grow(batch.get_array_memory_size())?;
+            batches.push(batch);
         }
-        held.try_grow(batch.get_array_memory_size())?;
-        batches.push(batch);
+        rows.push(concat_batches(&input.schema(), &batches)?);
     }
-    let rows = concat_batches(&below, &batches)?;
-    cells::withheld(&rows, layout, &schema)
+    let groups = settle::settled(point, &rows).await?;
+    answer::table(point, &groups, &schema)
 }

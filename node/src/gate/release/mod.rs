@@ -1,19 +1,111 @@
-//! A release point: what leaves it has passed the threshold, cell by cell.
+//! A release point: what leaves it has passed disclosure control, cell by cell.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | `node` | the release in a logical plan, a leaf over plans of its own |
+//! | `figures` | the aggregate that gathers what control needs to know of a cell |
+//! | `control` | threshold, dominance and noise: from figures to an answer, or none |
+//! | `exec`, `settle` | the release at work: all cells, history, allowance |
+//! | `answer` | the columns that leave |
 
-mod cells;
+mod answer;
+mod control;
 mod exec;
+mod figures;
 mod node;
+mod settle;
+mod single;
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+
+use super::terms::{Controls, Precision};
 
 pub(super) use exec::ReleaseExec;
+pub(super) use figures::{Gathered, function};
 pub(super) use node::{ReleaseNode, node};
 
-/// How the rows below a release point are laid out: group keys, then values, then the units of each value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Layout {
-    /// Group keys; with none there is exactly one row.
-    pub(super) keys: usize,
-    /// Cells of a row; with none the row itself is the cell.
-    pub(super) cells: usize,
+/// What one release point gives, and by which rules.
+#[derive(Debug)]
+pub(super) struct Point {
+    /// The full names of the datasets whose rows are below it.
+    pub(super) datasets: Vec<String>,
     /// Smallest number of units of a cell that leaves.
     pub(super) threshold: u32,
+    /// Cells that differ in fewer units than this are near each other.
+    pub(super) nearness: u32,
+    /// Group keys of the answer; with none there is exactly one row.
+    pub(super) keys: usize,
+    /// What is gathered of each cell.
+    pub(super) figures: Vec<Figured>,
+    /// The columns behind the keys; with none a row leaves where the first figure does.
+    pub(super) outputs: Vec<Output>,
+    /// The groupings, coarsest first; more than one for GROUPING SETS.
+    pub(super) sets: Vec<Set>,
+    /// The column of the grouping's number, where SQL asks for several.
+    pub(super) numbered: Option<DataType>,
+    /// The owner's controls.
+    pub(super) controls: Arc<Controls>,
+    /// On whose account it goes.
+    pub(super) account: Account,
+}
+
+/// One figure of each cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Figured {
+    /// `count` or `sum`.
+    pub(super) function: &'static str,
+    /// What is counted or summed, in words that are the same however it is asked: `*`, a column, the unit.
+    pub(super) of: String,
+    /// How it is perturbed.
+    pub(super) kind: Kind,
+}
+
+/// How a figure is perturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The number of units, by the cell-key method.
+    Units,
+    /// A sum of contributions, in fixed point.
+    Magnitude(Precision),
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Output {
+    /// A figure as it was released.
+    Figure(usize),
+    /// An average: one figure by another.
+    Ratio { sum: usize, count: usize },
+    /// The number of released labels of an inner grouping.
+    Labels,
+}
+
+/// One grouping.
+#[derive(Debug, Clone)]
+pub(super) struct Set {
+    /// Which keys of the answer it groups by, in order; the other ones are NULL.
+    pub(super) keys: Vec<usize>,
+    /// Its number, where SQL asks for several.
+    pub(super) number: u64,
+    /// All values of each key, where all are declared: the answer has a row for each combination.
+    pub(super) domain: Option<Vec<Vec<ScalarValue>>>,
+    /// For `COUNT(DISTINCT dimension)`: this grouping has one key more, and its released rows are counted for that
+    /// output.
+    pub(super) inner: Option<usize>,
+    /// Which figures it has; the outer groupings have those that outputs name, in order.
+    pub(super) figures: Vec<usize>,
+}
+
+/// On whose account cells leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    /// Who asks.
+    pub(super) caller: String,
+    /// Under which agreement.
+    pub(super) agreement: Option<String>,
+    /// Most cells that may leave under it.
+    pub(super) allowance: Option<u64>,
 }

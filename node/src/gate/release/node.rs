@@ -1,53 +1,60 @@
 //! The release point in a logical plan: a leaf, so that no optimizer rule moves anything into it or out of it.
 //!
 //! DataFusion pushes predicates without columns (`random() < 0.5`) through any extension node that has inputs, which
-//! here would pick rows below the threshold. The plan below is therefore optimised by itself, when it is planned.
+//! here would pick rows below the threshold. The plans below are therefore optimised by themselves, when they are planned.
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
-use super::Layout;
+use super::Point;
 
-/// A release point over the plan that computes values and units.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A release point over the plans that gather its figures, one for each grouping.
+#[derive(Debug, Clone)]
 pub(in super::super) struct ReleaseNode {
-    dataset: String,
-    layout: Layout,
-    below: Arc<LogicalPlan>,
+    point: Arc<Point>,
+    below: Vec<LogicalPlan>,
     schema: DFSchemaRef,
 }
 
 /// A release point as a plan.
-pub(in super::super) fn node(
-    dataset: &str,
-    threshold: u32,
-    keys: usize,
-    cells: usize,
-    below: LogicalPlan,
-    schema: DFSchemaRef,
-) -> LogicalPlan {
-    let layout = Layout { keys, cells, threshold };
-    let node = ReleaseNode { dataset: dataset.to_owned(), layout, below: Arc::new(below), schema };
+pub(in super::super) fn node(point: Point, below: Vec<LogicalPlan>, schema: DFSchemaRef) -> LogicalPlan {
+    let node = ReleaseNode { point: Arc::new(point), below, schema };
     LogicalPlan::Extension(Extension { node: Arc::new(node) })
 }
 
 impl ReleaseNode {
-    pub(in super::super) fn dataset(&self) -> &str {
-        &self.dataset
+    pub(in super::super) fn point(&self) -> &Arc<Point> {
+        &self.point
     }
 
-    pub(in super::super) fn layout(&self) -> Layout {
-        self.layout
-    }
-
-    /// The plan below the release.
-    pub(in super::super) fn below(&self) -> &LogicalPlan {
+    /// The plans below the release.
+    pub(in super::super) fn below(&self) -> &[LogicalPlan] {
         &self.below
+    }
+
+    /// What tells two release points of one plan apart.
+    fn parts(&self) -> (&Vec<LogicalPlan>, &DFSchemaRef, usize) {
+        (&self.below, &self.schema, Arc::as_ptr(&self.point).addr())
+    }
+}
+
+impl PartialEq for ReleaseNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for ReleaseNode {}
+
+impl Hash for ReleaseNode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -56,10 +63,7 @@ impl PartialOrd for ReleaseNode {
         if self == other {
             return Some(Ordering::Equal);
         }
-        match (&self.dataset, self.layout).cmp(&(&other.dataset, other.layout)) {
-            Ordering::Equal => self.below.partial_cmp(&other.below).filter(|order| order.is_ne()),
-            order => Some(order),
-        }
+        self.below.partial_cmp(&other.below).filter(|order| order.is_ne())
     }
 }
 
@@ -81,7 +85,7 @@ impl UserDefinedLogicalNodeCore for ReleaseNode {
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Release: {}, cells of at least {} units", self.dataset, self.layout.threshold)
+        write!(f, "Release: {}, cells of at least {} units", self.point.datasets.join(", "), self.point.threshold)
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {

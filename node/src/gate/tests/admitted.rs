@@ -166,11 +166,12 @@ async fn the_record_says_what_was_used_and_the_reader_what_is_missing() {
     let (_, facts) = body.run(sql, &loda()).await.unwrap();
     assert_eq!(facts.datasets.len(), 1);
     assert_eq!(facts.datasets[0].name, "london.lfb.incidents");
-    assert_eq!(facts.datasets[0].columns, ["year", "borough", "cost"]);
+    assert_eq!(facts.datasets[0].columns, ["year", "cost", "borough"]);
     assert_eq!(facts.datasets[0].form, meridian_proto::Form::Statistics);
     assert_eq!(facts.rules, ["purpose.stated", "form.statistics", "statistics.threshold"]);
     let notice =
         "groups of london.lfb.incidents under 3 units are left out, cells under it are empty (withheld, not zero)";
-    assert_eq!(facts.notices, [notice]);
+    assert_eq!(facts.notices[0], notice);
+    assert!(facts.notices[1].contains("carry noise"), "{:?}", facts.notices);
     assert!(facts.protected && facts.agreements.is_empty());
 }

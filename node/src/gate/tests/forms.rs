@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use datafusion::logical_expr::{col, lit};
 use meridian_proto::Form;
 
-use super::super::{PublishedTable, Terms, Unit, unknown_dataset};
+use super::super::{PublishedTable, Terms, unknown_dataset};
 use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, peer};
 
 fn body() -> Body {
@@ -140,7 +140,7 @@ async fn statistics_over_a_rows_dataset_need_a_unit() {
     body.amend("people", statistics);
     let sql = "SELECT ward, count(*) FROM people GROUP BY ward";
     assert_eq!(body.refusal(sql, &loda()).await.rule, "statistics.unit");
-    body.amend("people", |terms| terms.unit = Some(Unit::EachRow));
+    body.give_units("people", "id");
     // Threshold 10 where nobody names one.
     assert!(body.rows(sql, &loda()).await.unwrap().is_empty());
     // Rows come before statistics.

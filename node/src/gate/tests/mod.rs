@@ -3,7 +3,10 @@
 
 mod admitted;
 mod forms;
+mod noise;
 mod oracle;
+mod reference;
 mod refused;
 mod setup;
+mod several;
 mod ways_out;

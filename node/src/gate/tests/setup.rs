@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
@@ -22,10 +24,12 @@ use meridian_certs::Identity;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
 
 use super::super::{
-    Admitted, Caller, Facts, ForeignUse, Grant, PublishedTable, Refused, Request, Terms, Unit, extension_planner, gate,
-    guard,
+    Admitted, Caller, ColumnTerms, Controls, Dominance, Facts, ForeignUse, Grant, PublishedTable, Refused, Request,
+    Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
 };
 use crate::audit::Durable;
+use crate::history::History;
+use meridian_disclosure::noise::{CountTable, MagnitudeTable};
 
 pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -77,6 +81,11 @@ fn column(name: &str, column_type: ColumnType, role: Role, ranges: bool) -> Colu
     }
 }
 
+/// A dimension of text.
+pub(super) fn dimension(name: &str) -> Column {
+    column(name, ColumnType::Varchar, Role::Dimension, false)
+}
+
 fn incident_columns() -> Vec<Column> {
     vec![
         column("borough", ColumnType::Varchar, Role::Dimension, false),
@@ -89,7 +98,16 @@ fn incident_columns() -> Vec<Column> {
     ]
 }
 
-fn incident_rows(rows: &[Incident]) -> LogicalPlan {
+/// What stands for a unit in these tests, spread over all 64 bits.
+pub(super) fn unit_hash(value: i64) -> u64 {
+    u64::from_ne_bytes(value.to_ne_bytes()).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn incident_rows(rows: &[Incident], each_row: bool) -> LogicalPlan {
+    let unit = |(row, incident): (usize, &Incident)| match each_row {
+        true => Some(unit_hash(i64::try_from(row).unwrap())),
+        false => incident.uprn.map(unit_hash),
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("borough", Arc::new(rows.iter().map(|r| r.borough).collect::<StringArray>())),
         ("year", Arc::new(rows.iter().map(|r| r.year).collect::<Int32Array>())),
@@ -98,11 +116,12 @@ fn incident_rows(rows: &[Incident]) -> LogicalPlan {
         ("cost", Arc::new(rows.iter().map(|r| r.cost).collect::<Int32Array>())),
         ("uprn", Arc::new(rows.iter().map(|r| r.uprn).collect::<Int64Array>())),
         ("note", Arc::new(rows.iter().map(|_| Some("SECRET-NOTE")).collect::<StringArray>())),
+        (UNIT_COLUMN, Arc::new(rows.iter().enumerate().map(unit).collect::<UInt64Array>())),
     ];
     scan(columns)
 }
 
-fn scan(columns: Vec<(&str, ArrayRef)>) -> LogicalPlan {
+pub(super) fn scan(columns: Vec<(&str, ArrayRef)>) -> LogicalPlan {
     let fields: Vec<Field> = columns.iter().map(|(n, c)| Field::new(*n, c.data_type().clone(), true)).collect();
     let batch =
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|c| c.1).collect()).unwrap();
@@ -133,7 +152,8 @@ pub(super) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         dataset: Arc::new(dataset),
         own: Form::Rows,
         unit: None,
-        bounds: HashMap::new(),
+        columns: HashMap::new(),
+        controls: None,
         listed: true,
         grants: vec![],
     }
@@ -148,15 +168,37 @@ pub(super) fn grant(agreement: &str, form: Form) -> Grant {
         columns: None,
         filter: None,
         threshold: None,
+        allowance: None,
+        analysts: None,
         start: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(),
         end: NaiveDate::from_ymd_opt(2027, 1, 1).unwrap(),
     }
 }
 
+/// Controls without noise and dominance, so that answers are exact.
+pub(super) fn exact() -> Controls {
+    // Of one unit, which is below every threshold.
+    let nothing: &[u8] = b"pcv,ckey,pvalue\n1,0,-1\n";
+    Controls {
+        counts: CountTable::read(nothing).unwrap(),
+        magnitudes: MagnitudeTable::none(),
+        dominance: Dominance { percent: 0.0, largest: None },
+        key: [7; 16],
+        reuse: false,
+        history: History::in_memory(),
+    }
+}
+
+/// A unit that a column names, or that each row is.
+pub(super) fn unit(column: Option<&str>, unique: bool) -> Unit {
+    Unit { kind: name("dwelling"), column: column.map(name), unique, belongs_to: None }
+}
+
 fn incidents(dataset: &str, unit: Unit) -> Terms {
     let mut terms = terms(dataset, Form::Statistics, incident_columns());
     terms.unit = Some(unit);
-    terms.bounds = HashMap::from([(name("cost"), BOUNDS)]);
+    terms.columns = HashMap::from([(name("cost"), ColumnTerms { bounds: Some(BOUNDS), ..ColumnTerms::default() })]);
+    terms.controls = Some(Arc::new(exact()));
     terms
 }
 
@@ -237,10 +279,9 @@ impl Body {
             .build();
         state.catalog_list().register_catalog("london".into(), catalog);
         let body = Self { state, schema };
-        let uprn = |unique| Unit::Column { name: name("uprn"), unique };
-        body.add(incidents("incidents", uprn(false)), incident_rows(rows));
-        body.add(incidents("calls", Unit::EachRow), incident_rows(rows));
-        body.add(incidents("homes", uprn(true)), incident_rows(rows));
+        body.add(incidents("incidents", unit(Some("uprn"), false)), incident_rows(rows, false));
+        body.add(incidents("calls", unit(None, true)), incident_rows(rows, true));
+        body.add(incidents("homes", unit(Some("uprn"), true)), incident_rows(rows, false));
         let boroughs = vec![
             column("borough", ColumnType::Varchar, Role::Dimension, false),
             column("people", ColumnType::Integer, Role::Measure, false),
@@ -279,6 +320,18 @@ impl Body {
         let mut terms = table.terms.as_ref().clone();
         amend(&mut terms);
         self.add(terms, table.published().unwrap());
+    }
+
+    /// Each row is a unit from now on; `by` tells rows apart.
+    pub(super) fn give_units(&self, dataset: &str, by: &str) {
+        let table = self.schema.deregister_table(dataset).unwrap().unwrap();
+        let table = table.downcast_ref::<PublishedTable>().unwrap();
+        let (rows, mut terms) = (table.published().unwrap(), table.terms.as_ref().clone());
+        let units = datafusion::logical_expr::cast(col(by), DataType::UInt64).alias(UNIT_COLUMN);
+        let columns = rows.schema().fields().iter().map(|field| col(field.name())).chain([units]).collect::<Vec<_>>();
+        terms.unit = Some(unit(None, true));
+        terms.controls = Some(Arc::new(exact()));
+        self.add(terms, LogicalPlanBuilder::from(rows).project(columns).unwrap().build().unwrap());
     }
 
     /// The table as the catalogue shows it to a caller.
@@ -328,17 +381,22 @@ impl Body {
 
 /// Rows as lines of values.
 pub(super) fn lines(batches: &[RecordBatch]) -> Vec<String> {
+    cells(batches).into_iter().map(|row| row.join(" ")).collect()
+}
+
+/// Rows of values as text, `∅` for NULL.
+pub(super) fn cells(batches: &[RecordBatch]) -> Vec<Vec<String>> {
     let options = arrow::util::display::FormatOptions::new().with_null("∅");
-    let mut lines = Vec::new();
+    let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
             let cells = batch.columns().iter().map(|column| {
                 arrow::util::display::ArrayFormatter::try_new(column, &options).unwrap().value(row).to_string()
             });
-            lines.push(cells.collect::<Vec<_>>().join(" "));
+            rows.push(cells.collect());
         }
     }
-    lines
+    rows
 }
 
 /// `n` incidents of distinct dwellings, alike but for the dwelling.

@@ -1,0 +1,201 @@
+//! A dataset's terms as the gate takes them, from its configuration.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters, TableError};
+use meridian_proto::{ColumnType, Dataset, DatasetName, Name};
+
+use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, HistoryMode, NodeConfig, NoiseConfig, UnitKey};
+use crate::gate::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, Unit};
+use crate::history::History;
+use crate::secrets::{Purpose, Secret};
+use crate::sources::{self, AsOf, SnapshotStore, SourceError, SourceSpec, UnitSpec};
+
+/// Noise of sums where that of counts comes from a file: the largest, and its variance, in contributions.
+const SUMS_BESIDE_A_TABLE: (u32, f64) = (5, 2.0);
+
+/// Why a dataset's controls can't be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ControlsError {
+    /// The noise can't be had.
+    #[error("the noise of {dataset}: {why}")]
+    Noise {
+        /// The dataset.
+        dataset: Name,
+        /// What is wrong with it.
+        why: TableError,
+    },
+    /// The table's file can't be read.
+    #[error("the noise of {dataset}: {file} can't be read: {why}")]
+    File {
+        /// The dataset.
+        dataset: Name,
+        /// The file.
+        file: String,
+        /// The operating system's reason.
+        why: std::io::Error,
+    },
+}
+
+/// What all datasets of a node have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) secret: Arc<Secret>,
+    pub(super) history: Arc<History>,
+}
+
+/// The dataset's terms, `dataset` being its description as it is published.
+pub(super) fn terms(
+    node: &NodeConfig,
+    config: &DatasetConfig,
+    dataset: Arc<Dataset>,
+    grants: &[Grant],
+    ground: &Ground,
+) -> Result<Terms, ControlsError> {
+    if !(config.tables.is_empty() && config.references.is_empty()) {
+        tracing::warn!(dataset = %config.dataset.name, "[[tables]] and [[references]] are checked and not answered yet");
+    }
+    Ok(Terms {
+        name: DatasetName {
+            federation: node.federation.clone(),
+            body: node.body.clone(),
+            dataset: config.dataset.name.clone(),
+        },
+        columns: columns(config, &dataset),
+        dataset,
+        own: config.own,
+        unit: unit(config),
+        controls: controls(config, ground)?,
+        listed: config.listed,
+        grants: grants.to_vec(),
+    })
+}
+
+fn unit(config: &DatasetConfig) -> Option<Unit> {
+    let unit = config.unit.as_ref()?;
+    let (column, unique) = match &unit.key {
+        UnitKey::EachRow => (None, true),
+        UnitKey::Column { name, unique } => (Some(name.clone()), *unique),
+    };
+    let belongs = unit.belongs_to.as_ref();
+    let belongs_to = belongs.map(|b| Belongs { kind: b.kind.clone(), column: b.column.clone() });
+    Some(Unit { kind: unit.kind.clone(), column, unique, belongs_to })
+}
+
+fn columns(config: &DatasetConfig, dataset: &Dataset) -> HashMap<Name, ColumnTerms> {
+    let of = |column: &meridian_proto::Column| {
+        let name = &column.name;
+        let precision = config.precision.get(name).map(|p| Precision { decimals: p.decimals, multiple: p.multiple });
+        let domain = config
+            .domains
+            .get(name)
+            .map(|texts| texts.iter().filter_map(|text| sources::literal(column.column_type, text)).collect());
+        let bands =
+            config.bands.get(name).map(|bands| bands.iter().filter_map(|b| band(column.column_type, *b)).collect());
+        let bounds = config.bounds.get(name).copied();
+        (name.clone(), ColumnTerms { bounds, precision: precision.unwrap_or_default(), bands, domain })
+    };
+    dataset.columns.iter().map(of).collect()
+}
+
+/// An edge as a value of its column; dates are days since 1970-01-01.
+fn band(column_type: ColumnType, edge: f64) -> Option<ScalarValue> {
+    let number = ScalarValue::Float64(Some(edge));
+    let data_type = sources::arrow_type(column_type);
+    match column_type {
+        ColumnType::Date => {
+            number.cast_to(&arrow::datatypes::DataType::Int32).and_then(|days| days.cast_to(&data_type))
+        }
+        _ => number.cast_to(&data_type),
+    }
+    .ok()
+}
+
+fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Controls>>, ControlsError> {
+    let dataset = &config.dataset.name;
+    let noise = |why| ControlsError::Noise { dataset: dataset.clone(), why };
+    if config.unit.is_none() {
+        return Ok(None);
+    }
+    let counts = match &config.noise {
+        NoiseConfig::None => return Ok(None),
+        NoiseConfig::Made { largest, variance, forbidden, stay } => {
+            let parameters = Parameters { largest: *largest, variance: *variance, forbidden: *forbidden, stay: *stay };
+            CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(dataset.as_str())))
+        }
+        NoiseConfig::Table(path) => {
+            let file = path.display().to_string();
+            let read = File::open(path).map_err(|why| ControlsError::File { dataset: dataset.clone(), file, why })?;
+            CountTable::read(read)
+        }
+    }
+    .map_err(noise)?;
+    if !counts.keyed(u64::from(config.dataset.threshold)) {
+        tracing::warn!(%dataset, "its table rounds and adds no noise, so that no statistics are made of it on request");
+        return Ok(None);
+    }
+    let (largest, variance) = match &config.noise {
+        NoiseConfig::Made { largest, variance, .. } => (*largest, *variance),
+        NoiseConfig::None | NoiseConfig::Table(_) => SUMS_BESIDE_A_TABLE,
+    };
+    let magnitudes = MagnitudeTable::made(largest, variance).map_err(noise)?;
+    Ok(Some(Arc::new(Controls {
+        counts,
+        magnitudes,
+        dominance: Dominance {
+            percent: config.dominance.percent,
+            largest: config.dominance.largest.map(|(n, share)| (usize::try_from(n).unwrap_or(usize::MAX), share)),
+        },
+        key: ground.secret.key(Purpose::Magnitudes(dataset.as_str())),
+        reuse: config.history == HistoryMode::Reuse,
+        history: Arc::clone(&ground.history),
+    })))
+}
+
+/// The dataset's source, with what of it depends on the node's secret.
+pub(super) fn source(node: &NodeConfig, config: &DatasetConfig, ground: &Ground) -> SourceSpec {
+    let unit = config.unit.as_ref().map(|unit| {
+        let (column, unique) = match &unit.key {
+            UnitKey::EachRow => (None, true),
+            UnitKey::Column { name, unique } => (Some(name.clone()), *unique),
+        };
+        let key = ground.secret.key(Purpose::Units(unit.kind.as_str()));
+        UnitSpec { kind: unit.kind.clone(), column, unique, record_key: unit.record_key.clone(), key }
+    });
+    let as_of = if unit.is_some() { config.as_of } else { AsOf::Live };
+    let snapshots = SnapshotStore { folder: node.state.join("snapshots"), key: ground.secret.key(Purpose::Snapshots) };
+    SourceSpec { unit, as_of, snapshots: Some(snapshots), ..config.source.clone() }
+}
+
+/// What the agreements grant of one dataset. A filter that can't be read grants nothing.
+pub(super) fn grants(dataset: &DatasetConfig, agreements: &[AgreementConfig]) -> Vec<Grant> {
+    let of = |agreement: &AgreementConfig, grant: &GrantConfig| -> Result<Grant, SourceError> {
+        let filter = grant.filter.as_deref().map(|sql| sources::predicate(&dataset.dataset, sql)).transpose()?;
+        Ok(Grant {
+            agreement: agreement.id.clone(),
+            purpose: agreement.purpose.clone(),
+            recipients: agreement.recipients.clone(),
+            form: grant.form,
+            columns: grant.columns.clone(),
+            filter,
+            threshold: grant.threshold,
+            allowance: grant.allowance,
+            analysts: agreement.analysts.clone(),
+            start: agreement.start,
+            end: agreement.end,
+        })
+    };
+    let mut found = Vec::new();
+    for agreement in agreements {
+        for grant in agreement.grants.iter().filter(|grant| grant.dataset == dataset.dataset.name) {
+            match of(agreement, grant) {
+                Ok(grant) => found.push(grant),
+                Err(error) => tracing::error!(agreement = agreement.id, %error, "a grant is not in force"),
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,172 @@
+//! What is said about a wrong agreement.
+
+use super::*;
+
+#[test]
+fn agreements() {
+    let file = "agreements/fire-risk.toml";
+    check(
+        file,
+        "legal_power = \"Fire and Rescue Services Act 2004, section 6\"",
+        "legal_power = \"\"",
+        "agreements/fire-risk.toml:5: legal_power is empty: fill",
+    );
+    check(
+        file,
+        "\"fire-risk-2026\"",
+        "\"Fire risk\"",
+        "agreements/fire-risk.toml:1: id is \"Fire risk\", which is no identifier: write",
+    );
+    check(
+        file,
+        "2026-01-01",
+        "2026-02-30",
+        "agreements/fire-risk.toml:8: start is \"2026-02-30\", which is no date: write",
+    );
+    check(
+        file,
+        "2027-12-31",
+        "2026-01-01",
+        "agreements/fire-risk.toml:9: the agreement ends on 2026-01-01, not after its start on 2026-01-01: write",
+    );
+    check(
+        file,
+        "[\"loda\"]",
+        "[\"lodo\"]",
+        "agreements/fire-risk.toml:7: recipient `lodo` is no member of the federation: correct",
+    );
+    check(file, "[\"loda\"]", "[]", "agreements/fire-risk.toml:7: recipients is empty: name");
+    check(
+        file,
+        "\"incidents\"",
+        "\"fires\"",
+        "agreements/fire-risk.toml:13: the grant names dataset `fires`, which is none of this node's: correct",
+    );
+    check(
+        file,
+        "form = \"statistics\"\ncolumns = [\"borough_gss\", \"year\"]\nthreshold = 20",
+        "form = \"rows\"",
+        "agreements/fire-risk.toml:14: the grant is of rows, and dataset `incidents` gives statistics at most: write",
+    );
+    check(
+        file,
+        "\"year\"]",
+        "\"yeer\"]",
+        "agreements/fire-risk.toml:15: the grant names column `yeer`, which dataset `incidents` has not: name",
+    );
+    check(
+        file,
+        "\"year\"]",
+        "\"note\"]",
+        "agreements/fire-risk.toml:15: the grant names column `note`, which is hidden: leave",
+    );
+    check(
+        file,
+        "threshold = 20",
+        "threshold = 11",
+        "agreements/fire-risk.toml:16: threshold is 11, below the dataset's 12: write",
+    );
+    check(
+        file,
+        "threshold = 20",
+        "filter = \"year > 2015\"",
+        "agreements/fire-risk.toml:16: filter stands in a grant of statistics: leave",
+    );
+    check(
+        file,
+        "\"opened >= DATE '2015-01-01'\"",
+        "\"opend >= DATE '2015-01-01'\"",
+        "agreements/fire-risk.toml:21: dataset stations: filter: ",
+    );
+    check(
+        file,
+        "\"opened >= DATE '2015-01-01'\"",
+        "\"code\"",
+        "agreements/fire-risk.toml:21: dataset stations: filter: it is no predicate",
+    );
+    check(
+        file,
+        "form = \"rows\"\nfilter = \"opened >= DATE '2015-01-01'\"",
+        "form = \"statistics\"\nthreshold = 10",
+        "agreements/fire-risk.toml:20: a grant of statistics needs a unit, and dataset `stations` has none: add",
+    );
+    check(
+        file,
+        "filter =",
+        "threshold = 30\nfilter =",
+        "agreements/fire-risk.toml:21: threshold stands in a grant of rows: leave",
+    );
+}
+
+#[test]
+fn what_is_not_shared_by_rows_or_statistics_is_not_granted() {
+    for (form, expected) in [("open", "is open and needs no grant"), ("none", "has the form none and can't be granted")]
+    {
+        let folder = baseline();
+        write(folder.path(), "datasets/stations.toml", &STATIONS.replace("\"rows\"", &format!("\"{form}\"")));
+        let problems = load(folder.path()).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:#?}");
+    }
+}
+
+const RECIPIENTS: &str = "recipients = [\"loda\"]";
+
+/// The agreement of the valid configuration where `from` is replaced by `to` and nothing is wrong.
+#[track_caller]
+fn agreement(from: &str, to: &str) -> AgreementConfig {
+    let folder = baseline();
+    assert!(AGREEMENT.contains(from), "no {from:?}");
+    write(folder.path(), "agreements/fire-risk.toml", &AGREEMENT.replacen(from, to, 1));
+    let node = format!("{NODE}\n[[members]]\nbody = \"gla\"\nendpoint = \"https://127.0.0.1:50071\"\n");
+    write(folder.path(), "node.toml", &node);
+    load(folder.path()).unwrap().agreements.remove(0)
+}
+
+#[test]
+fn parties_and_analysts_are_read() {
+    let read = agreement("", "");
+    assert_eq!((read.parties, read.analysts), (vec![name("lfb"), name("loda")], None), "nothing is said");
+    let read = agreement(RECIPIENTS, "recipients = [\"loda\", \"lfb\"]");
+    assert_eq!(read.parties, [name("lfb"), name("loda")], "this body stands once");
+    let said = format!("{RECIPIENTS}\nparties = [\"gla\", \"loda\", \"lfb\"]\nanalysts = [\"asha\", \"ben\"]");
+    let read = agreement(RECIPIENTS, &said);
+    assert_eq!(read.parties, [name("gla"), name("loda"), name("lfb")]);
+    assert_eq!(read.analysts, Some(vec![name("asha"), name("ben")]));
+}
+
+#[test]
+fn allowances_and_onward_are_read() {
+    let [statistics, rows] = <[GrantConfig; 2]>::try_from(agreement("", "").grants).unwrap();
+    assert_eq!((statistics.allowance, statistics.onward), (None, false));
+    assert_eq!((rows.allowance, rows.onward), (None, false));
+    let read = agreement("threshold = 20", "threshold = 20\nallowance = 5000000000\nonward = true");
+    assert_eq!((read.grants[0].allowance, read.grants[0].onward), (Some(5_000_000_000), true));
+    assert!(agreement("filter =", "onward = true\nfilter =").grants[1].onward, "rows may be passed on, too");
+}
+
+#[test]
+fn parties_analysts_and_allowances() {
+    let said = |text: &str, expected: &str| {
+        let expected = format!("agreements/fire-risk.toml:{expected}");
+        check("agreements/fire-risk.toml", RECIPIENTS, &format!("{RECIPIENTS}\n{text}"), &expected);
+    };
+    said("parties = []", "8: parties is empty: name");
+    said("parties = [\"loda\"]", "8: parties leaves out `lfb`: add it: this body and every recipient are parties");
+    said("parties = [\"lfb\"]", "8: parties leaves out `loda`: add");
+    said("parties = [\"lfb\", \"lodo\"]", "8: party `lodo` is no member of the federation: correct");
+    said("parties = [\"lfb\", \"Loda\"]", "8: parties is \"Loda\", which is no name: write");
+    said("parties = [\"lfb\", \"loda\",\n\"loda\"]", "9: party `loda` stands twice: remove");
+    said("partys = [\"lfb\"]", "8: unknown key `partys`: did you mean `parties`?");
+    said("analysts = []", "8: analysts is empty: name analysts of the recipients, or leave it out");
+    said("analysts = [\"Asha\"]", "8: analysts is \"Asha\", which is no name: write");
+    said("analysts = [\"asha\",\n\"asha\"]", "9: analyst `asha` stands twice: remove");
+
+    let granted = |from: &str, text: &str, expected: &str| {
+        let expected = format!("agreements/fire-risk.toml:{expected}");
+        check("agreements/fire-risk.toml", from, &format!("{text}\n{from}"), &expected);
+    };
+    granted("threshold = 20", "allowance = 0", "16: allowance is 0: write 1 or more, or leave it out for no limit");
+    granted("threshold = 20", "allowance = -1", "16: invalid value: integer `-1`, expected u64: correct");
+    granted("threshold = 20", "onward = \"yes\"", "16: invalid type: string \"yes\", expected a boolean: correct");
+    granted("filter =", "allowance = 5", "21: allowance stands in a grant of rows: leave it out: it is for statistics");
+}

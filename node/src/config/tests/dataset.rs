@@ -1,0 +1,136 @@
+//! What is said about a dataset's terms, columns and source.
+
+use super::*;
+
+#[test]
+fn datasets() {
+    let file = "datasets/incidents.toml";
+    check(
+        file,
+        "threshold =",
+        "treshold =",
+        "datasets/incidents.toml:7: unknown key `treshold`: did you mean `threshold`?",
+    );
+    check(
+        file,
+        "form = \"statistics\"",
+        "form = \"statistic\"",
+        "datasets/incidents.toml:5: unknown value `statistic`: did you mean `statistics`?",
+    );
+    check(file, "threshold = 12", "threshold = 2", "datasets/incidents.toml:7: threshold is 2: write 3 or more");
+    check(
+        file,
+        "kind = \"csv\"",
+        "kind = \"excel\"",
+        "datasets/incidents.toml:16: unknown value `excel`: known here: parquet, csv",
+    );
+    check(
+        file,
+        "column = \"uprn\"",
+        "column = \"urn\"",
+        "datasets/incidents.toml:12: unit.column is `urn`, which is no published column: add",
+    );
+    check(
+        file,
+        "role = \"identifier\"",
+        "role = \"dimension\"",
+        "datasets/incidents.toml:12: unit.column is `uprn`, which has the role dimension: give",
+    );
+    check(
+        file,
+        "column = \"uprn\"",
+        "column = \"uprn\"\nrows = true",
+        "datasets/incidents.toml:10: [unit] names neither or both of column and rows: write",
+    );
+    check(
+        file,
+        "bounds = [0, 10.5]\n",
+        "",
+        "datasets/incidents.toml:41: column pumps is a measure without bounds: add",
+    );
+    check(file, "[0, 10.5]", "[11, 10.5]", "datasets/incidents.toml:44: column pumps: bounds are no range: write");
+    check(file, "[0, 10.5]", "[0, inf]", "datasets/incidents.toml:44: column pumps: bounds are no range: write");
+    check(
+        file,
+        "decimal(6,2)",
+        "varchar",
+        "datasets/incidents.toml:42: column pumps is a measure of type varchar: choose",
+    );
+    check(
+        file,
+        "decimal(6,2)",
+        "decimal(60,2)",
+        "datasets/incidents.toml:42: type is \"decimal(60,2)\", which is no column type: write",
+    );
+    check(
+        file,
+        "type = \"varchar\"\nrole",
+        "type = \"varchar\"\nranges = true\nbounds = [0,1]\nrole",
+        "datasets/incidents.toml:32: column borough_gss has bounds, but is no measure: leave",
+    );
+    check(
+        file,
+        "name = \"note\"",
+        "name = \"note\"\nranges = true",
+        "datasets/incidents.toml:48: column note has ranges, but the role hidden: leave",
+    );
+    check(file, "name = \"note\"", "name = \"year\"", "datasets/incidents.toml:47: column year stands twice: rename");
+    check(
+        file,
+        "year = 2024",
+        "yeer = 2024",
+        "datasets/incidents.toml:8: coverage names `yeer`, which is no published column: name",
+    );
+    check(file, "year = 2024", "year = \"last\"", "datasets/incidents.toml:8: coverage of year is no integer: write");
+    check(file, "year = 2024", "year = [2024]", "datasets/incidents.toml:8: coverage of year is no integer: write");
+    check(
+        file,
+        "data/incidents.csv",
+        "data/gone.csv",
+        "datasets/incidents.toml:17: source.path is data/gone.csv, which can't be read:",
+    );
+    check(
+        file,
+        "delimiter = \";\"",
+        "delimiter = \"; \"",
+        "datasets/incidents.toml:18: source.delimiter is \"; \": write",
+    );
+    check(
+        file,
+        "'SELECT \"UPRN No\" AS uprn, ward, borough_gss, year, pumps, note FROM source'",
+        "' '",
+        "datasets/incidents.toml:21: mapping.sql is empty: fill",
+    );
+    let file = "datasets/stations.toml";
+    check(
+        file,
+        "form =",
+        "threshold = 5\nform =",
+        "datasets/stations.toml:5: threshold stands in a dataset of form rows: leave",
+    );
+    check(
+        file,
+        "form =",
+        "recipients = \"members\"\nform =",
+        "datasets/stations.toml:5: recipients stands in a dataset of form rows: leave",
+    );
+    check(
+        file,
+        "size =",
+        "own = \"statistics\"\nsize =",
+        "datasets/stations.toml:6: own is statistics, but the form is not: set",
+    );
+    check(file, "\"1e2\"", "\"100\"", "datasets/stations.toml:6: size is \"100\", which is no power of ten: write");
+    check(
+        file,
+        "name = \"stations\"",
+        "name = \"fire stations\"",
+        "datasets/stations.toml:1: name is \"fire stations\", which is no name: write",
+    );
+    check(
+        file,
+        "kind = \"parquet\"",
+        "kind = \"parquet\"\nheader = true",
+        "datasets/stations.toml:10: delimiter or header stands in a parquet source: leave",
+    );
+}

@@ -1,0 +1,43 @@
+//! What is said about a wrong node.toml.
+
+use super::*;
+
+#[test]
+fn node_toml() {
+    let node = "node.toml";
+    check(node, "health", "helth", "node.toml:5: unknown key `helth`: did you mean `health`?");
+    check(node, "state = \"state\"\n", "", "node.toml:1: `state` is missing: add it");
+    check(node, "body = \"lfb\"", "body = \"LFB\"", "node.toml:2: body is \"LFB\", which is no name: write");
+    check(node, "body = \"lfb\"", "body = \"every\"", "node.toml:2: body is `every`, which is reserved: choose");
+    check(
+        node,
+        "\"127.0.0.1:50051\"",
+        "\"localhost\"",
+        "node.toml:4: listen is \"localhost\", which is no address: write",
+    );
+    check(
+        node,
+        "127.0.0.1:50052",
+        "0.0.0.0:50052",
+        "node.toml:5: health is 0.0.0.0:50052, which is no loopback address: write",
+    );
+    check(node, "127.0.0.1:50052", "127.0.0.1:50051", "node.toml:5: health is 127.0.0.1:50051, as is listen: choose");
+    check(node, "tls/ca.pem", "tls/anchors.pem", "node.toml:9: tls.ca is tls/anchors.pem, which can't be read:");
+    check(node, "streams = 8", "streams = 0", "node.toml:14: limits.streams is 0: write");
+    check(
+        node,
+        "https://",
+        "http://",
+        "node.toml:18: endpoint is \"http://127.0.0.1:50061\", which is no https address: write",
+    );
+    check(node, "50061\"", "50061/x\"", "node.toml:18: endpoint is");
+    check(
+        node,
+        "state = ",
+        "datasets = \"sets\"\nstate = ",
+        "node.toml:6: datasets is sets, which is no folder: correct",
+    );
+    check(node, "[limits]", "[limits", "node.toml:13: ");
+    let twice = "[[members]]\nbody = \"loda\"\nendpoint = \"https://a.example:1\"\n\n[[members]]";
+    check(node, "[[members]]", twice, "node.toml:21: member `loda` stands twice: remove one");
+}

@@ -1,0 +1,319 @@
+//! The release point: the plan that gathers the figures of each cell, unit by unit, under a node that decides on them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{
+    Aggregate, AggregateUDF, Case, Expr, ExprSchemable, LogicalPlan, Projection, TryCast, lit,
+};
+
+use super::aggregates::{Asked, Asking, Contribution};
+use super::groupings::Groupings;
+use super::{Below, Origin};
+use crate::gate::Refused;
+use crate::gate::facts::Decision;
+use crate::gate::release::{self, Account, Figured, Gathered, Kind, Point, Set};
+use crate::gate::terms::{Controls, Precision};
+
+/// Cells that differ in more units than this are told apart without a fingerprint's help, whatever the threshold.
+const MOST_NEARNESS: u32 = 32;
+
+impl Below {
+    /// The aggregate, as figures of each cell under a release. Its columns are those of `schema`, but that any cell may
+    /// be NULL.
+    pub(super) fn release(
+        self,
+        keys: &[Expr],
+        aggregates: &[Expr],
+        schema: &DFSchemaRef,
+        decision: &mut Decision,
+    ) -> Result<LogicalPlan, Refused> {
+        let controls = self.controls()?;
+        let groupings = self.groupings(keys)?;
+        let mut asking = Asking::default();
+        for aggregate in aggregates {
+            self.ask(aggregate, &mut asking, decision)?;
+        }
+        if asking.figures.is_empty() {
+            asking.figures.push(Asked { contribution: Contribution::Units, filter: None });
+        }
+        let mut keys = Vec::new();
+        for key in &groupings.keys {
+            keys.push(self.key(key, decision)?.0);
+        }
+        self.notify(&groupings, &controls, decision);
+        let schema = released_schema(schema)?;
+        let account = self.account(&controls, decision)?;
+        let nearness = self.nearness();
+        let gathering = Gathering { below: &self, keys: &keys, dominance: controls.dominance.largest, nearness };
+        let mut sets = Vec::new();
+        let mut plans = Vec::new();
+        for keys in &groupings.sets {
+            let of: Vec<&Expr> = keys.iter().filter_map(|key| groupings.keys.get(*key).copied()).collect();
+            let (number, domain) = (groupings.number(keys), self.completion(&of));
+            let figures: Vec<usize> = (0..asking.figures.len()).collect();
+            sets.push(Set { keys: keys.clone(), number, domain, inner: None, figures });
+            plans.push(gathering.plan(keys, None, &asking.figures)?);
+            for (place, (output, dimension, filter)) in asking.labels.iter().enumerate() {
+                let figures = vec![asking.figures.len() + place];
+                sets.push(Set { keys: keys.clone(), number, domain: None, inner: Some(*output), figures });
+                let units = Asked { contribution: Contribution::Units, filter: filter.clone() };
+                plans.push(gathering.plan(keys, Some(dimension), &[units])?);
+            }
+        }
+        let mut figures: Vec<Figured> = asking.figures.iter().map(|asked| self.figured(asked)).collect();
+        figures.extend(asking.labels.iter().map(|_| units()));
+        let point = Point {
+            datasets: self.datasets(),
+            threshold: self.threshold(),
+            nearness,
+            keys: keys.len(),
+            figures,
+            outputs: asking.outputs,
+            sets,
+            numbered: groupings.numbered.then(|| Aggregate::grouping_id_type(keys.len(), 0)),
+            controls,
+            account,
+        };
+        Ok(release::node(point, plans, schema))
+    }
+
+    /// The full names of the protected datasets, each once, sorted.
+    fn datasets(&self) -> Vec<String> {
+        let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
+        let mut names: Vec<String> = protected.map(|leaf| leaf.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn threshold(&self) -> u32 {
+        self.leaves.iter().filter_map(|leaf| leaf.protection.as_ref()).map(|p| p.threshold).max().unwrap_or(u32::MAX)
+    }
+
+    /// The owner's own threshold: what agreements raise changes nothing in what is near.
+    fn nearness(&self) -> u32 {
+        let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
+        protected.map(|leaf| leaf.terms.threshold(None)).max().unwrap_or(MOST_NEARNESS).min(MOST_NEARNESS)
+    }
+
+    /// The controls of the dataset whose noise is the largest.
+    fn controls(&self) -> Result<Arc<Controls>, Refused> {
+        let mut found: Option<Arc<Controls>> = None;
+        for leaf in self.leaves.iter().filter(|leaf| leaf.protection.is_some()) {
+            let Some(controls) = &leaf.terms.controls else {
+                return Err(Refused::new(
+                    "statistics.noise",
+                    format!("{} adds no noise, so that no statistics are made of it on request", leaf.name),
+                    format!("ask {} to set noise in the dataset's file", leaf.terms.name.body),
+                )
+                .about(&leaf.name));
+            };
+            let larger = |held: &Arc<Controls>| controls.counts.deviation() > held.counts.deviation();
+            if found.as_ref().is_none_or(larger) {
+                found = Some(Arc::clone(controls));
+            }
+        }
+        found.ok_or_else(|| self.leaf.shape("a query over no protected dataset"))
+    }
+
+    /// On whose account cells leave; refused where nothing is left of it.
+    fn account(&self, controls: &Controls, decision: &Decision) -> Result<Account, Refused> {
+        let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
+        let agreement = protected.clone().find_map(|leaf| leaf.granted.agreement.clone());
+        let allowance = protected.filter_map(|leaf| leaf.protection.as_ref()?.allowance).min();
+        if let (Some(agreement), Some(allowance)) = (&agreement, allowance) {
+            let dataset = self.datasets().join("+");
+            let spent = controls.history.spent(Some(agreement), &dataset).unwrap_or(u64::MAX);
+            if spent >= allowance {
+                return Err(Refused::spent(Some(agreement), &dataset, allowance));
+            }
+        }
+        Ok(Account { caller: decision.caller.clone(), agreement, allowance })
+    }
+
+    fn figured(&self, asked: &Asked) -> Figured {
+        let single = self.units.as_ref().is_some_and(|units| units.single);
+        match &asked.contribution {
+            Contribution::Units => units(),
+            // Where each unit has one row, rows are units.
+            Contribution::Rows { .. } if single => units(),
+            Contribution::Rows { .. } => {
+                Figured { function: "count", of: "rows".to_owned(), kind: Kind::Magnitude(Precision::default()) }
+            }
+            Contribution::Sum { measure, precision, .. } => {
+                Figured { function: "sum", of: measure.clone(), kind: Kind::Magnitude(*precision) }
+            }
+        }
+    }
+
+    fn notify(&self, groupings: &Groupings<'_>, controls: &Controls, decision: &mut Decision) {
+        let (names, k) = (self.datasets().join(", "), self.threshold());
+        let deviation = controls.counts.deviation();
+        decision.notice(&if groupings.sets.iter().all(Vec::is_empty) {
+            format!("figures of {names} over fewer than {k} units are empty (withheld, not zero)")
+        } else {
+            format!("groups of {names} under {k} units are left out, cells under it are empty (withheld, not zero)")
+        });
+        decision.notice(&format!(
+            "figures of {names} carry noise (standard deviation of counts: {deviation:.2}); sums may describe up to {} units more or fewer",
+            self.nearness().saturating_sub(1)
+        ));
+    }
+
+    /// A measure in fixed point, within its declared bounds, so that no unit weighs more than they say.
+    pub(super) fn fixed(&self, value: Expr, origin: &Origin, precision: Precision) -> Result<Expr, Refused> {
+        let Some((low, high)) = origin.leaf.column(&origin.name).and_then(|column| column.bounds) else {
+            return Err(Refused::new(
+                "statistics.bounds",
+                format!("{} of {} declares no bounds, so that it can't be summed", origin.name, origin.leaf.name),
+                format!("ask {} to declare its bounds", origin.leaf.terms.name.body),
+            )
+            .about(&origin.leaf.name)
+            .at_column(&origin.name));
+        };
+        let data_type = value.get_type(self.plan.schema())?;
+        let (low, high) = (bound(low.ceil(), low, &data_type)?, bound(high.floor(), high, &data_type)?);
+        let mut when_then_expr = vec![
+            (Box::new(value.clone().lt(low.clone())), Box::new(low)),
+            (Box::new(value.clone().gt(high.clone())), Box::new(high)),
+        ];
+        if data_type.is_floating() {
+            let number = datafusion::functions::math::isnan().call(vec![value.clone()]);
+            when_then_expr
+                .insert(0, (Box::new(number), Box::new(Expr::Literal(ScalarValue::try_from(&data_type)?, None))));
+        }
+        let within = Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(Box::new(value)) });
+        let fixed = DataType::Decimal128(38, i8::try_from(precision.decimals).unwrap_or_default());
+        Ok(Expr::TryCast(TryCast::new(Box::new(within), fixed)))
+    }
+}
+
+fn units() -> Figured {
+    Figured { function: "count", of: "units".to_owned(), kind: Kind::Units }
+}
+
+/// What the plans of all groupings have in common.
+struct Gathering<'a> {
+    below: &'a Below,
+    keys: &'a [Expr],
+    dominance: Option<(usize, f64)>,
+    nearness: u32,
+}
+
+impl Gathering<'_> {
+    /// Keys, then figures: one level where no unit has more than one row, otherwise first by unit.
+    fn plan(&self, keys: &[usize], dimension: Option<&Expr>, figures: &[Asked]) -> Result<LogicalPlan, Refused> {
+        let single = self.below.units.as_ref().is_some_and(|units| units.single);
+        let mut lower = Vec::new();
+        let grouped = keys.iter().filter_map(|key| self.keys.get(*key)).chain(dimension);
+        for (index, key) in grouped.enumerate() {
+            lower.push(key.clone().alias(name("g", index)));
+        }
+        let groups: Vec<Expr> = (0..lower.len()).map(|index| column("g", index)).collect();
+        let unit = self.below.unit().ok_or_else(|| self.below.leaf.shape("a query over no protected dataset"))?;
+        lower.push(Expr::Column(unit).alias("u"));
+        let mut figures = figures.to_vec();
+        for (index, asked) in figures.iter_mut().enumerate() {
+            asked.filter = asked.filter.take().map(|filter| carried(filter, &mut lower)).transpose()?;
+            if let Contribution::Rows { of: Some(value) } | Contribution::Sum { value, .. } = &asked.contribution {
+                lower.push(value.clone().alias(name("a", index)));
+            }
+        }
+        let mut plan = LogicalPlan::Projection(Projection::try_new(lower, Arc::new(self.below.plan.clone()))?);
+        if !single {
+            let by_unit = groups.iter().cloned().chain([Expr::Column(Column::new_unqualified("u"))]).collect();
+            let contributions =
+                figures.iter().enumerate().map(|(index, asked)| asked.by_unit(index).alias(name("c", index)));
+            plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), by_unit, contributions.collect())?);
+        }
+        let gathered = figures.iter().enumerate().map(|(index, asked)| {
+            let function = release::function(self.gathered(asked, single));
+            let (contribution, filter) = if single { asked.by_row(index) } else { (column("c", index), None) };
+            let unit = Expr::Column(Column::new_unqualified("u"));
+            aggregate(function, vec![unit, contribution], filter).alias(name("f", index))
+        });
+        let gathered = gathered.collect();
+        Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, gathered)?))
+    }
+
+    fn gathered(&self, asked: &Asked, single: bool) -> Gathered {
+        let sums = match asked.contribution {
+            Contribution::Units => false,
+            Contribution::Rows { .. } => !single,
+            Contribution::Sum { .. } => true,
+        };
+        let largest = if sums { self.dominance.map_or(2, |(n, _)| n.max(2)) } else { 0 };
+        Gathered { sums, largest, capacity: usize::try_from(2 * self.nearness).unwrap_or_default() }
+    }
+}
+
+impl Asked {
+    /// One unit's contribution, of all of its rows.
+    fn by_unit(&self, index: usize) -> Expr {
+        let (function, argument) = match &self.contribution {
+            Contribution::Units | Contribution::Rows { of: None } => (count_udaf(), lit(1_i64)),
+            Contribution::Rows { of: Some(_) } => (count_udaf(), column("a", index)),
+            Contribution::Sum { .. } => (sum_udaf(), column("a", index)),
+        };
+        aggregate(function, vec![argument], self.filter.clone())
+    }
+
+    /// The contribution of the one row of a unit, and whether it has any.
+    fn by_row(&self, index: usize) -> (Expr, Option<Expr>) {
+        let and = |condition: Expr| match &self.filter {
+            Some(filter) => filter.clone().and(condition),
+            None => condition,
+        };
+        match &self.contribution {
+            Contribution::Units | Contribution::Rows { of: None } => (lit(1_i64), self.filter.clone()),
+            Contribution::Rows { of: Some(_) } => (lit(1_i64), Some(and(column("a", index).is_not_null()))),
+            Contribution::Sum { .. } => (column("a", index), self.filter.clone()),
+        }
+    }
+}
+
+fn aggregate(function: Arc<AggregateUDF>, args: Vec<Expr>, filter: Option<Expr>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction::new_udf(function, args, false, filter.map(Box::new), vec![], None))
+}
+
+/// A condition over columns of the projection below the aggregate, which are added to it. The condition itself is no
+/// such column, since DataFusion's logical and physical plans do not agree on whether `x IS NOT TRUE` may be NULL.
+fn carried(condition: Expr, lower: &mut Vec<Expr>) -> Result<Expr, DataFusionError> {
+    let renamed = condition.transform_up(|expr| match expr {
+        Expr::Column(_) => {
+            let name = name("p", lower.len());
+            lower.push(expr.alias(&name));
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(name))))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(renamed.data)
+}
+
+/// A bound in a column's type; whole numbers take the nearest one inside.
+fn bound(inside: f64, exact: f64, data_type: &DataType) -> Result<Expr, DataFusionError> {
+    let value = if data_type.is_integer() { inside } else { exact };
+    ScalarValue::Float64(Some(value)).cast_to(data_type).map(|value| Expr::Literal(value, None))
+}
+
+/// The columns of the query's own aggregate: anything may be withheld.
+fn released_schema(schema: &DFSchemaRef) -> Result<DFSchemaRef, Refused> {
+    let nullable = |field: &Field| Arc::new(field.clone().with_nullable(true));
+    let fields = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), nullable(field)));
+    Ok(Arc::new(DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?))
+}
+
+fn name(kind: &str, index: usize) -> String {
+    format!("{kind}{index}")
+}
+
+fn column(kind: &str, index: usize) -> Expr {
+    Expr::Column(Column::new_unqualified(name(kind, index)))
+}

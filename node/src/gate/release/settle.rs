@@ -1,0 +1,118 @@
+//! All cells of a release at once: what control lets out is brought before the history, coarsest grouping first.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices};
+use datafusion::error::{DataFusionError, Result};
+
+use super::figures::{self, Figure};
+use super::{Figured, Kind, Point, Set, control};
+use crate::gate::Refused;
+use crate::history::{HistoryError, Observation, Release, Scope, Settled};
+
+/// The rows of one grouping: its keys, and for each figure what is released of each row.
+pub(super) struct Grouped {
+    pub(super) keys: Vec<ArrayRef>,
+    /// By figure of the grouping, then by row.
+    pub(super) answers: Vec<Vec<Option<i128>>>,
+    pub(super) rows: usize,
+}
+
+/// A cell that passed control, and where its answer goes.
+struct Passed {
+    set: usize,
+    figure: usize,
+    row: usize,
+}
+
+/// Decides every cell of every grouping. `rows` are those below, one batch for each grouping.
+pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<Grouped>> {
+    let mut groups = Vec::with_capacity(rows.len());
+    let mut passed = Vec::new();
+    let mut cells = Vec::new();
+    for (index, (set, rows)) in point.sets.iter().zip(rows).enumerate() {
+        let (group, figures) = read(set, rows)?;
+        let figured: Vec<&Figured> = set.figures.iter().filter_map(|figure| point.figures.get(*figure)).collect();
+        for row in in_order(&group.keys, group.rows)? {
+            for (at, (of, figures)) in figured.iter().zip(&figures).enumerate() {
+                let Some(figure) = figures.get(row) else { continue };
+                let Some(answer) = control::controlled(figure, of, point) else { continue };
+                passed.push(Passed { set: index, figure: at, row });
+                cells.push(observation(point, figure, of, answer)?);
+            }
+        }
+        groups.push(group);
+    }
+    for (cell, answer) in passed.iter().zip(remembered(point, cells).await?) {
+        let slot = groups.get_mut(cell.set).and_then(|group| group.answers.get_mut(cell.figure)?.get_mut(cell.row));
+        if let Some(slot) = slot {
+            *slot = Some(answer);
+        }
+    }
+    Ok(groups)
+}
+
+/// What is answered of cells that passed, after the history was asked.
+async fn remembered(point: &Point, cells: Vec<Observation>) -> Result<Vec<i128>> {
+    if cells.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers: Vec<i128> = cells.iter().map(|cell| cell.answer).collect();
+    let account = point.account.clone();
+    let release = Release {
+        cells,
+        nearness: u64::from(point.nearness),
+        caller: account.caller,
+        agreement: account.agreement,
+        dataset: point.datasets.join("+"),
+        allowance: account.allowance,
+    };
+    let outcome = point.controls.history.settled(release).await;
+    let outcome = outcome.map_err(|error| match error {
+        HistoryError::Spent { agreement, dataset, allowance } => {
+            DataFusionError::from(Refused::spent(agreement.as_deref(), &dataset, allowance))
+        }
+        other => {
+            tracing::error!(error = %other, "the history can't be written");
+            Refused::forgetful(&point.datasets.join("+")).into()
+        }
+    })?;
+    let settled = answers.into_iter().zip(outcome.settled).map(|(answer, settled)| match settled {
+        Settled::Fresh | Settled::Repeated | Settled::Near => answer,
+        Settled::Reused(earlier) => earlier,
+    });
+    Ok(settled.collect())
+}
+
+fn observation(point: &Point, figure: &Figure, of: &Figured, answer: i128) -> Result<Observation> {
+    let Some(sketch) = figure.sketch.clone() else {
+        return Err(DataFusionError::Internal("a cell without a fingerprint".into()));
+    };
+    let scope = Scope::new(&point.datasets.join("+"), of.function, &of.of);
+    let reuse = matches!(of.kind, Kind::Magnitude(_)) && point.controls.reuse;
+    Ok(Observation { scope, units: figure.units, sketch, answer, reuse })
+}
+
+/// A grouping's keys and figures.
+fn read(set: &Set, rows: &RecordBatch) -> Result<(Grouped, Vec<Vec<Figure>>)> {
+    let columns = rows.columns();
+    let Some((keys, figures)) = columns.split_at_checked(set.keys.len() + usize::from(set.inner.is_some())) else {
+        return Err(DataFusionError::Internal("a release point has too few columns".into()));
+    };
+    if figures.len() != set.figures.len() {
+        return Err(DataFusionError::Internal("a release point has other figures than were asked".into()));
+    }
+    let figures = figures.iter().map(figures::read).collect::<Result<Vec<_>>>()?;
+    let answers = vec![vec![None; rows.num_rows()]; figures.len()];
+    Ok((Grouped { keys: keys.to_vec(), answers, rows: rows.num_rows() }, figures))
+}
+
+/// Rows by label, NULL last.
+pub(super) fn in_order(keys: &[ArrayRef], rows: usize) -> Result<Vec<usize>> {
+    if keys.is_empty() {
+        return Ok((0..rows).collect());
+    }
+    let options = Some(SortOptions { descending: false, nulls_first: false });
+    let columns: Vec<SortColumn> = keys.iter().map(|key| SortColumn { values: key.clone(), options }).collect();
+    let order = lexsort_to_indices(&columns, None)?;
+    Ok(order.values().iter().filter_map(|row| usize::try_from(*row).ok()).collect())
+}

@@ -1,0 +1,110 @@
+//! Noise, history and allowances on the way from SQL to an answer.
+
+use std::sync::Arc;
+
+use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
+
+use super::setup::{Body, Incident, alike, exact, grant, loda, name};
+use crate::gate::{Controls, Terms};
+use crate::history::History;
+
+const LARGEST: i64 = 5;
+
+/// Noise as a node makes it, under one secret.
+fn noisy(history: &Arc<History>, reuse: bool) -> Controls {
+    let parameters = Parameters { largest: 5, variance: 2.0, forbidden: 0, stay: None };
+    Controls {
+        counts: CountTable::made(&parameters, [5; 32]).unwrap(),
+        magnitudes: MagnitudeTable::made(5, 2.0).unwrap(),
+        history: Arc::clone(history),
+        reuse,
+        ..exact()
+    }
+}
+
+/// Homes of one row each, under a node's controls.
+fn body(homes: &[Incident], history: &Arc<History>, reuse: bool) -> Body {
+    let body = Body::new(homes);
+    body.amend("homes", |terms: &mut Terms| terms.controls = Some(Arc::new(noisy(history, reuse))));
+    body
+}
+
+fn homes(units: i64, borough: &'static str, first: i64) -> Vec<Incident> {
+    alike(units, first, &Incident { borough: Some(borough), year: Some(2020), cost: Some(50), ..Incident::default() })
+}
+
+async fn number(body: &Body, sql: &str) -> i64 {
+    body.rows(sql, &loda()).await.unwrap()[0].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_cell_has_one_answer_in_any_words_rows_and_restarts() {
+    let rows = [homes(40, "bexley", 1), homes(30, "camden", 100)].concat();
+    let mut shuffled = rows.clone();
+    shuffled.reverse();
+    let history = History::in_memory();
+    let (one, other) = (body(&rows, &history, true), body(&shuffled, &History::in_memory(), true));
+    let mut found = Vec::new();
+    for sql in [
+        "SELECT count(*) FROM homes WHERE borough = 'bexley'",
+        "SELECT count(DISTINCT uprn) FROM homes WHERE NOT (borough <> 'bexley')",
+        "SELECT count(*) FILTER (WHERE borough LIKE 'bex%') FROM homes",
+        "SELECT sum(CASE WHEN borough IN ('bexley') THEN 1 END) FROM homes",
+        "SELECT n FROM (SELECT borough, count(*) n FROM homes GROUP BY borough) t WHERE borough = 'bexley'",
+    ] {
+        found.push(number(&one, sql).await);
+        found.push(number(&other, sql).await);
+    }
+    assert!(found.iter().all(|count| *count == found[0]), "{found:?}");
+    assert!((found[0] - 40).abs() <= LARGEST, "{found:?}");
+}
+
+#[tokio::test]
+async fn no_sum_leaves_as_it_is() {
+    let body = body(&homes(40, "bexley", 1), &History::in_memory(), true);
+    for condition in ["year = 2020", "borough = 'bexley'"] {
+        let sum = number(&body, &format!("SELECT sum(cost) FROM homes WHERE {condition}")).await;
+        assert!(sum != 2000 && (sum - 2000).abs() <= 50 * LARGEST, "{sum}");
+    }
+}
+
+/// The analyst who knows all of a cell but one, and asks with and without: the second sum is the first's answer.
+#[tokio::test]
+async fn differencing_two_sums_that_are_near_gives_nothing() {
+    let mut rows = homes(40, "bexley", 1);
+    rows.extend(alike(
+        2,
+        900,
+        &Incident { borough: Some("camden"), year: Some(2020), cost: Some(100), ..Incident::default() },
+    ));
+    let all = "SELECT sum(cost) FROM homes WHERE year = 2020";
+    let without = "SELECT sum(cost) FROM homes WHERE year = 2020 AND borough = 'bexley'";
+    for (first, second) in [(all, without), (without, all)] {
+        let body = body(&rows, &History::in_memory(), true);
+        assert_eq!(number(&body, first).await, number(&body, second).await);
+    }
+    // Without the history noise alone stands against it.
+    let body = body(&rows, &History::in_memory(), false);
+    assert_ne!(number(&body, all).await, number(&body, without).await);
+}
+
+#[tokio::test]
+async fn what_an_agreement_gives_is_spent_and_then_nothing_leaves() {
+    let history = History::in_memory();
+    let rows = [homes(40, "bexley", 1), homes(30, "camden", 100)].concat();
+    let body = body(&rows, &history, true);
+    body.amend("homes", |terms: &mut Terms| {
+        let mut granted = grant("three-cells", meridian_proto::Form::Statistics);
+        granted.allowance = Some(3);
+        granted.recipients = vec![name("loda")];
+        terms.grants = vec![granted];
+        Arc::make_mut(&mut terms.dataset).needs_agreement = true;
+    });
+    let by_borough = "SELECT borough, count(*) FROM homes GROUP BY borough";
+    assert_eq!(body.rows(by_borough, &loda()).await.unwrap().len(), 2);
+    let refused = body.rows(by_borough, &loda()).await.unwrap_err();
+    assert!(refused.contains("three-cells gives 3 cells"), "{refused}");
+    assert_eq!(body.rows("SELECT count(*) FROM homes", &loda()).await.unwrap().len(), 1, "one was left");
+    let refused = body.refusal("SELECT count(*) FROM homes", &loda()).await;
+    assert_eq!(refused.rule, "allowance.spent");
+}

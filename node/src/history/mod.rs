@@ -1,0 +1,225 @@
+//! The durable memory of released cells: anchors that later cells reuse, near pairs, and the allowances spent.
+//!
+//! Two answers about sets that differ in a few units tell something of those few. So every released magnitude is an
+//! *anchor*, and a cell fewer than k units from one gets the earliest such anchor's answer. Counts are released with
+//! their own noise, and near pairs are recorded for the dataset's owner.
+//!
+//! ```text
+//! settle.rs   what becomes of each cell of a release
+//! index.rs    which anchors may be near, held in memory
+//! tables.rs   the file's tables, one transaction at a time
+//! near.rs     how a count of near pairs is written
+//! seal.rs     the file's keys: what is in it can't be read, moved or altered
+//! ```
+//!
+//! What holds: in one scope, and for one k, any two anchors are at least k units apart, whoever asked.
+//!
+//! What doesn't, and stays with noise and allowance:
+//!
+//! - Two equal answers tell that their sets are near, and two that differ that they aren't. Someone who knows, or put
+//!   there, k - 1 of the units that differ learns of one more from that alone, whatever the noise.
+//! - Sums and differences of three or more anchors, each far from the others, may be of one unit.
+//! - Scopes aren't compared: a sum that can be had by another function, measure name or dataset must be settled in the
+//!   scope of the sum. An average is settled as its sum.
+//! - Anchors made under a smaller k stay as near to each other as that allowed.
+//! - A file put back from an older copy forgets what was answered since.
+
+mod error;
+mod index;
+mod near;
+mod seal;
+mod settle;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use error::Fault;
+pub use error::HistoryError;
+use index::Index;
+use meridian_disclosure::sketch::Sketch;
+use seal::Keys;
+
+/// The history of one node, in one file that one process has open.
+pub struct History {
+    path: PathBuf,
+    database: redb::Database,
+    keys: Keys,
+    /// Held for the whole of a release: settling is one at a time.
+    index: Mutex<Index>,
+}
+
+/// Which anchors a cell is compared with.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Scope(String);
+
+/// A cell that has passed threshold and dominance and is about to be released.
+pub struct Observation {
+    /// Dataset, function and measure.
+    pub scope: Scope,
+    /// How many units are in the cell.
+    pub units: u64,
+    /// The units and their contributions; of a capacity of at least twice the release's nearness less two.
+    pub sketch: Sketch,
+    /// What would be released, in fixed point.
+    pub answer: i128,
+    /// Whether a near anchor's answer is given in place of this one: yes for magnitudes, no for counts with noise.
+    pub reuse: bool,
+}
+
+/// The cells of one answer.
+pub struct Release {
+    /// The cells in the order in which they settle: the coarsest grouping first, then by label.
+    pub cells: Vec<Observation>,
+    /// Cells fewer than this many units apart are near: k.
+    pub nearness: u64,
+    /// Who asks.
+    pub caller: String,
+    /// Under which agreement; all that is asked under none is counted together.
+    pub agreement: Option<String>,
+    /// The dataset whose allowance is spent.
+    pub dataset: String,
+    /// The most visible cells of this dataset under this agreement.
+    pub allowance: Option<u64>,
+}
+
+/// What becomes of a cell. It must be visible to nobody but the owner, so that its value isn't formatted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// No anchor is near: released as it is, and an anchor from now on.
+    Fresh,
+    /// Exactly this set was answered before: released as it is. A magnitude's answer was this one, too.
+    Repeated,
+    /// A magnitude near an anchor: the earliest such anchor's answer is released in place of its own.
+    Reused(i128),
+    /// A count near another: recorded, released as it is, and an anchor from now on.
+    Near,
+}
+
+/// What became of a release.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// One for each cell, in the order given.
+    pub settled: Vec<Settled>,
+    /// Visible cells spent so far under the agreement and dataset, these included.
+    pub spent: u64,
+}
+
+/// How many pairs of near counts somebody made, for the owner alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NearCount {
+    /// Who asked for the later of the two.
+    pub caller: String,
+    /// Under which agreement.
+    pub agreement: Option<String>,
+    /// Of which dataset.
+    pub dataset: String,
+    /// Pairs, each of a count and an anchor that was fewer than k units from it.
+    pub pairs: u64,
+}
+
+impl Scope {
+    /// For example `("lfb.incidents", "sum", "cost")`.
+    pub fn new(dataset: &str, function: &str, measure: &str) -> Self {
+        // With their lengths, so that no two triples of names give the same text.
+        Self(format!("{}:{dataset},{}:{function},{}:{measure}", dataset.len(), function.len(), measure.len()))
+    }
+}
+
+impl History {
+    /// Opens the history in this file, or begins one if there is no such file.
+    ///
+    /// All of the file is read and its checksums are checked, 0.1 s for 100,000 anchors.
+    ///
+    /// # Errors
+    ///
+    /// The key isn't the one that the file was written with, the file is damaged or in use, or can't be read or written.
+    pub fn open(path: &Path, key: &[u8; 32]) -> Result<Arc<Self>, HistoryError> {
+        let named = |fault: Fault| fault.at(path);
+        let keys = Keys::derive(key).map_err(named)?;
+        let database = tables::open(path, &keys).map_err(named)?;
+        Ok(Arc::new(Self { path: path.to_owned(), database, keys, index: Mutex::default() }))
+    }
+
+    /// [`Self::settle`] on a thread that may block.
+    pub async fn settled(self: &Arc<Self>, release: Release) -> Result<Outcome, HistoryError> {
+        let history = Arc::clone(self);
+        let settled = tokio::task::spawn_blocking(move || history.settle(release)).await;
+        settled.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// A history that ends with the process.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Arc<Self> {
+        let keys = Keys::derive(&[1; 32]).unwrap_or_else(|_| unreachable!("the key is long enough"));
+        let database = tables::in_memory(&keys).unwrap_or_else(|_| unreachable!("memory is no file"));
+        Arc::new(Self { path: PathBuf::new(), database, keys, index: Mutex::default() })
+    }
+
+    /// Decides what is released for each cell, and remembers it: what is returned here survives a crash.
+    ///
+    /// Blocks until the file is synced.
+    ///
+    /// # Errors
+    ///
+    /// The allowance doesn't suffice, or the file can't be read or written. Then nothing is remembered, and nothing may
+    /// be released.
+    pub fn settle(&self, release: Release) -> Result<Outcome, HistoryError> {
+        settle::check(&release)?;
+        let mut index = self.index();
+        let outcome = settle::settle(&self.database, &self.keys, &mut index, &release);
+        if outcome.is_err() {
+            // It may know anchors of the transaction that wasn't committed.
+            index.clear();
+        }
+        outcome.map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Visible cells spent so far under an agreement, or `None` for all asked without one, and a dataset.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read.
+    pub fn spent(&self, agreement: Option<&str>, dataset: &str) -> Result<u64, HistoryError> {
+        tables::spent(&self.database, &self.keys, agreement, dataset).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Who made how many near pairs, in order of caller, agreement and dataset.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read.
+    pub fn near_counts(&self) -> Result<Vec<NearCount>, HistoryError> {
+        tables::near_counts(&self.database, &self.keys).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(|poisoned| {
+            let mut index = poisoned.into_inner();
+            index.clear();
+            self.index.clear_poison();
+            index
+        })
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("History").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Settled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Fresh => "Fresh",
+            Self::Repeated => "Repeated",
+            Self::Reused(_) => "Reused(..)",
+            Self::Near => "Near",
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! What becomes of each cell of a release, in one transaction.
+
+use redb::Database;
+
+use super::error::{Fault, HistoryError};
+use super::index::Index;
+use super::seal::Keys;
+use super::tables::{Anchor, Listed, Tables, place_of_anchors};
+use super::{NearCount, Observation, Outcome, Release, Settled};
+use meridian_disclosure::sketch::{Distance, Sketch};
+
+/// Refuses sketches that can't tell all distances that matter.
+pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
+    let nearness = release.nearness;
+    // A changed contribution is one unit and two elements.
+    let enough = |sketch: &Sketch| sketch.capacity() as u64 >= 2 * nearness.saturating_sub(1);
+    match release.cells.iter().map(|cell| &cell.sketch).find(|sketch| !enough(sketch)) {
+        Some(sketch) => Err(HistoryError::Capacity { capacity: sketch.capacity(), nearness }),
+        None => Ok(()),
+    }
+}
+
+/// Settles all cells, or changes nothing in the file.
+pub(super) fn settle(database: &Database, keys: &Keys, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
+    // Durable at once, as transactions are unless told otherwise.
+    let transaction = database.begin_write()?;
+    let outcome = settle_in(&mut Tables::open(&transaction, keys)?, index, release)?;
+    transaction.commit()?;
+    Ok(outcome)
+}
+
+fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
+    let spent = spend(tables, release)?;
+    let mut sequence = tables.next_sequence()?;
+    let mut settled = Vec::with_capacity(release.cells.len());
+    let mut pairs = 0;
+    for cell in &release.cells {
+        let found = Found::around(cell, release.nearness, tables, index)?;
+        let becomes = found.decide(cell);
+        if becomes == Settled::Near {
+            pairs += found.near;
+        }
+        if matches!(becomes, Settled::Fresh | Settled::Near) {
+            let place = place_of_anchors(tables.keys, &cell.scope, cell.units);
+            tables.add_anchor(place, sequence, &Anchor { answer: cell.answer, sketch: cell.sketch.clone() })?;
+            index.add(place, Listed { sequence, outline: cell.sketch.outline() });
+            sequence += 1;
+        }
+        settled.push(becomes);
+    }
+    tables.set_next_sequence(sequence)?;
+    if pairs > 0 {
+        let Release { caller, agreement, dataset, .. } = release;
+        let (caller, agreement, dataset) = (caller.clone(), agreement.clone(), dataset.clone());
+        tables.add_near(&NearCount { caller, agreement, dataset, pairs })?;
+    }
+    Ok(Outcome { settled, spent })
+}
+
+fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<u64, Fault> {
+    let agreement = release.agreement.as_deref();
+    let before = tables.spent(agreement, &release.dataset)?;
+    let spent = before.saturating_add(release.cells.len() as u64);
+    if let Some(allowance) = release.allowance.filter(|allowance| spent > *allowance) {
+        let (agreement, dataset) = (release.agreement.clone(), release.dataset.clone());
+        return Err(Fault::Spent { agreement, dataset, allowance });
+    }
+    tables.set_spent(agreement, &release.dataset, spent)?;
+    Ok(spent)
+}
+
+/// The anchors fewer than k units from a cell.
+#[derive(Default)]
+struct Found {
+    /// Sequence, distance in units and answer of the earliest.
+    earliest: Option<(u64, usize, i128)>,
+    /// Whether one of them is of exactly this set.
+    equal: bool,
+    /// How many of them aren't.
+    near: u64,
+}
+
+impl Found {
+    /// Looks at all anchors that may be near, whatever is found among them.
+    fn around(cell: &Observation, nearness: u64, tables: &Tables<'_>, index: &mut Index) -> Result<Self, Fault> {
+        let mut found = Self::default();
+        let reach = nearness.saturating_sub(1);
+        // Sets fewer than k units apart have numbers of units fewer than k apart.
+        for units in cell.units.saturating_sub(reach)..=cell.units.saturating_add(reach) {
+            let place = place_of_anchors(tables.keys, &cell.scope, units);
+            for listed in index.at(place, tables)? {
+                if (listed.outline.apart(cell.sketch.outline()) as u64) < nearness {
+                    let anchor = tables.anchor(place, listed.sequence)?;
+                    found.compare(cell, nearness, listed.sequence, &anchor);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn compare(&mut self, cell: &Observation, nearness: u64, sequence: u64, anchor: &Anchor) {
+        let units = match cell.sketch.distance(&anchor.sketch) {
+            Distance::Near(units) if (units as u64) < nearness => units,
+            Distance::Near(_) | Distance::Far => return,
+        };
+        if units == 0 {
+            self.equal = true;
+        } else {
+            self.near += 1;
+        }
+        if self.earliest.is_none_or(|(earliest, ..)| sequence < earliest) {
+            self.earliest = Some((sequence, units, anchor.answer));
+        }
+    }
+
+    fn decide(&self, cell: &Observation) -> Settled {
+        match self.earliest {
+            None => Settled::Fresh,
+            Some((_, 0, answer)) if cell.reuse && answer == cell.answer => Settled::Repeated,
+            Some((.., answer)) if cell.reuse => Settled::Reused(answer),
+            Some(_) if self.equal => Settled::Repeated,
+            Some(_) => Settled::Near,
+        }
+    }
+}

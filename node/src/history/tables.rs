@@ -1,0 +1,240 @@
+//! The tables of the history's file. Keys are keyed hashes or counters and every value is sealed.
+
+use std::fs::File;
+use std::path::Path;
+
+use redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+};
+
+use super::error::Fault;
+use super::near;
+use super::seal::Keys;
+use super::{NearCount, Scope};
+use meridian_disclosure::sketch::{Outline, Sketch};
+
+/// Place of the scope and number of units, and sequence → answer and sketch.
+pub(super) const ANCHORS: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("anchors");
+/// Place of agreement and dataset → visible cells.
+const SPENT: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("spent");
+/// Place of caller, agreement and dataset → these and the number of pairs.
+const NEAR: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("near");
+/// [`CHECK`] and [`SEQUENCE`].
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+/// Opens only under the right key.
+const CHECK: &str = "check";
+const CHECKED: &[u8] = b"meridian history 1";
+/// The sequence of the next anchor, which is also the number of anchors.
+const SEQUENCE: &str = "sequence";
+
+/// Bytes of the file that the storage holds in memory at most.
+const CACHE: usize = 64 << 20;
+
+/// Opens or begins a file, and sees that it is whole and of this key.
+pub(super) fn open(path: &Path, keys: &Keys) -> Result<Database, Fault> {
+    let database = Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create(path)?;
+    let transaction = database.begin_write()?;
+    Tables::open(&transaction, keys)?.check_or_begin(path)?;
+    transaction.commit()?;
+    sync_folder(path).map_err(redb::Error::Io)?;
+    Ok(database)
+}
+
+/// Begins a history without a file.
+#[cfg(test)]
+pub(super) fn in_memory(keys: &Keys) -> Result<Database, Fault> {
+    let database = Database::builder().create_with_backend(redb::backends::InMemoryBackend::new())?;
+    let transaction = database.begin_write()?;
+    Tables::open(&transaction, keys)?.check_or_begin(Path::new(""))?;
+    transaction.commit()?;
+    Ok(database)
+}
+
+/// Visible cells spent.
+pub(super) fn spent(database: &Database, keys: &Keys, agreement: Option<&str>, dataset: &str) -> Result<u64, Fault> {
+    let table = database.begin_read()?.open_table(SPENT)?;
+    read_spent(&table, keys, place_of_spent(keys, agreement, dataset))
+}
+
+/// All near counts, sorted.
+pub(super) fn near_counts(database: &Database, keys: &Keys) -> Result<Vec<NearCount>, Fault> {
+    let table = database.begin_read()?.open_table(NEAR)?;
+    let mut counts = Vec::new();
+    for entry in table.iter()? {
+        let (place, sealed) = entry?;
+        counts.push(open_near(keys, place.value(), sealed.value())?);
+    }
+    counts.sort();
+    Ok(counts)
+}
+
+/// Where the anchors of a scope with this many units are.
+pub(super) fn place_of_anchors(keys: &Keys, scope: &Scope, units: u64) -> u128 {
+    keys.index(&[b"anchors", scope.0.as_bytes(), &units.to_le_bytes()])
+}
+
+/// A cell that was released.
+pub(super) struct Anchor {
+    pub(super) answer: i128,
+    pub(super) sketch: Sketch,
+}
+
+/// An anchor, as far as it takes to see that it is far.
+#[derive(Clone, Copy)]
+pub(super) struct Listed {
+    /// Anchors are numbered in the order in which they were made.
+    pub(super) sequence: u64,
+    pub(super) outline: Outline,
+}
+
+/// The tables within one transaction.
+pub(super) struct Tables<'t> {
+    pub(super) keys: &'t Keys,
+    anchors: Table<'t, (u128, u64), &'static [u8]>,
+    spent: Table<'t, u128, &'static [u8]>,
+    near: Table<'t, u128, &'static [u8]>,
+    meta: Table<'t, &'static str, &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    pub(super) fn open(transaction: &'t WriteTransaction, keys: &'t Keys) -> Result<Self, Fault> {
+        Ok(Self {
+            keys,
+            anchors: transaction.open_table(ANCHORS)?,
+            spent: transaction.open_table(SPENT)?,
+            near: transaction.open_table(NEAR)?,
+            meta: transaction.open_table(META)?,
+        })
+    }
+
+    /// The anchors at a place, in order.
+    pub(super) fn listed(&self, place: u128) -> Result<Vec<Listed>, Fault> {
+        let mut all = Vec::new();
+        for entry in self.anchors.range((place, 0)..=(place, u64::MAX))? {
+            let (key, sealed) = entry?;
+            let (_, sequence) = key.value();
+            let anchor = self.read_anchor(place, sequence, sealed.value())?;
+            all.push(Listed { sequence, outline: anchor.sketch.outline() });
+        }
+        Ok(all)
+    }
+
+    /// One anchor.
+    pub(super) fn anchor(&self, place: u128, sequence: u64) -> Result<Anchor, Fault> {
+        let sealed = self.anchors.get((place, sequence))?.ok_or(Fault::Damaged("an anchor is missing"))?;
+        self.read_anchor(place, sequence, sealed.value())
+    }
+
+    pub(super) fn add_anchor(&mut self, place: u128, sequence: u64, anchor: &Anchor) -> Result<(), Fault> {
+        let value = [anchor.answer.to_le_bytes().as_slice(), &anchor.sketch.to_bytes()].concat();
+        let sealed = self.keys.seal(&authenticated("anchors", place, sequence), &value)?;
+        self.anchors.insert((place, sequence), sealed.as_slice())?;
+        Ok(())
+    }
+
+    pub(super) fn next_sequence(&self) -> Result<u64, Fault> {
+        let sealed = self.meta.get(SEQUENCE)?.ok_or(Fault::Damaged("the number of anchors is missing"))?;
+        read_number(self.keys, SEQUENCE.as_bytes(), sealed.value())
+    }
+
+    pub(super) fn set_next_sequence(&mut self, sequence: u64) -> Result<(), Fault> {
+        let sealed = self.keys.seal(SEQUENCE.as_bytes(), &sequence.to_le_bytes())?;
+        self.meta.insert(SEQUENCE, sealed.as_slice())?;
+        Ok(())
+    }
+
+    pub(super) fn spent(&self, agreement: Option<&str>, dataset: &str) -> Result<u64, Fault> {
+        read_spent(&self.spent, self.keys, place_of_spent(self.keys, agreement, dataset))
+    }
+
+    pub(super) fn set_spent(&mut self, agreement: Option<&str>, dataset: &str, cells: u64) -> Result<(), Fault> {
+        let place = place_of_spent(self.keys, agreement, dataset);
+        let sealed = self.keys.seal(&authenticated("spent", place, 0), &cells.to_le_bytes())?;
+        self.spent.insert(place, sealed.as_slice())?;
+        Ok(())
+    }
+
+    /// Adds pairs to what the caller has made so far.
+    pub(super) fn add_near(&mut self, made: &NearCount) -> Result<(), Fault> {
+        let place = place_of_near(self.keys, made);
+        let mut count = made.clone();
+        if let Some(sealed) = self.near.get(place)? {
+            count.pairs = count.pairs.saturating_add(open_near(self.keys, place, sealed.value())?.pairs);
+        }
+        let sealed = self.keys.seal(&authenticated("near", place, 0), &near::to_bytes(&count))?;
+        self.near.insert(place, sealed.as_slice())?;
+        Ok(())
+    }
+
+    fn check_or_begin(&mut self, path: &Path) -> Result<(), Fault> {
+        let written = match self.meta.get(CHECK)? {
+            Some(sealed) => Some(self.keys.open(CHECK.as_bytes(), sealed.value()).ok_or(Fault::Key)?),
+            None => None,
+        };
+        match written {
+            Some(check) if check != CHECKED => Err(Fault::Damaged("it was written by another version")),
+            // The storage's checksums aren't keyed: an anchor taken out by hand would pass them.
+            Some(_) if self.anchors.len()? != self.next_sequence()? => Err(Fault::Damaged("anchors are missing")),
+            Some(_) => Ok(()),
+            None if !self.anchors.is_empty()? => Err(Fault::Damaged("its check value is missing")),
+            None => {
+                tracing::info!(path = %path.display(), "a new history begins: no answer given before it is protected");
+                let sealed = self.keys.seal(CHECK.as_bytes(), CHECKED)?;
+                self.meta.insert(CHECK, sealed.as_slice())?;
+                self.set_next_sequence(0)
+            }
+        }
+    }
+
+    fn read_anchor(&self, place: u128, sequence: u64, sealed: &[u8]) -> Result<Anchor, Fault> {
+        let value = self.keys.open(&authenticated("anchors", place, sequence), sealed);
+        let value = value.ok_or(Fault::Damaged("an anchor doesn't open"))?;
+        let parts = value.split_first_chunk().and_then(|(answer, sketch)| {
+            Some(Anchor { answer: i128::from_le_bytes(*answer), sketch: Sketch::from_bytes(sketch)? })
+        });
+        parts.ok_or(Fault::Damaged("an anchor has the wrong length"))
+    }
+}
+
+fn read_spent(table: &impl ReadableTable<u128, &'static [u8]>, keys: &Keys, place: u128) -> Result<u64, Fault> {
+    match table.get(place)? {
+        Some(sealed) => read_number(keys, &authenticated("spent", place, 0), sealed.value()),
+        None => Ok(0),
+    }
+}
+
+fn read_number(keys: &Keys, place: &[u8], sealed: &[u8]) -> Result<u64, Fault> {
+    let value = keys.open(place, sealed).and_then(|value| Some(u64::from_le_bytes(*value.as_array()?)));
+    value.ok_or(Fault::Damaged("a counter doesn't open"))
+}
+
+fn open_near(keys: &Keys, place: u128, sealed: &[u8]) -> Result<NearCount, Fault> {
+    let value = keys.open(&authenticated("near", place, 0), sealed);
+    value.and_then(|value| near::from_bytes(&value)).ok_or(Fault::Damaged("a count of near pairs doesn't open"))
+}
+
+fn place_of_near(keys: &Keys, count: &NearCount) -> u128 {
+    let NearCount { caller, agreement, dataset, pairs: _ } = count;
+    keys.index(&[b"near", caller.as_bytes(), &optional(agreement.as_deref()), dataset.as_bytes()])
+}
+
+fn place_of_spent(keys: &Keys, agreement: Option<&str>, dataset: &str) -> u128 {
+    keys.index(&[b"spent", &optional(agreement), dataset.as_bytes()])
+}
+
+/// No agreement, and an agreement of no name, are two things.
+fn optional(agreement: Option<&str>) -> Vec<u8> {
+    agreement.map_or_else(Vec::new, |id| [b"=", id.as_bytes()].concat())
+}
+
+/// A value opens only where it was put.
+fn authenticated(table: &str, place: u128, sequence: u64) -> Vec<u8> {
+    [table.as_bytes(), &place.to_be_bytes(), &sequence.to_be_bytes()].concat()
+}
+
+/// A new file is only there after a power cut if its folder was synced, too.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

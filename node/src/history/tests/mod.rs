@@ -1,0 +1,79 @@
+//! What becomes of cells, case by case; the file's own promises are in `file` and `crash`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod crash;
+mod file;
+mod settling;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{History, Observation, Release, Scope, Settled};
+use meridian_disclosure::sketch::{Element, Sketch};
+
+const KEY: [u8; 32] = [7; 32];
+const NEARNESS: u64 = 10;
+const CAPACITY: usize = 20;
+
+/// A history in a folder of its own.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("history.redb")
+    }
+
+    fn open(&self) -> Arc<History> {
+        History::open(&self.path(), &KEY).unwrap()
+    }
+}
+
+/// The unit with this number; numbers and hashes are one to one.
+fn unit(number: u64) -> u64 {
+    number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The sum over these units, each of which contributes 1.
+fn sum(units: Range<u64>, answer: i128) -> Observation {
+    cell("sum", units.map(|number| (number, 1)), answer)
+}
+
+/// The count of these units.
+fn count(units: Range<u64>, answer: i128) -> Observation {
+    Observation { reuse: false, ..cell("count", units.map(|number| (number, 1)), answer) }
+}
+
+fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer: i128) -> Observation {
+    let mut sketch = Sketch::new(CAPACITY);
+    let mut units = 0;
+    for (number, contribution) in contributions {
+        sketch.toggle(Element::new(unit(number), contribution));
+        units += 1;
+    }
+    Observation { scope: Scope::new("lfb.incidents", function, "cost"), units, sketch, answer, reuse: true }
+}
+
+fn release(cells: Vec<Observation>) -> Release {
+    Release {
+        cells,
+        nearness: NEARNESS,
+        caller: "ann@camden".to_owned(),
+        agreement: Some("fire-risk-2026".to_owned()),
+        dataset: "lfb.incidents".to_owned(),
+        allowance: None,
+    }
+}
+
+/// What becomes of these cells in one release.
+fn settle(history: &History, cells: Vec<Observation>) -> Vec<Settled> {
+    history.settle(release(cells)).unwrap().settled
+}

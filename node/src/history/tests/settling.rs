@@ -1,0 +1,158 @@
+//! Which cells are fresh, reused, repeated or near, and what is spent.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::thread;
+
+use super::super::{HistoryError, NearCount, Observation, Release, Scope, Settled};
+use super::{CAPACITY, Place, cell, count, release, settle, sum};
+use meridian_disclosure::sketch::Sketch;
+
+#[test]
+fn a_magnitude_near_an_anchor_gets_its_answer_and_makes_none() {
+    let place = Place::new();
+    let history = place.open();
+    assert_eq!(settle(&history, vec![sum(0..50, 500)]), [Settled::Fresh]);
+    // 9 units more, 9 fewer, and 4 fewer and 5 more.
+    for near in [sum(0..59, 590), sum(0..41, 410), sum(4..55, 510)] {
+        assert_eq!(settle(&history, vec![near]), [Settled::Reused(500)]);
+    }
+    // 18 from the anchor, and 9 from a cell that was reused.
+    assert_eq!(settle(&history, vec![sum(0..68, 680)]), [Settled::Fresh]);
+}
+
+#[test]
+fn k_units_apart_is_far() {
+    let place = Place::new();
+    let history = place.open();
+    let cells = vec![sum(0..50, 500), sum(0..60, 600), sum(0..40, 400), sum(5..55, 501)];
+    assert_eq!(settle(&history, cells), [Settled::Fresh; 4]);
+}
+
+#[test]
+fn the_same_set_is_repeated_or_answered_as_before() {
+    let place = Place::new();
+    let history = place.open();
+    let cells = vec![sum(0..50, 500), sum(0..50, 500), sum(0..50, 501)];
+    assert_eq!(settle(&history, cells), [Settled::Fresh, Settled::Repeated, Settled::Reused(500)]);
+}
+
+#[test]
+fn the_earliest_near_anchor_answers() {
+    let place = Place::new();
+    let history = place.open();
+    assert_eq!(settle(&history, vec![sum(0..62, 620), sum(0..50, 500)]), [Settled::Fresh; 2]);
+    // 6 units from both; then 2 from the later one and 10 from the earlier.
+    assert_eq!(settle(&history, vec![sum(0..56, 560), sum(0..52, 520)]), [Settled::Reused(620), Settled::Reused(500)]);
+}
+
+#[test]
+fn a_changed_contribution_is_one_unit() {
+    let place = Place::new();
+    let history = place.open();
+    let changed = |units: u64| cell("sum", (0..50).map(move |unit| (unit, 1 + i128::from(unit < units))), 999);
+    assert_eq!(settle(&history, vec![sum(0..50, 500)]), [Settled::Fresh]);
+    assert_eq!(settle(&history, vec![changed(9), changed(10)]), [Settled::Reused(500), Settled::Fresh]);
+}
+
+#[test]
+fn other_scopes_are_not_compared() {
+    let place = Place::new();
+    let history = place.open();
+    let of =
+        |dataset, function, measure| Observation { scope: Scope::new(dataset, function, measure), ..sum(0..50, 1) };
+    let cells = vec![of("a", "sum", "cost"), of("b", "sum", "cost"), of("a", "avg", "cost"), of("a", "sum", "age")];
+    assert_eq!(settle(&history, cells), [Settled::Fresh; 4]);
+    assert!(Scope::new("a", "b1:", "c") != Scope::new("a1:b", "", "c"));
+}
+
+#[test]
+fn near_counts_are_released_recorded_and_anchors_themselves() {
+    let place = Place::new();
+    let history = place.open();
+    assert_eq!(settle(&history, vec![count(0..50, 51), count(0..50, 51)]), [Settled::Fresh, Settled::Repeated]);
+    assert_eq!(history.near_counts().unwrap(), []);
+    // 5 from the first; then 8 from the second; then 9 from the second and the third.
+    let cells = vec![count(0..55, 54), count(4..59, 55), count(0..64, 66)];
+    assert_eq!(settle(&history, cells), [Settled::Near; 3]);
+    let bob =
+        Release { caller: "bob".to_owned(), agreement: None, ..release(vec![count(0..49, 48), count(0..64, 66)]) };
+    assert_eq!(history.settle(bob).unwrap().settled, [Settled::Near, Settled::Repeated]);
+
+    let made = |caller: &str, agreement: Option<&str>, pairs| NearCount {
+        caller: caller.to_owned(),
+        agreement: agreement.map(str::to_owned),
+        dataset: "lfb.incidents".to_owned(),
+        pairs,
+    };
+    let expected = [made("ann@camden", Some("fire-risk-2026"), 4), made("bob", None, 2)];
+    assert_eq!(history.near_counts().unwrap(), expected);
+}
+
+#[test]
+fn the_allowance_stops_a_release_whole() {
+    let place = Place::new();
+    let history = place.open();
+    let limited = |cells| Release { allowance: Some(3), ..release(cells) };
+    let spent = |history: &super::History| history.spent(Some("fire-risk-2026"), "lfb.incidents").unwrap();
+    assert_eq!(history.settle(limited(vec![sum(0..20, 1), sum(100..120, 2)])).unwrap().spent, 2);
+
+    let refused = history.settle(limited(vec![sum(200..220, 3), sum(300..320, 4)])).unwrap_err();
+    assert!(matches!(refused, HistoryError::Spent { allowance: 3, .. }), "{refused}");
+    assert_eq!(spent(&history), 2);
+    // Nothing of it was remembered, and what is left can be spent to the last cell.
+    let last = history.settle(limited(vec![sum(200..220, 5)])).unwrap();
+    assert_eq!((last.settled, last.spent), (vec![Settled::Fresh], 3));
+    assert_eq!(spent(&history), 3);
+    assert!(history.settle(limited(vec![sum(200..220, 5)])).is_err());
+    // Another agreement, none, and another dataset have counters of their own.
+    assert_eq!(history.spent(Some("other"), "lfb.incidents").unwrap(), 0);
+    assert_eq!(history.spent(None, "lfb.incidents").unwrap(), 0);
+    assert_eq!(history.spent(Some("fire-risk-2026"), "lfb.stations").unwrap(), 0);
+    let unbound = Release { agreement: None, ..limited(Vec::new()) };
+    assert_eq!(history.settle(unbound).unwrap().spent, 0);
+}
+
+#[test]
+fn a_sketch_too_small_for_k_is_refused() {
+    let place = Place::new();
+    let history = place.open();
+    let small = Observation { sketch: Sketch::new(17), ..sum(0..50, 1) };
+    let refused = history.settle(release(vec![small])).unwrap_err();
+    assert!(matches!(refused, HistoryError::Capacity { capacity: 17, nearness: 10 }), "{refused}");
+    let enough = Observation { sketch: Sketch::new(18), ..sum(0..50, 1) };
+    assert!(CAPACITY >= 18 && history.settle(release(vec![enough])).is_ok());
+}
+
+#[test]
+fn what_settles_does_not_depend_on_what_is_held_in_memory() {
+    let cells = || (0..60).map(|at| sum(at * 4..at * 4 + 30, i128::from(at))).collect::<Vec<_>>();
+    let (warm, cold) = (Place::new(), Place::new());
+    let together = settle(&warm.open(), cells());
+    let apart: Vec<Settled> = cells().into_iter().flat_map(|cell| settle(&cold.open(), vec![cell])).collect();
+    assert_eq!(together, apart);
+    assert!(together.contains(&Settled::Fresh) && together.contains(&Settled::Reused(0)));
+}
+
+#[test]
+fn of_many_at_once_one_is_the_earliest_for_all() {
+    let place = Place::new();
+    let history = place.open();
+    let ask = |thread: u64| {
+        // Every thread's sets are 1 to 7 units from every other's, and far from those of other rounds.
+        (0..12)
+            .map(|round| settle(&history, vec![sum(round * 100..round * 100 + 30 + thread, thread.into())])[0])
+            .collect()
+    };
+    let ask = &ask;
+    let settled: Vec<Vec<Settled>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || ask(thread))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for round in 0..12 {
+        let of_round: Vec<Settled> = settled.iter().map(|of_thread| of_thread[round]).collect();
+        let first = of_round.iter().position(|settled| *settled == Settled::Fresh).unwrap();
+        let reused = Settled::Reused(first.try_into().unwrap());
+        assert_eq!(of_round.iter().filter(|settled| **settled == reused).count(), 7, "round {round}");
+    }
+    assert_eq!(history.spent(Some("fire-risk-2026"), "lfb.incidents").unwrap(), 96);
+}

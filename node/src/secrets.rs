@@ -1,0 +1,154 @@
+//! The node's own secret, and the keys that are derived from it: whoever has it can take noise off answers.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Bytes of the secret.
+const LENGTH: usize = 32;
+
+/// The file's name in the node's state folder.
+const FILE: &str = "secret.key";
+
+/// 256 random bits that belong to this node for good: noise, unit hashes and stored history depend on them.
+pub struct Secret([u8; LENGTH]);
+
+/// What a key is for; different purposes have independent keys.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// Hashes of units of one kind, the same in all datasets of the body.
+    Units(&'a str),
+    /// Which noise belongs to which cell key, for one dataset.
+    CountTable(&'a str),
+    /// The noise of sums of one dataset.
+    Magnitudes(&'a str),
+    /// The history's file.
+    History,
+    /// Snapshots at rest.
+    Snapshots,
+    /// Entries of the list of objections, by kind.
+    Objections(&'a str),
+}
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file can't be read or made.
+    #[error("the node's secret {path} can't be read or made: {why}; check that the state folder can be written")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        why: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path} is not the secret of a node: it has to hold 64 hexadecimal digits; put it back from a backup")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Secret {
+    /// The secret of the state folder; made where there is none yet.
+    pub fn open(state: &Path) -> Result<Self, SecretError> {
+        let path = state.join(FILE);
+        let failed = |why| SecretError::File { path: path.clone(), why };
+        fs::create_dir_all(state).map_err(failed)?;
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let mut secret = [0; LENGTH];
+                hex::decode_to_slice(text.trim(), &mut secret).map_err(|_| SecretError::Malformed { path })?;
+                Ok(Self(secret))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = Self::random().map_err(failed)?;
+                secret.write(state, &path).map_err(failed)?;
+                Ok(secret)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// A secret of no file.
+    pub fn random() -> io::Result<Self> {
+        let mut secret = [0; LENGTH];
+        SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("no random numbers can be had"))?;
+        Ok(Self(secret))
+    }
+
+    /// Under another name first, so that half a secret is never taken for one.
+    fn write(&self, state: &Path, path: &Path) -> io::Result<()> {
+        let made = state.join(format!("{FILE}.new"));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
+        writeln!(file, "{}", hex::encode(self.0))?;
+        file.sync_all()?;
+        fs::rename(&made, path)?;
+        fs::File::open(state)?.sync_all()
+    }
+
+    /// The key for a purpose: HKDF with SHA-256 (RFC 5869), the purpose as info.
+    pub fn key<const N: usize>(&self, purpose: Purpose<'_>) -> [u8; N] {
+        let (name, of) = match purpose {
+            Purpose::Units(kind) => ("units", kind),
+            Purpose::CountTable(dataset) => ("count table", dataset),
+            Purpose::Magnitudes(dataset) => ("magnitudes", dataset),
+            Purpose::History => ("history", ""),
+            Purpose::Snapshots => ("snapshots", ""),
+            Purpose::Objections(kind) => ("objections", kind),
+        };
+        let info = [b"meridian ".as_slice(), name.as_bytes(), b"\0", of.as_bytes()];
+        let mut key = [0; N];
+        let derived = Salt::new(HKDF_SHA256, &[]).extract(&self.0);
+        let filled = derived.expand(&info, Bytes(N)).and_then(|output| output.fill(&mut key));
+        assert!(filled.is_ok(), "a key is shorter than 255 hashes");
+        key
+    }
+}
+
+/// The length of what is derived.
+#[derive(Clone, Copy)]
+struct Bytes(usize);
+
+impl KeyType for Bytes {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_found_again() {
+        let state = tempfile::tempdir().unwrap();
+        let key: [u8; 16] = Secret::open(state.path()).unwrap().key(Purpose::Units("person"));
+        let again = Secret::open(state.path()).unwrap();
+        assert_eq!(again.key::<16>(Purpose::Units("person")), key);
+        assert_ne!(again.key::<16>(Purpose::Units("household")), key);
+        assert_ne!(again.key::<16>(Purpose::Magnitudes("person")), key);
+        assert_ne!(Secret::random().unwrap().key::<16>(Purpose::Units("person")), key);
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(state.path().join(FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_no_secret_is_an_error() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join(FILE), "abc").unwrap();
+        assert!(matches!(Secret::open(state.path()), Err(SecretError::Malformed { .. })));
+    }
+}

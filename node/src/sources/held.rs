@@ -1,0 +1,81 @@
+//! Holds a dataset's rows in memory, as published columns and the hash of the unit.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Column;
+use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+
+use super::mapping::{self, Mapped, MappedColumn};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, published_schema};
+use crate::gate::UNIT_COLUMN;
+
+/// Rows of a batch in memory.
+const BATCH_ROWS: usize = 32 * 1024;
+
+/// The published columns, and the unit's where there is one.
+pub(super) fn held_schema(spec: &SourceSpec) -> SchemaRef {
+    let published = published_schema(&spec.dataset);
+    let unit = spec.unit.iter().map(|_| Arc::new(Field::new(UNIT_COLUMN, DataType::UInt64, true)));
+    Arc::new(Schema::new(published.fields().iter().cloned().chain(unit).collect::<Vec<_>>()))
+}
+
+/// The source's rows as they are held, in the source's order.
+pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+    let batches = match spec.kind {
+        SourceKind::Parquet => parquet::read(spec, context).await?,
+        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await?,
+    };
+    let owned = spec.clone();
+    super::blocking(spec, move || marked::mark(&owned, batches)).await
+}
+
+/// The plan over rows in memory, spread over the partitions.
+pub(super) async fn table(
+    spec: &SourceSpec,
+    batches: Vec<RecordBatch>,
+    context: &SessionContext,
+) -> Result<Mapped, SourceError> {
+    let partitions = context.state().config().target_partitions();
+    let session = mapping::session(partitions, context.runtime_env());
+    let table = MemTable::try_new(held_schema(spec), spread(batches, partitions));
+    let table = table.and_then(|table| session.register_table(SOURCE_TABLE, Arc::new(table)));
+    table.map_err(|_| SourceError::evaluation(spec))?;
+    let scanned = session.table(SOURCE_TABLE).await.map_err(|_| SourceError::evaluation(spec))?;
+    let plan = scanned.into_unoptimized_plan();
+    let columns = plan.schema().iter().take(spec.dataset.columns.len());
+    let columns = columns.map(|found| Expr::Column(Column::from(found)));
+    let columns = columns.map(|held| MappedColumn { raw: held.clone(), typed: held, fallible: false }).collect();
+    Ok(Mapped { view: plan.clone(), columns, published: plan })
+}
+
+/// All rows of a plan, in batches that are copied to their exact size so that nothing of the raw source stays behind them.
+pub(super) async fn collect(session: &SessionContext, plan: LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let mut stream = session.execute_logical_plan(plan).await?.execute_stream().await?;
+    let mut exact = BatchCoalescer::new(stream.schema(), BATCH_ROWS);
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.next().await {
+        exact.push_batch(batch?)?;
+        batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
+    }
+    exact.finish_buffered_batch()?;
+    batches.extend(std::iter::from_fn(|| exact.next_completed_batch()));
+    Ok(batches)
+}
+
+fn spread(batches: Vec<RecordBatch>, partitions: usize) -> Vec<Vec<RecordBatch>> {
+    let mut spread = vec![Vec::new(); partitions.clamp(1, batches.len().max(1))];
+    let count = spread.len();
+    for (index, batch) in batches.into_iter().enumerate() {
+        if let Some(partition) = spread.get_mut(index % count) {
+            partition.push(batch);
+        }
+    }
+    spread
+}

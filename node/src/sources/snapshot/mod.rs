@@ -1,0 +1,164 @@
+//! Keeps the rows of a dataset for a day, a week or a month, sealed, so that every query in it sees the same ones.
+
+mod period;
+mod seal;
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use chrono::{DateTime, Utc};
+use meridian_proto::Name;
+use sha2::{Digest, Sha256};
+
+use super::held::held_schema;
+use super::{SourceError, SourceKind, SourceSpec, UnitSpec};
+use seal::{Opener, Sealer};
+
+pub use period::{AsOf, period_start};
+
+const SUFFIX: &str = ".snapshot";
+/// Bytes of the definition's hash that stand in a file's name.
+const DEFINITION: usize = 16;
+
+/// The place of one dataset's rows in one period.
+pub(super) struct Snapshot {
+    /// When the period began.
+    pub(super) start: DateTime<Utc>,
+    spec: SourceSpec,
+    key: [u8; 32],
+    folder: PathBuf,
+    /// Tells dataset, period and definition: a file is authentic under its own name alone.
+    name: String,
+}
+
+impl Snapshot {
+    /// The place for `now`; `None` for a live dataset.
+    pub(super) fn of(spec: &SourceSpec, now: DateTime<Utc>) -> Result<Option<Self>, SourceError> {
+        let Some(start) = period_start(spec.as_of, now) else {
+            return Ok(None);
+        };
+        let dataset = &spec.dataset.name;
+        let (Some(unit), Some(store)) = (&spec.unit, &spec.snapshots) else {
+            return Err(SourceError::NoSnapshots { dataset: dataset.clone(), as_of: spec.as_of.word() });
+        };
+        let definition = definition(spec, unit);
+        let (as_of, day) = (spec.as_of.word(), start.date_naive());
+        let name = format!("{dataset}.{as_of}.{day}.{definition}{SUFFIX}");
+        Ok(Some(Self { start, spec: spec.clone(), key: store.key, folder: store.folder.clone(), name }))
+    }
+
+    /// Where it is kept.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// The rows as they were when it was taken; `None` if it wasn't yet.
+    pub(super) fn read(&self) -> Result<Option<Vec<RecordBatch>>, SourceError> {
+        let broken = |why: String| SourceError::Snapshot { dataset: self.dataset(), path: self.path(), why };
+        let file = match File::open(self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| broken(error.to_string()))?,
+        };
+        let batches = self.unsealed(file).map_err(|_| {
+            broken("it was altered, cut short or put in another's place, or the node's secret is another".into())
+        })?;
+        self.remove_others();
+        Ok(Some(batches))
+    }
+
+    /// Keeps the rows: whole under its name, or not at all.
+    pub(super) fn write(&self, batches: &[RecordBatch]) -> Result<(), SourceError> {
+        self.sealed(batches).map_err(|error| SourceError::SnapshotWrite {
+            dataset: self.dataset(),
+            path: self.path(),
+            why: error.to_string(),
+        })?;
+        self.remove_others();
+        Ok(())
+    }
+
+    fn unsealed(&self, file: File) -> Result<Vec<RecordBatch>, ArrowError> {
+        let opener = Opener::new(BufReader::new(file), &self.key, self.name.as_bytes())?;
+        let mut reader = StreamReader::try_new(opener, None)?;
+        let batches = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let behind = reader.get_mut().read(&mut [0])?;
+        let expected = reader.schema() == held_schema(&self.spec);
+        if behind == 0 && expected { Ok(batches) } else { Err(ArrowError::SchemaError(String::new())) }
+    }
+
+    fn sealed(&self, batches: &[RecordBatch]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let made = self.folder.join(format!("{}.new", self.name));
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
+        let sealer = Sealer::new(file, &self.key, self.name.as_bytes())?;
+        encoded(sealer, &self.spec, batches).map_err(io::Error::other)?.finish()?.sync_all()?;
+        fs::rename(&made, self.path())?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Removes the dataset's other snapshots, and halves of such. What can't be removed now is tried again with the next.
+    fn remove_others(&self) {
+        let others = self.others().unwrap_or_default();
+        for path in others {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(file = %path.display(), %error, "an old snapshot can't be removed");
+            }
+        }
+    }
+
+    fn others(&self) -> io::Result<Vec<PathBuf>> {
+        let own = format!("{}.", self.spec.dataset.name);
+        let other = |path: &Path| {
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            name.starts_with(&own) && name.contains(SUFFIX) && name != self.name
+        };
+        let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path()));
+        Ok(paths.collect::<io::Result<Vec<_>>>()?.into_iter().filter(|path| other(path)).collect())
+    }
+
+    fn dataset(&self) -> Name {
+        self.spec.dataset.name.clone()
+    }
+}
+
+fn encoded<W: io::Write>(into: W, spec: &SourceSpec, batches: &[RecordBatch]) -> Result<W, ArrowError> {
+    let mut writer = StreamWriter::try_new(into, &held_schema(spec))?;
+    batches.iter().try_for_each(|batch| writer.write(batch))?;
+    writer.finish()?;
+    writer.into_inner()
+}
+
+/// What the rows depend on but for the source's content: another definition makes another snapshot.
+fn definition(spec: &SourceSpec, unit: &UnitSpec) -> String {
+    let mut hash = Sha256::new();
+    // Each part with its length, so that no two lists of parts read the same.
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    match spec.kind {
+        SourceKind::Parquet => add(b"parquet"),
+        SourceKind::Csv { delimiter, header } => add(&[b'c', delimiter, u8::from(header)]),
+    }
+    add(spec.path.as_os_str().as_encoded_bytes());
+    add(spec.mapping.as_ref().map_or(b"by name".to_vec(), |sql| format!("as {sql}").into_bytes()).as_slice());
+    let optional = |name: &Option<Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();
+    add(unit.kind.as_str().as_bytes());
+    add(optional(&unit.column).as_bytes());
+    add(optional(&unit.record_key).as_bytes());
+    add(&[u8::from(unit.unique)]);
+    for column in &spec.dataset.columns {
+        add(format!("column {} {} {}", column.name, column.column_type, column.required).as_bytes());
+    }
+    for coverage in &spec.dataset.coverage {
+        add(format!("coverage {} {}", coverage.column, coverage.value).as_bytes());
+    }
+    hex::encode(hash.finalize().iter().copied().take(DEFINITION).collect::<Vec<u8>>())
+}

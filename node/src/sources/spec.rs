@@ -1,0 +1,121 @@
+//! Where a dataset's rows come from, what they become, and what stands for a unit in them.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use meridian_proto::{Dataset, Name};
+
+use super::AsOf;
+
+/// Where a dataset's rows come from and what they become.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// What is published: names, types, required columns, coverage, form.
+    pub dataset: Arc<Dataset>,
+    /// How the file is read.
+    pub kind: SourceKind,
+    /// The file; for Parquet also a folder of `.parquet` files.
+    pub path: PathBuf,
+    /// A query over `source` that yields the published columns; `None` takes each column by its own name.
+    pub mapping: Option<String>,
+    /// What its rows are about; such a dataset is read once and held in memory.
+    pub unit: Option<UnitSpec>,
+    /// How long every query sees the same rows; only a dataset with a unit is anything but live.
+    pub as_of: AsOf,
+    /// Where snapshots are kept; needed for all but live datasets.
+    pub snapshots: Option<SnapshotStore>,
+    /// Units whose rows are filtered out whenever rows are taken from the source, as [`super::unit_hash`] gives them.
+    pub left_out: Arc<HashSet<u64>>,
+    /// Values that overlay the source's whenever rows are taken from it; ignored where each row is a unit.
+    pub rectified: Vec<Rectified>,
+}
+
+impl SourceSpec {
+    /// A live source that is about no units.
+    pub fn new(dataset: Arc<Dataset>, kind: SourceKind, path: PathBuf, mapping: Option<String>) -> Self {
+        Self {
+            dataset,
+            kind,
+            path,
+            mapping,
+            unit: None,
+            as_of: AsOf::Live,
+            snapshots: None,
+            left_out: Arc::default(),
+            rectified: Vec::new(),
+        }
+    }
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Read anew by every query, filters and projections pushed into the reader; a dataset with a unit is held in memory.
+    Parquet,
+    /// Read once, every column as text where an empty field is NULL, and held in memory as published columns.
+    Csv {
+        /// One byte between fields.
+        delimiter: u8,
+        /// Whether the first record names the columns; otherwise they are `column_1`, `column_2` and so on.
+        header: bool,
+    },
+}
+
+/// What the rows of a dataset are about.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnitSpec {
+    /// What a unit is: `person`, `dwelling`.
+    pub kind: Name,
+    /// The published column that names it; `None` where each row is a unit.
+    pub column: Option<Name>,
+    /// Whether no unit has more than one row; checked on load.
+    pub unique: bool,
+    /// A published column of integers from 0 to 255, the same in all rows of a unit, that takes the place of the low 8
+    /// bits of its hash.
+    pub record_key: Option<Name>,
+    /// The key of the hashes: one for each kind, the same in all datasets of the body.
+    pub key: [u8; 16],
+}
+
+impl fmt::Debug for UnitSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, column, unique, record_key, key: _ } = self;
+        let mut shown = f.debug_struct("UnitSpec");
+        shown.field("kind", kind).field("column", column).field("unique", unique).field("record_key", record_key);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// Where snapshots are kept, and the key that seals them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SnapshotStore {
+    /// The folder; made with the first snapshot.
+    pub folder: PathBuf,
+    /// From this the key of each file is derived.
+    pub key: [u8; 32],
+}
+
+impl fmt::Debug for SnapshotStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotStore").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// A value that is right where the source's is wrong.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rectified {
+    /// The unit, as [`super::unit_hash`] gives it.
+    pub unit: u64,
+    /// The published column that it overlays in every row of the unit.
+    pub column: Name,
+    /// The published value as text.
+    pub value: String,
+}
+
+impl fmt::Debug for Rectified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rectified").field("column", &self.column).finish_non_exhaustive()
+    }
+}
