@@ -103,7 +103,8 @@ def main():
             most = allowed(figure, may[key])
             assert abs(value - may[key][figure]) <= most, (key, figure, value, may[key][figure], most)
     exact = sum(figures == may[key] for key, figures in found.items())
-    assert exact < len(found), "no figure carries noise"
+    # A few counts may all have drawn nothing.
+    assert exact < len(found) or len(found) < 10, "no figure carries noise"
     print(f"ok {name}: {len(found)} rows")
 
 

@@ -55,9 +55,6 @@ pub(super) fn terms(
     grants: &[Grant],
     ground: &Ground,
 ) -> Result<Terms, ControlsError> {
-    if !(config.tables.is_empty() && config.references.is_empty()) {
-        tracing::warn!(dataset = %config.dataset.name, "[[tables]] and [[references]] are checked and not answered yet");
-    }
     Ok(Terms {
         name: DatasetName {
             federation: node.federation.clone(),
@@ -121,7 +118,6 @@ fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Contro
         return Ok(None);
     }
     let counts = match &config.noise {
-        NoiseConfig::None => return Ok(None),
         NoiseConfig::Made { largest, variance, forbidden, stay } => {
             let parameters = Parameters { largest: *largest, variance: *variance, forbidden: *forbidden, stay: *stay };
             CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(dataset.as_str())))
@@ -139,7 +135,7 @@ fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Contro
     }
     let (largest, variance) = match &config.noise {
         NoiseConfig::Made { largest, variance, .. } => (*largest, *variance),
-        NoiseConfig::None | NoiseConfig::Table(_) => SUMS_BESIDE_A_TABLE,
+        NoiseConfig::Table(_) => SUMS_BESIDE_A_TABLE,
     };
     let magnitudes = MagnitudeTable::made(largest, variance).map_err(noise)?;
     Ok(Some(Arc::new(Controls {

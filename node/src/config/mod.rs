@@ -18,10 +18,7 @@ use meridian_proto::Name;
 use problem::{File, Report};
 
 pub use agreement::AgreementConfig;
-pub use dataset::{
-    Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, ReferenceConfig, TableConfig,
-    UnitConfig, UnitKey,
-};
+pub use dataset::{Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, UnitConfig, UnitKey};
 pub use grant::GrantConfig;
 pub use problem::{ConfigError, Problem};
 
@@ -139,7 +136,7 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let dataset_files = toml_files(&folders.datasets, report);
     for file in &dataset_files {
         if let Some(raw) = file.parse::<raw::Dataset>(report) {
-            let checked = dataset::check(file, &base, &raw, node.as_ref(), &datasets, report);
+            let checked = dataset::check(file, &base, &raw, &datasets, report);
             datasets.extend(checked);
         }
     }

@@ -1,12 +1,9 @@
 //! The shapes of the configuration files as written; what they mean is checked in the files beside.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use meridian_proto::{Form, Role};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::HistoryMode;
@@ -84,10 +81,6 @@ pub(super) struct Dataset {
     pub(super) mapping: Option<Mapping>,
     #[serde(default)]
     pub(super) columns: Vec<Column>,
-    #[serde(default)]
-    pub(super) tables: Vec<Table>,
-    #[serde(default)]
-    pub(super) references: Vec<Reference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -115,49 +108,14 @@ pub(super) struct Belongs {
     pub(super) column: Spanned<String>,
 }
 
-/// The word `none`, or a table.
-#[derive(Debug)]
-pub(super) enum Noise {
-    None,
-    Parameters(NoiseParameters),
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NoiseParameters {
+pub(super) struct Noise {
     pub(super) table: Option<Spanned<String>>,
     pub(super) largest: Option<Spanned<u32>>,
     pub(super) variance: Option<Spanned<f64>>,
     pub(super) forbidden: Option<Spanned<u32>>,
     pub(super) stay: Option<Spanned<f64>>,
-}
-
-impl<'de> Deserialize<'de> for Noise {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NoiseVisitor)
-    }
-}
-
-/// Serde's untagged enums lose the places in the file.
-struct NoiseVisitor;
-
-impl<'de> Visitor<'de> for NoiseVisitor {
-    type Value = Noise;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"none\" or a table such as { largest = 5, variance = 2.0 }")
-    }
-
-    fn visit_str<E: Error>(self, word: &str) -> Result<Noise, E> {
-        match word {
-            "none" => Ok(Noise::None),
-            other => Err(E::unknown_variant(other, &["none"])),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Noise, A::Error> {
-        NoiseParameters::deserialize(MapAccessDeserializer::new(map)).map(Noise::Parameters)
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -214,33 +172,6 @@ pub(super) struct Column {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Table {
-    pub(super) name: Spanned<String>,
-    pub(super) dimensions: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) filter: BTreeMap<Spanned<String>, Spanned<Value>>,
-    pub(super) sum: Option<Spanned<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Reference {
-    pub(super) body: Spanned<String>,
-    pub(super) dataset: Spanned<String>,
-    pub(super) key: Spanned<String>,
-    pub(super) sha256: Spanned<String>,
-    pub(super) labels: Spanned<BTreeMap<Spanned<String>, Label>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Label {
-    pub(super) role: Spanned<Role>,
-    pub(super) domain: Option<Spanned<Vec<Spanned<Value>>>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Agreement {
     pub(super) id: Spanned<String>,
     pub(super) title: Spanned<String>,
@@ -266,6 +197,4 @@ pub(super) struct Grant {
     pub(super) filter: Option<Spanned<String>>,
     pub(super) threshold: Option<Spanned<u32>>,
     pub(super) allowance: Option<Spanned<u64>>,
-    #[serde(default)]
-    pub(super) onward: bool,
 }

@@ -1,6 +1,8 @@
 //! Walks a plan bottom-up, operator by operator: what is public to the caller is rebuilt over the rows that they may
 //! see, and what is protected becomes public at a release or not at all.
 
+mod several;
+
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
@@ -8,13 +10,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
 use datafusion::datasource::DefaultTableSource;
 use datafusion::error::{DataFusionError, Result as PlanResult};
-use datafusion::logical_expr::expr::InSubquery;
-use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery, TableScan, TableSource, Union};
 
 use meridian_proto::Form;
 
-use super::access::{self, Access, Columns};
+use super::access::{self, Access};
 use super::below::Below;
 use super::expressions;
 use super::facts::{Decision, Facts};
@@ -22,8 +22,6 @@ use super::leaf;
 use super::table::PublishedTable;
 use super::{Refused, Request};
 
-/// What protected rows may be joined with, in the words of a refusal.
-const NO_LOOKUP: &str = "a join of protected rows with anything but datasets of the same body";
 /// Deepest nesting of operators that is walked.
 const DEEPEST_PLAN: usize = 150;
 
@@ -177,113 +175,6 @@ impl Walk<'_> {
         match self.gated(input)? {
             Gated::Public(input) => Ok(input),
             Gated::Protected(below) => Err(below.operator_refused(what)),
-        }
-    }
-
-    /// A join; its right side may be lateral and refer to its left.
-    fn join(&mut self, plan: LogicalPlan) -> Result<Gated, Refused> {
-        let mut inputs = plan.inputs().into_iter().cloned();
-        let (Some(left), Some(right)) = (inputs.next(), inputs.next()) else {
-            return Err(not_a_query("a join without inputs"));
-        };
-        let (LogicalPlan::Join(join), left_plan, right_plan) = (&plan, left.clone(), right.clone()) else {
-            return Err(not_a_query("a join without inputs"));
-        };
-        let join = join.clone();
-        let left = self.gated(left)?;
-        if let Gated::Public(left) = &left {
-            self.outers.push(Arc::clone(left.schema()));
-        }
-        let gated = self.gated(right);
-        if matches!(left, Gated::Public(_)) {
-            self.outers.pop();
-        }
-        let decision = &mut self.decision;
-        match (left, gated?) {
-            (Gated::Public(left), Gated::Public(right)) => self.rebuilt(plan, vec![left, right]).map(Gated::Public),
-            (Gated::Protected(left), Gated::Protected(right)) => {
-                left.join(*right, &join, decision).map(Gated::protected)
-            }
-            (Gated::Protected(left), Gated::Public(_)) => {
-                let right = self.lookup(right_plan)?.ok_or_else(|| left.operator_refused(NO_LOOKUP))?;
-                left.join(right, &join, &mut self.decision).map(Gated::protected)
-            }
-            (Gated::Public(_), Gated::Protected(right)) => {
-                let left = self.lookup(left_plan)?.ok_or_else(|| right.operator_refused(NO_LOOKUP))?;
-                left.join(*right, &join, &mut self.decision).map(Gated::protected)
-            }
-        }
-    }
-
-    /// WHERE over protected rows; `IN (SELECT …)` over datasets of this body becomes a semi join.
-    fn filter(&mut self, below: Below, predicate: &Expr) -> Result<Below, Refused> {
-        let mut below = below;
-        let mut rest: Option<Expr> = None;
-        for part in split_conjunction(predicate) {
-            let Expr::InSubquery(InSubquery { expr, subquery, negated: false }) = part else {
-                rest = Some(rest.map_or_else(|| part.clone(), |rest| rest.and(part.clone())));
-                continue;
-            };
-            let plan = subquery.subquery.as_ref().clone();
-            let rows = match self.gated(plan.clone())? {
-                Gated::Protected(rows) => Some(*rows),
-                Gated::Public(_) => self.lookup(plan)?,
-            };
-            let rows = rows
-                .ok_or_else(|| below.operator_refused("IN with a subquery over anything but datasets of this body"))?;
-            below = below.semi_join(expr, rows, &mut self.decision)?;
-        }
-        match rest {
-            Some(rest) => below.filter(&rest, &mut self.decision),
-            None => Ok(below),
-        }
-    }
-
-    /// A plan over one open dataset of this body, as protected rows may be joined with: its columns, filtered as
-    /// protected ones may be. `None` for any other plan.
-    fn lookup(&mut self, plan: LogicalPlan) -> Result<Option<Below>, Refused> {
-        match plan {
-            LogicalPlan::TableScan(scan) => {
-                let source = scan.source.downcast_ref::<DefaultTableSource>();
-                let table = source.and_then(|source| source.table_provider.downcast_ref::<PublishedTable>());
-                match table.filter(|table| table.terms.dataset.form == Form::Open) {
-                    Some(table) => Below::lookup(table, &scan, &Columns::visible(), &mut self.decision).map(Some),
-                    None => Ok(None),
-                }
-            }
-            LogicalPlan::SubqueryAlias(alias) => match self.lookup(Arc::unwrap_or_clone(alias.input))? {
-                Some(below) => below.alias(alias.alias).map(Some),
-                None => Ok(None),
-            },
-            LogicalPlan::Projection(projection) => match self.lookup(projection.input.as_ref().clone())? {
-                Some(below) => below.project(&projection, &mut self.decision).map(Some),
-                None => Ok(None),
-            },
-            LogicalPlan::Filter(filter) => match self.lookup(Arc::unwrap_or_clone(filter.input))? {
-                Some(below) => below.filter(&filter.predicate, &mut self.decision).map(Some),
-                None => Ok(None),
-            },
-            _ => Ok(None),
-        }
-    }
-
-    /// UNION ALL: of what is public, or of rows that are all protected.
-    fn union(&mut self, plan: LogicalPlan) -> Result<Gated, Refused> {
-        let LogicalPlan::Union(union) = &plan else { return Err(not_a_query("this")) };
-        let mut open = Vec::new();
-        let mut protected = Vec::new();
-        for input in &union.inputs {
-            match self.gated(input.as_ref().clone())? {
-                Gated::Public(input) => open.push(input),
-                Gated::Protected(below) => protected.push(*below),
-            }
-        }
-        if let (Some(first), false) = (protected.first(), open.is_empty()) {
-            return Err(first.operator_refused("UNION of protected and other rows"));
-        }
-        match Below::union(protected, union)? {
-            Some(below) => Ok(Gated::protected(below)),
-            None => self.rebuilt(plan, open).map(Gated::Public),
         }
     }
 

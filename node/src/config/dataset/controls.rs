@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use meridian_disclosure::noise::MOST_NOISE;
 use meridian_proto::Form;
 use serde::Deserialize;
 use toml::Spanned;
@@ -12,8 +13,6 @@ use super::super::raw;
 use super::statistics_only;
 use crate::sources::AsOf;
 
-/// More noise than this protects nobody better, and a table of it is large.
-const LARGEST_NOISE: u32 = 100;
 /// Contributions that the (n,k) rule adds up at most.
 const MOST_CONTRIBUTIONS: u32 = 10;
 const DEFAULT_PERCENT: f64 = 10.0;
@@ -21,11 +20,9 @@ const DEFAULT_PERCENT: f64 = 10.0;
 /// Where the noise of released cells comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NoiseConfig {
-    /// There is none: only declared tables are answered, and there is at least one.
-    None,
     /// The node makes the table.
     Made {
-        /// The largest noise, in units: 1 to 100.
+        /// The largest noise, in units: 1 to [`MOST_NOISE`].
         largest: u32,
         /// Its variance, in units squared: above 0.
         variance: f64,
@@ -97,24 +94,16 @@ pub(super) fn noise(file: &File, base: &Path, raw: &raw::Dataset, report: &mut R
     if !statistics_only(file, raw, "noise", said.span(), report) {
         return None;
     }
-    match said.get_ref() {
-        raw::Noise::None => {
-            if raw.tables.is_empty() {
-                let fix = "add [[tables]], or leave noise out: without it only declared tables are answered";
-                file.problem(report, said.span(), "noise is none, but there are no [[tables]]", fix);
-            }
-            Some(NoiseConfig::None)
-        }
-        raw::Noise::Parameters(raw::NoiseParameters { table: Some(table), largest, variance, forbidden, stay }) => {
-            let beside = [at(largest), at(variance), at(forbidden), at(stay)];
-            if let Some(at) = beside.into_iter().flatten().min_by_key(|at| at.start) {
-                let what = "noise names both a table and its parameters";
-                file.problem(report, at, what, "write table alone, or leave it out to have the table made");
-            }
-            file.existing(report, base, "noise.table", table).map(NoiseConfig::Table)
-        }
-        raw::Noise::Parameters(parameters) => made(file, said.span(), parameters, report),
+    let parameters = said.get_ref();
+    let raw::Noise { table: Some(table), largest, variance, forbidden, stay } = parameters else {
+        return made(file, said.span(), parameters, report);
+    };
+    let beside = [at(largest), at(variance), at(forbidden), at(stay)];
+    if let Some(at) = beside.into_iter().flatten().min_by_key(|at| at.start) {
+        let what = "noise names both a table and its parameters";
+        file.problem(report, at, what, "write table alone, or leave it out to have the table made");
     }
+    file.existing(report, base, "noise.table", table).map(NoiseConfig::Table)
 }
 
 fn at<T>(said: &Option<Spanned<T>>) -> Option<Range<usize>> {
@@ -123,7 +112,7 @@ fn at<T>(said: &Option<Spanned<T>>) -> Option<Range<usize>> {
 
 /// Whole noise from -largest to largest, with the probability `stay` of 0, can have variances from 1 - stay to
 /// (1 - stay) × largest².
-fn made(file: &File, all: Range<usize>, said: &raw::NoiseParameters, report: &mut Report) -> Option<NoiseConfig> {
+fn made(file: &File, all: Range<usize>, said: &raw::Noise, report: &mut Report) -> Option<NoiseConfig> {
     let number = |said: &Option<Spanned<f64>>| said.as_ref().map(|number| *number.get_ref());
     let count = |said: &Option<Spanned<u32>>| said.as_ref().map(|count| *count.get_ref());
     let largest = count(&said.largest).unwrap_or(5);
@@ -133,13 +122,13 @@ fn made(file: &File, all: Range<usize>, said: &raw::NoiseParameters, report: &mu
 
     let moves = 1.0 - stay.unwrap_or(0.0);
     let least = stay.map_or(0.0, |stay| 1.0 - stay);
-    let (at, what, fix) = if !(1..=LARGEST_NOISE).contains(&largest) {
-        (at(&said.largest), format!("noise.largest is {largest}"), format!("write 1 to {LARGEST_NOISE}"))
+    let (at, what, fix) = if !(1..=MOST_NOISE).contains(&largest) {
+        (at(&said.largest), format!("noise.largest is {largest}"), format!("write 1 to {MOST_NOISE}"))
     } else if let Some(stay) = stay.filter(|stay| !(0.0..1.0).contains(stay)) {
         let fix = "write a probability from 0 to below 1, or leave it out".to_owned();
         (at(&said.stay), format!("noise.stay is {stay}"), fix)
     } else if !variance.is_finite() || variance <= 0.0 {
-        let fix = "write a number above 0, or noise = \"none\" and [[tables]]".to_owned();
+        let fix = "write a number above 0".to_owned();
         (at(&said.variance), format!("noise.variance is {variance}"), fix)
     } else if variance < least || variance > moves * f64::from(largest).powi(2) {
         let what = format!("noise.variance is {variance}, which noise of at most {largest} can't have");

@@ -2,9 +2,7 @@
 
 mod columns;
 mod controls;
-mod references;
 mod source;
-mod tables;
 mod unit;
 mod values;
 
@@ -16,14 +14,11 @@ use std::sync::Arc;
 use meridian_proto::{Column, Coverage, Dataset, Form, Name};
 use toml::Spanned;
 
-use super::NodeConfig;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
 use crate::sources::{AsOf, SourceSpec, literal};
 
 pub use controls::{DominanceConfig, HistoryMode, NoiseConfig};
-pub use references::ReferenceConfig;
-pub use tables::TableConfig;
 pub use unit::{Belongs, UnitConfig, UnitKey};
 pub use values::Precision;
 
@@ -62,10 +57,6 @@ pub struct DatasetConfig {
     pub bands: HashMap<Name, Vec<f64>>,
     /// All values that a dimension can have, as texts of the column's type.
     pub domains: HashMap<Name, Vec<String>>,
-    /// The declared tables; at least one where there is no noise.
-    pub tables: Vec<TableConfig>,
-    /// Datasets of other bodies that may be joined.
-    pub references: Vec<ReferenceConfig>,
     /// Whether the catalogue shows it.
     pub listed: bool,
     /// Where its rows come from.
@@ -76,7 +67,6 @@ pub(super) fn check(
     file: &File,
     base: &Path,
     raw: &raw::Dataset,
-    node: Option<&NodeConfig>,
     taken: &[DatasetConfig],
     report: &mut Report,
 ) -> Option<DatasetConfig> {
@@ -98,8 +88,6 @@ pub(super) fn check(
     let noise = controls::noise(file, base, raw, report);
     let dominance = controls::dominance(file, raw, report);
     let history = controls::history(file, raw, report);
-    let tables = tables::check(file, raw, &columns, report);
-    let references = references::check(file, raw, node, report);
     let coverage = coverage(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, report);
@@ -141,8 +129,6 @@ pub(super) fn check(
         precision,
         bands,
         domains,
-        tables,
-        references,
         listed,
         source,
     })

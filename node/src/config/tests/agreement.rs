@@ -135,13 +135,11 @@ fn parties_and_analysts_are_read() {
 }
 
 #[test]
-fn allowances_and_onward_are_read() {
+fn allowances_are_read() {
     let [statistics, rows] = <[GrantConfig; 2]>::try_from(agreement("", "").grants).unwrap();
-    assert_eq!((statistics.allowance, statistics.onward), (None, false));
-    assert_eq!((rows.allowance, rows.onward), (None, false));
-    let read = agreement("threshold = 20", "threshold = 20\nallowance = 5000000000\nonward = true");
-    assert_eq!((read.grants[0].allowance, read.grants[0].onward), (Some(5_000_000_000), true));
-    assert!(agreement("filter =", "onward = true\nfilter =").grants[1].onward, "rows may be passed on, too");
+    assert_eq!((statistics.allowance, rows.allowance), (None, None));
+    let read = agreement("threshold = 20", "threshold = 20\nallowance = 5000000000");
+    assert_eq!(read.grants[0].allowance, Some(5_000_000_000));
 }
 
 #[test]
@@ -167,6 +165,5 @@ fn parties_analysts_and_allowances() {
     };
     granted("threshold = 20", "allowance = 0", "16: allowance is 0: write 1 or more, or leave it out for no limit");
     granted("threshold = 20", "allowance = -1", "16: invalid value: integer `-1`, expected u64: correct");
-    granted("threshold = 20", "onward = \"yes\"", "16: invalid type: string \"yes\", expected a boolean: correct");
     granted("filter =", "allowance = 5", "21: allowance stands in a grant of rows: leave it out: it is for statistics");
 }

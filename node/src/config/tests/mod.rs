@@ -10,8 +10,6 @@ mod agreement;
 mod controls;
 mod dataset;
 mod node;
-mod references;
-mod tables;
 mod unit;
 mod values;
 mod whole;
@@ -145,23 +143,6 @@ type = "decimal(8,2)"
 role = "measure"
 bounds = [-100, 5000]
 precision = 0.05
-
-[[tables]]
-name = "by_hmo"
-dimensions = ["hmo"]
-sum = "cost"
-
-[[tables]]
-name = "all_hmo"
-dimensions = []
-filter = { hmo = true }
-
-[[references]]
-body = "loda"
-dataset = "property_wards"
-key = "uprn"
-sha256 = "00ff000000000000000000000000000000000000000000000000000000000001"
-labels = { ward_gss = { role = "dimension", domain = ["E05009288", 7] }, zone = { role = "dimension" } }
 "#;
 
 const STATIONS: &str = r#"name = "stations"

@@ -2,9 +2,10 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Case, Expr};
+use datafusion::logical_expr::{Case, Expr, ExprSchemable};
 
 use super::constants::constant;
+use super::totals::{CastKind, cast_kind};
 use super::values::describe;
 use super::{Below, Kind, Origin};
 use crate::gate::Refused;
@@ -194,6 +195,10 @@ impl Below {
     ) -> Result<(Expr, Option<Expr>), Refused> {
         let mut bare = argument;
         while let Expr::Cast(cast) = bare {
+            let from = cast.expr.get_type(self.plan.schema())?;
+            if cast_kind(&from, cast.field.data_type()) != CastKind::Lossless {
+                break;
+            }
             bare = &cast.expr;
         }
         let (Expr::Case(case), "count" | "sum") = (bare, call.func.name()) else { return Ok((argument.clone(), None)) };

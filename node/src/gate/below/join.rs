@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use meridian_proto::Name;
 
 use super::totals::{CastKind, cast_kind};
-use super::{Below, Kind, Origin, UNIT_COLUMN, Units, named_unit};
+use super::{Below, Kind, Origin, UNIT_COLUMN, Units, named_unit, together};
 use crate::gate::Refused;
 use crate::gate::facts::Decision;
 
@@ -93,10 +93,7 @@ impl Below {
             columns.push(named_unit(unit, decision));
         }
         let plan = Projection::try_new(columns, Arc::new(LogicalPlan::Join(plan)))?;
-        let mut choices = left.choices;
-        for (column, constants) in right.choices {
-            *choices.entry(column).or_default() += constants;
-        }
+        let choices = left.few(together(left.choices.clone(), right.choices))?;
         // The NULL-extended side's conditions do not rule its labels out.
         let domains = left.domains.into_iter().chain(right.domains).filter(|_| join_type == JoinType::Inner).collect();
         let leaf = if left.units.is_some() { left.leaf } else { right.leaf };

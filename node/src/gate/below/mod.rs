@@ -251,3 +251,12 @@ fn named_unit(unit: Column, decision: &mut Decision) -> Expr {
     let qualifier = TableReference::bare(format!("__units{}", decision.number()));
     Expr::Column(unit).alias_qualified(Some(qualifier), UNIT_COLUMN)
 }
+
+/// What both choose by, taken together.
+fn together(one: Choices, other: Choices) -> Choices {
+    let mut all = one;
+    for (column, constants) in other {
+        *all.entry(column).or_default() += constants;
+    }
+    all
+}

@@ -44,6 +44,11 @@ impl Below {
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
+        self.few(choices)
+    }
+
+    /// Refuses more constants of one column than one may choose by.
+    pub(super) fn few(&self, choices: Choices) -> Result<Choices, Refused> {
         match choices.values().find(|constants| **constants > MOST_CONSTANTS) {
             Some(_) => Err(self.too_many()),
             None => Ok(choices),

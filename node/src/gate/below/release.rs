@@ -56,7 +56,9 @@ impl Below {
         let mut plans = Vec::new();
         for keys in &groupings.sets {
             let of: Vec<&Expr> = keys.iter().filter_map(|key| groupings.keys.get(*key).copied()).collect();
-            let (number, domain) = (groupings.number(keys), self.completion(&of));
+            // A label without a figure beside it could not be told from one that was released.
+            let domain = if asking.outputs.is_empty() { None } else { self.completion(&of) };
+            let number = groupings.number(keys);
             let figures: Vec<usize> = (0..asking.figures.len()).collect();
             sets.push(Set { keys: keys.clone(), number, domain, inner: None, figures });
             plans.push(gathering.plan(keys, None, &asking.figures)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::{Column, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Union};
 
-use super::{Below, Choices, Kind, Origin, UNIT_COLUMN, Units};
+use super::{Below, Kind, Origin, UNIT_COLUMN, Units, together};
 use crate::gate::Refused;
 
 impl Below {
@@ -28,8 +28,9 @@ impl Below {
             let units = Some(Units { kind: units.kind.clone(), single: false });
             plans.push(Arc::new(input.positional(union)?));
             let origins = all.origins.iter().zip(&input.origins).map(|(one, other)| both(one, other)).collect();
+            // Each branch may choose other values, so that they add up.
+            let choices = all.few(together(all.choices.clone(), input.choices))?;
             let leaves = all.leaves.into_iter().chain(input.leaves).collect();
-            let choices = most(all.choices, input.choices);
             all = Self { origins, leaves, units, choices, domains: super::Domains::new(), ..all };
         }
         let plan = LogicalPlan::Union(Union::try_new(plans)?);
@@ -64,14 +65,4 @@ fn both(one: &Origin, other: &Origin) -> Origin {
     // A constant on one side and a label on the other is a label; bands and domains are those of no column.
     let bare = one.bare && other.bare && one.name == other.name && kind == Kind::Measure;
     Origin { kind, bare, ..one.clone() }
-}
-
-/// The larger number of constants on either side.
-fn most(one: Choices, other: Choices) -> Choices {
-    let mut most = one;
-    for (column, constants) in other {
-        let held = most.entry(column).or_default();
-        *held = (*held).max(constants);
-    }
-    most
 }

@@ -3,7 +3,7 @@
 use super::setup::{Body, Incident, alike, loda};
 
 /// bexley: 5 dwellings with two incidents each (cost 10 and 0), camden: 2 dwellings, NULL borough: 3 dwellings.
-fn data() -> Vec<Incident> {
+pub(super) fn data() -> Vec<Incident> {
     let bexley = Incident {
         borough: Some("bexley"),
         year: Some(2020),

@@ -5,7 +5,7 @@ use datafusion::logical_expr::{col, lit};
 use meridian_proto::Form;
 
 use super::super::{PublishedTable, Terms, unknown_dataset};
-use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, peer};
+use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, on_behalf_of, peer};
 
 fn body() -> Body {
     Body::new(&alike(12, 1, &Incident { borough: Some("bexley"), ..Incident::default() }))
@@ -99,6 +99,28 @@ async fn agreements_hold_for_their_recipients_purpose_and_days() {
             terms.grants[0].end = day + chrono::Days::new(10) - chrono::Days::new(u64::try_from(10 - end).unwrap());
         });
         assert_eq!(body.admit(sql, &loda()).await.is_ok(), admitted, "{start} {end}");
+    }
+}
+
+#[tokio::test]
+async fn agreements_may_hold_for_some_analysts_only() {
+    let body = body();
+    body.amend("incidents", |terms| {
+        std::sync::Arc::make_mut(&mut terms.dataset).needs_agreement = true;
+        let mut few = grant("few", Form::Statistics);
+        few.analysts = Some(vec![name("asha")]);
+        terms.grants = vec![few];
+    });
+    let sql = "SELECT count(*) FROM incidents";
+    for (analyst, admitted) in [
+        (Some("spiffe://london/body/loda/analyst/asha"), true),
+        (Some("spiffe://london/body/loda/analyst/ben"), false),
+        (Some("spiffe://london/body/gla/analyst/asha"), false),
+        (Some("asha"), false),
+        (None, false),
+    ] {
+        let caller = on_behalf_of("loda", analyst);
+        assert_eq!(body.admit(sql, &caller).await.is_ok(), admitted, "{analyst:?}");
     }
 }
 

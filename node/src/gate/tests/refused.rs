@@ -133,6 +133,12 @@ async fn attacks_on_statistics_are_refused_with_their_rule_and_remedy() {
         ("SELECT substr(borough, 2, 1), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
         ("SELECT year / 10, count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
         ("SELECT date_trunc(borough, day), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+        ("SELECT nullif(borough, borough), count(*) FROM incidents GROUP BY 1", "statistics.expression", ""),
+        (
+            "SELECT sum(CAST(CASE WHEN alarm THEN cost END AS SMALLINT)) FROM incidents",
+            "statistics.column",
+            "sum or average it",
+        ),
         // Expressions that can fail.
         (
             "SELECT count(*) FROM incidents WHERE CAST(borough AS INT) = 3",

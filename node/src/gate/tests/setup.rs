@@ -44,6 +44,13 @@ pub(super) fn peer(body: &str, purpose: Option<&str>) -> Caller {
     Caller::known(identity, (&name("london"), &name("lfb")), purpose.map(Into::into), Some("asha".into())).unwrap()
 }
 
+/// A node that asks for whom it says.
+pub(super) fn on_behalf_of(body: &str, analyst: Option<&str>) -> Caller {
+    let identity = Identity::Node { federation: name("london"), body: name(body) };
+    let analyst = analyst.map(Into::into);
+    Caller::known(identity, (&name("london"), &name("lfb")), Some("fire-risk".into()), analyst).unwrap()
+}
+
 pub(super) fn analyst() -> Caller {
     let identity = Identity::Analyst { federation: name("london"), body: name("lfb"), name: name("li") };
     Caller::known(identity, (&name("london"), &name("lfb")), Some("planning".into()), None).unwrap()

@@ -5,24 +5,13 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 
-use super::setup::{BOUNDS, Body, Incident, alike, exact, loda, name};
+use super::admitted::data;
+use super::setup::{BOUNDS, Body, Incident, exact, loda, name};
 use crate::gate::{ColumnTerms, Precision, Terms};
 
-/// bexley: 5 dwellings with two incidents each (cost 10 and 0), camden: 2 dwellings, NULL borough: 3 dwellings.
+/// As in the tests of single datasets.
 fn body() -> Body {
-    let bexley = Incident {
-        borough: Some("bexley"),
-        year: Some(2020),
-        day: Some(18_262),
-        alarm: Some(true),
-        cost: Some(10),
-        uprn: None,
-    };
-    let mut rows = alike(5, 1, &bexley);
-    rows.extend(alike(5, 1, &Incident { cost: Some(0), year: Some(2021), alarm: Some(false), ..bexley.clone() }));
-    rows.extend(alike(2, 100, &Incident { borough: Some("camden"), cost: Some(500), ..bexley.clone() }));
-    rows.extend(alike(3, 200, &Incident { borough: None, cost: Some(500), ..bexley }));
-    Body::new(&rows)
+    Body::new(&data())
 }
 
 async fn check(body: &Body, table: &[(&str, &[&str])]) {
@@ -74,6 +63,14 @@ async fn datasets_of_the_body_are_joined_and_united() {
     // Labels that are looked up pick rows by the same rules as the dataset's own.
     let picked = "SELECT count(*) FROM incidents i JOIN (SELECT borough FROM boroughs WHERE length(borough) = 6) b USING (borough)";
     assert_eq!(body().refusal(picked, &loda()).await.rule, "statistics.expression");
+    // Each branch and each side adds to what is chosen by.
+    let years = |from: i32| (from..from + 12).map(|year| year.to_string()).collect::<Vec<_>>().join(", ");
+    let branch = |from: i32| format!("SELECT uprn FROM incidents WHERE year IN ({})", years(from));
+    let united = format!("SELECT count(*) FROM ({} UNION ALL {}) t", branch(2000), branch(2012));
+    let joined = format!("SELECT count(*) FROM ({}) a JOIN ({}) b ON a.uprn = b.uprn", branch(2000), branch(2012));
+    for sql in [united, joined] {
+        assert!(body().refusal(&sql, &loda()).await.reason.contains("more than 20 constants"), "{sql}");
+    }
     let measured = "SELECT b.people, count(*) FROM incidents i JOIN boroughs b USING (borough) GROUP BY 1";
     assert_eq!(body().refusal(measured, &loda()).await.rule, "statistics.column");
 }
@@ -106,6 +103,7 @@ async fn the_same_question_in_other_words() {
         ("SELECT sum(CASE WHEN borough = 'bexley' THEN 1 ELSE 0 END) FROM incidents", &["10"]),
         ("SELECT count(CASE borough WHEN 'bexley' THEN 7 END) FROM incidents", &["10"]),
         ("SELECT sum(1) FROM incidents", &["15"]),
+        ("SELECT sum(CAST(CASE WHEN alarm THEN cost END AS BIGINT)) FROM incidents", &["550"]),
         ("SELECT approx_distinct(uprn) FROM incidents", &["10"]),
         // Released labels are counted, not those that there are.
         ("SELECT count(DISTINCT borough) FROM incidents", &["1"]),
@@ -140,6 +138,9 @@ async fn declared_labels_are_complete_and_withheld_looks_like_zero() {
             "SELECT borough b, sum(cost) FROM incidents WHERE borough <> 'ealing' AND year = 2020 GROUP BY 1",
             &["bexley 50", "camden ∅"],
         ),
+        // Labels alone are those that were released.
+        ("SELECT DISTINCT borough FROM incidents", &["bexley", "∅"]),
+        ("SELECT borough FROM incidents GROUP BY borough", &["bexley", "∅"]),
         // A key that declares nothing: absent, not marked.
         (
             "SELECT borough, year, count(*) FROM incidents GROUP BY borough, year",
