@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::audit::{Log, LogError};
 use crate::catalogue::Catalogue;
+use crate::clock::Clock;
 use crate::config::{Config, NodeConfig};
 use crate::flight;
 use crate::history::{History, HistoryError};
@@ -68,8 +69,8 @@ pub enum Error {
     Service(String),
 }
 
-/// Runs a node until `shutdown` completes.
-pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+/// Runs a node until `shutdown` completes. Agreements begin and end, and snapshots are renewed, by `clock`.
+pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let node = &config.node;
     let listener = listen("the Flight SQL port", "listen", node.listen, TcpListener::bind(node.listen).await)?;
     let readiness = Readiness::default();
@@ -91,13 +92,14 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send) ->
     );
     let secret = Arc::new(Secret::open(&node.state)?);
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
-    let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history }).await;
+    let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history, clock: clock.clone() }).await;
     describe(node, &datasets, &credentials, &directory)?;
     let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),
         catalogue: Arc::clone(&catalogue),
+        clock: clock.clone(),
         log,
         credentials: Arc::clone(&credentials),
         peers,

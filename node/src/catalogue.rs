@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, plan_datafusion_err};
 use meridian_federation::tables::{EveryPart, EveryTable, ForeignTable};
 use meridian_proto::{DatasetName, EVERY, Form, Name};
 
-use crate::gate::{Caller, ForeignUse, PublishedTable};
+use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
 use crate::peers::Directory;
 
 /// A dataset of this body: ready to be asked, or out of order.
@@ -67,9 +67,21 @@ impl Catalogue {
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(name, own);
     }
 
+    /// A dataset of this body is withdrawn.
+    pub fn remove(&self, name: &Name) {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// The terms of a dataset of this body as they are now; `None` where it can't be asked.
+    pub fn terms(&self, name: &Name) -> Option<Arc<Terms>> {
+        match self.own.read().unwrap_or_else(PoisonError::into_inner).get(name)? {
+            Own::Ready(table) => Some(Arc::clone(&table.terms)),
+            Own::Broken { .. } => None,
+        }
+    }
+
     /// What `caller` may name: a peer's node only this body's datasets, since delegation is not there yet.
-    pub fn view(self: &Arc<Self>, caller: &Caller) -> Arc<View> {
-        let now = Utc::now();
+    pub fn view(self: &Arc<Self>, caller: &Caller, now: DateTime<Utc>) -> Arc<View> {
         let mut own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
         own.retain(|_, own| match own {
             Own::Ready(table) => match table.seen_by(caller, now) {

@@ -7,7 +7,9 @@ mod closing;
 mod dialect;
 mod error;
 mod explain;
+mod in_force;
 mod pairs;
+mod progress;
 mod text;
 
 use std::future::Future;
@@ -15,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use chrono::Utc;
 use datafusion::common::ParamValues;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -34,11 +35,13 @@ use meridian_proto::{EVERY, Name, Signed};
 
 use crate::audit::{Entry, Log, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
+use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Released, Request};
 
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
+pub use progress::Progress;
 
 /// What a caller asks.
 #[derive(Debug, Clone)]
@@ -80,6 +83,8 @@ pub struct Parts {
     pub body: Name,
     /// What may be named.
     pub catalogue: Arc<Catalogue>,
+    /// By which agreements begin and end.
+    pub clock: Clock,
     /// The log.
     pub log: Arc<Log>,
     /// The node's own certificate, which signs release records.
@@ -158,7 +163,8 @@ impl Engine {
         };
         let logged = self.parts.log.release(self.entry(&asked, planned.admitted.facts())).await?;
         let closing = Closing::new(self, &asked, &planned, &logged);
-        let released = guarded.release(logged, planned.state.task_ctx()).map_err(|error| closing.fail(error))?;
+        let released = guarded.release(logged, planned.state.task_ctx(), self.in_force());
+        let released = released.map_err(|error| closing.fail(error))?;
         Ok(Answer { released, closing })
     }
 
@@ -197,7 +203,7 @@ impl Engine {
 
     /// What this caller may see.
     pub fn listed(&self, caller: &Caller) -> Vec<Listed> {
-        self.parts.catalogue.view(caller).listed()
+        self.parts.catalogue.view(caller, self.parts.clock.now()).listed()
     }
 
     /// The descriptions that are newer than what a peer holds.
@@ -244,8 +250,13 @@ impl Engine {
     }
 
     fn gate(&self, plan: LogicalPlan, asked: &Asked) -> Result<Admitted, QueryError> {
-        let request = Request { caller: &asked.caller, now: Utc::now(), foreign: &catalogue::foreign_use };
+        let request = Request { caller: &asked.caller, now: self.parts.clock.now(), foreign: &catalogue::foreign_use };
         gate::gate(plan, &request).map_err(|refused| QueryError::from_refused(&asked.sql, &refused))
+    }
+
+    /// What an answer is held against while it streams.
+    fn in_force(&self) -> Arc<in_force::Here> {
+        Arc::new(in_force::Here { clock: self.parts.clock.clone(), catalogue: Arc::clone(&self.parts.catalogue) })
     }
 
     /// Place what is foreign, and choose how to run it all.
@@ -280,7 +291,7 @@ impl Engine {
 
     /// The caller's view, after asking the bodies that the statement names and whose datasets are not known yet.
     async fn view(&self, asked: &Asked, statement: &Statement) -> Result<Arc<View>, QueryError> {
-        let view = self.parts.catalogue.view(&asked.caller);
+        let view = self.parts.catalogue.view(&asked.caller, self.parts.clock.now());
         let missing = view.missing();
         if missing.is_empty() {
             return Ok(view);
@@ -297,7 +308,7 @@ impl Engine {
         }
         let silent = self.parts.catalogue.directory().ensure(&needed).await;
         if silent.is_empty() {
-            return Ok(self.parts.catalogue.view(&asked.caller));
+            return Ok(self.parts.catalogue.view(&asked.caller, self.parts.clock.now()));
         }
         let silent: Vec<String> = silent.iter().map(|(body, why)| format!("{body} ({why})")).collect();
         Err(QueryError {

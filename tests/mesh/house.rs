@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["catalogue"],
     &["sources", "peers"],
     &["gate"],
-    &["audit", "history", "secrets", "telemetry"],
+    &["audit", "clock", "history", "secrets", "telemetry"],
 ];
 
 fn root() -> PathBuf {

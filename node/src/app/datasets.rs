@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name};
@@ -84,7 +83,7 @@ impl Datasets {
     fn stale(&self) -> Vec<(DatasetConfig, Vec<Grant>)> {
         let held = self.lock();
         let stale = held.values().filter(|held| match &held.loaded {
-            Some(loaded) => loaded.is_stale(Utc::now()),
+            Some(loaded) => loaded.is_stale(self.ground.clock.now()),
             None => Some(self.inputs(&held.config)) != held.failed_at,
         });
         stale.map(|held| (held.config.clone(), held.grants.clone())).collect()
@@ -106,7 +105,7 @@ impl Datasets {
     }
 
     fn inputs(&self, config: &DatasetConfig) -> Inputs {
-        sources::inputs(&terms::source(&self.node, config, &self.ground), Utc::now())
+        sources::inputs(&terms::source(&self.node, config, &self.ground), self.ground.clock.now())
     }
 
     async fn publish(
@@ -115,7 +114,7 @@ impl Datasets {
         grants: &[Grant],
     ) -> Result<(Arc<PublishedTable>, Loaded), Box<dyn std::error::Error + Send + Sync>> {
         let source = terms::source(&self.node, config, &self.ground);
-        let loaded = sources::load(&source, &self.context, Utc::now()).await?;
+        let loaded = sources::load(&source, &self.context, self.ground.clock.now()).await?;
         let terms = terms::terms(&self.node, config, sized(config, Some(&loaded)), grants, &self.ground)?;
         let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
         Ok((Arc::new(table), loaded))

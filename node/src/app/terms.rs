@@ -8,6 +8,7 @@ use datafusion::common::ScalarValue;
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters, TableError};
 use meridian_proto::{ColumnType, Dataset, DatasetName, Name};
 
+use crate::clock::Clock;
 use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, HistoryMode, NodeConfig, NoiseConfig, UnitKey};
 use crate::gate::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, Unit};
 use crate::history::History;
@@ -45,6 +46,7 @@ pub(super) enum ControlsError {
 pub(super) struct Ground {
     pub(super) secret: Arc<Secret>,
     pub(super) history: Arc<History>,
+    pub(super) clock: Clock,
 }
 
 /// The dataset's terms, `dataset` being its description as it is published.

@@ -53,8 +53,14 @@ pub enum Outcome {
     /// It ended early: an error, a caller who went away, or a node that stopped. Any part of it may have left.
     #[serde(rename = "interrupted")]
     Interrupted {
-        /// In fixed words.
+        /// In words that depend on question and terms alone; a refusal by its rule.
         why: String,
+        /// Visible rows that may have left until then; not known of a node that stopped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u64>,
+        /// Bytes of Arrow IPC bodies that may have left until then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
     },
 }
 

@@ -116,7 +116,7 @@ impl Writer {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         let mut writer =
             Self { path, file, length: found.whole as u64, records: found.records, head: found.head, failed: None };
-        let stopped = || Outcome::Interrupted { why: "the node stopped".into() };
+        let stopped = || Outcome::Interrupted { why: "the node stopped".into(), rows: None, bytes: None };
         let outcomes: Vec<_> = found
             .open
             .into_iter()

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Interrupts};
+use crate::clock::Clock;
 use crate::{app, config};
 
 /// Planning recurses through a statement's operators: virtual memory, touched only as far as it is needed (bytes).
@@ -50,7 +51,7 @@ impl Serve {
             let end = CancellationToken::new();
             tokio::spawn(wait_for_end(Interrupts::new()?, self.stdin_closed()?, end.clone()));
             tokio::select! {
-                served = app::serve(config, end.clone().cancelled_owned()) => {
+                served = app::serve(config, Clock::system(), end.clone().cancelled_owned()) => {
                     served.map_err(|error| Error::Serve(error.to_string()))
                 }
                 () = drained(end) => Ok(()),

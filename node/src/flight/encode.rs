@@ -1,7 +1,6 @@
 //! Batches into Flight messages of bounded size, and the receipt in the last one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -15,7 +14,7 @@ use tonic::Status;
 
 use super::status;
 use super::tickets::UnderWay;
-use crate::query::{Answer, Closing};
+use crate::query::{Answer, Closing, Progress};
 
 /// What a Flight call streams to its caller.
 pub(super) type Messages = BoxStream<'static, Result<FlightData, Status>>;
@@ -29,34 +28,6 @@ const FRAMING_BYTES: usize = 64;
 /// What Arrow IPC pads buffers to, in bytes.
 const IPC_ALIGNMENT: usize = 64;
 
-/// How far an answer has come, for whoever watches the call.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    complete: AtomicBool,
-}
-
-impl Progress {
-    /// Rows sent.
-    pub(super) fn rows(&self) -> u64 {
-        self.0.rows.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of Arrow IPC bodies sent.
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whether the last message was handed over.
-    pub(super) fn complete(&self) -> bool {
-        self.0.complete.load(Ordering::Relaxed)
-    }
-}
-
 /// The schema under which batches of `schema` travel: dictionaries as their values.
 pub(super) fn travelling(schema: &SchemaRef) -> SchemaRef {
     let encoder = encoder(Arc::clone(schema), stream::empty());
@@ -64,33 +35,34 @@ pub(super) fn travelling(schema: &SchemaRef) -> SchemaRef {
 }
 
 /// The messages of a released answer, and the receipt behind them. A ticket's answer ends when it is cancelled.
-pub(super) fn answer(
-    answer: Answer,
-    under_way: Option<UnderWay>,
-    message_bytes: usize,
-    progress: Progress,
-) -> Messages {
+pub(super) fn answer(answer: Answer, under_way: Option<UnderWay>, message_bytes: usize) -> Messages {
     let Answer { released, closing } = answer;
-    encode(released.schema(), released, closing, under_way, message_bytes, progress)
+    encode(released.schema(), released, closing, under_way, message_bytes)
 }
 
 /// The messages of one batch about the server or its catalogue.
 pub(super) fn metadata(batch: RecordBatch, message_bytes: usize) -> Messages {
     let schema = batch.schema();
-    encode(schema, stream::iter([Ok(batch)]), NoReceipt, None, message_bytes, Progress::default())
+    encode(schema, stream::iter([Ok(batch)]), NoReceipt::default(), None, message_bytes)
 }
 
 /// What is said at the end of a stream, and of an error before it.
 trait End: Send + Sync + 'static {
+    /// Where what is sent is counted.
+    fn progress(&self) -> &Progress;
     /// The metadata of the last message; `None` if there is no such message.
-    fn close(self, rows: u64, bytes: u64) -> impl Future<Output = Result<Option<Vec<u8>>, Status>> + Send;
+    fn close(self) -> impl Future<Output = Result<Option<Vec<u8>>, Status>> + Send;
     /// What the caller is told.
     fn fail(&self, error: DataFusionError) -> Status;
 }
 
 impl End for Closing {
-    async fn close(self, rows: u64, bytes: u64) -> Result<Option<Vec<u8>>, Status> {
-        let receipt = Closing::close(self, rows, bytes).await.map_err(|error| status::of(&error))?;
+    fn progress(&self) -> &Progress {
+        Closing::progress(self)
+    }
+
+    async fn close(self) -> Result<Option<Vec<u8>>, Status> {
+        let receipt = Closing::close(self).await.map_err(|error| status::of(&error))?;
         Ok(Some(receipt.encode()))
     }
 
@@ -99,10 +71,15 @@ impl End for Closing {
     }
 }
 
-struct NoReceipt;
+#[derive(Default)]
+struct NoReceipt(Progress);
 
 impl End for NoReceipt {
-    async fn close(self, _rows: u64, _bytes: u64) -> Result<Option<Vec<u8>>, Status> {
+    fn progress(&self) -> &Progress {
+        &self.0
+    }
+
+    async fn close(self) -> Result<Option<Vec<u8>>, Status> {
         Ok(None)
     }
 
@@ -126,13 +103,12 @@ fn encode<E: End>(
     end: E,
     under_way: Option<UnderWay>,
     message_bytes: usize,
-    progress: Progress,
 ) -> Messages {
+    let progress = end.progress().clone();
     let counted = progress.clone();
     let pieces = batches.map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok))).try_flatten().inspect_ok(
         move |piece| {
-            counted.0.rows.fetch_add(piece.num_rows() as u64, Ordering::Relaxed);
-            counted.0.bytes.fetch_add(unsent_bitmaps(piece), Ordering::Relaxed);
+            counted.add(piece.num_rows() as u64, unsent_bitmaps(piece));
         },
     );
     let messages = encoder(schema, pieces);
@@ -155,7 +131,7 @@ impl<E: End> Encoding<E> {
             Some(Err(error)) => return Err(failed(end, error)),
             None => return self.last().await,
         };
-        self.progress.0.bytes.fetch_add(message.data_body.len() as u64, Ordering::Relaxed);
+        self.progress.add(0, message.data_body.len() as u64);
         self.fits(&message)?;
         Ok(Some((message, self)))
     }
@@ -163,8 +139,8 @@ impl<E: End> Encoding<E> {
     /// An empty batch that carries the receipt.
     async fn last(mut self) -> Result<Option<(FlightData, Self)>, Status> {
         let Some(end) = self.end.take() else { return Ok(None) };
-        let receipt = end.close(self.progress.rows(), self.progress.bytes()).await?;
-        self.progress.0.complete.store(true, Ordering::Relaxed);
+        let receipt = end.close().await?;
+        self.progress.finish();
         let Some(receipt) = receipt else { return Ok(None) };
         let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
         let messages = arrow_flight::utils::batches_to_flight_data(&self.schema, vec![empty]);

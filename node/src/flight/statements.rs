@@ -14,7 +14,7 @@ use tonic::Response;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
 
-use super::encode::{self, Messages, Progress, cancelled, cancelled_status};
+use super::encode::{self, Messages, cancelled, cancelled_status};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
 use super::{Limits, QUERY_ID_HEADER, status};
 use crate::gate::Caller;
@@ -109,8 +109,8 @@ impl Statements {
             answer = self.engine.answer(asked) => answer,
         };
         let answer = answer.map_err(|error| named(status::of(&error), &query_id))?;
-        let progress = Progress::default();
-        let messages = encode::answer(answer, under_way, self.limits.message_bytes, progress.clone());
+        let progress = answer.closing.progress().clone();
+        let messages = encode::answer(answer, under_way, self.limits.message_bytes);
         let mut response = Response::new(messages);
         response.extensions_mut().insert(progress);
         if let Ok(value) = MetadataValue::try_from(&query_id) {

@@ -1,16 +1,17 @@
 //! In which form one dataset may leave for one caller, and by which agreement.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::logical_expr::Expr;
 use meridian_proto::{Form, Name};
 
 use super::facts::Decision;
+use super::permit::Grounds;
 use super::table::is_open;
 use super::terms::{Grant, Terms};
 use super::{Caller, Refused, Request};
 
 /// What a caller may do with a dataset.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Access {
     /// All rows and columns, since the dataset is open or the caller's own.
     Whole(Form),
@@ -20,8 +21,36 @@ pub(super) enum Access {
     Statistics { granted: Columns, threshold: u32, allowance: Option<u64> },
 }
 
+impl Access {
+    /// The agreement that it rests on.
+    pub(super) fn agreement(&self) -> Option<&str> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Rows { granted, .. } | Self::Statistics { granted, .. } => granted.agreement.as_deref(),
+        }
+    }
+
+    pub(super) fn opens(&self, terms: &Terms, column: &str) -> bool {
+        match self {
+            Self::Whole(_) => terms.dataset.column(column).is_some(),
+            Self::Rows { granted, .. } | Self::Statistics { granted, .. } => granted.holds(terms, column),
+        }
+    }
+
+    /// Whether it gives, by the same agreement, whatever rows or cells `other` gives.
+    fn covers(&self, other: &Self) -> bool {
+        self.agreement() == other.agreement()
+            && match (self, other) {
+                (Self::Whole(form), Self::Whole(other)) => form <= other,
+                (Self::Rows { filter, .. }, Self::Rows { filter: other, .. }) => filter.is_none() || filter == other,
+                (Self::Statistics { threshold, .. }, Self::Statistics { threshold: other, .. }) => threshold <= other,
+                (Self::Whole(_) | Self::Rows { .. } | Self::Statistics { .. }, _) => false,
+            }
+    }
+}
+
 /// The columns that exist for a caller, and the agreement that says so.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) agreement: Option<String>,
     names: Option<Vec<Name>>,
@@ -72,17 +101,47 @@ pub(super) fn decide(terms: &Terms, request: &Request<'_>, decision: &mut Decisi
     if standing(terms, request.caller, request.now) == Standing::Unknown {
         return Err(Refused::unknown(&name));
     }
-    if is_open(terms) && (request.caller.is_peer() || terms.own != Form::Statistics) {
+    if open_to(terms, request.caller) {
         decision.rule("form.open");
         decision.dataset(&name, Form::Open);
-        return Ok(Access::Whole(Form::Open));
+        let access = Access::Whole(Form::Open);
+        decision.rests_on(terms, &access);
+        return Ok(access);
     }
     let purpose = stated_purpose(terms, request.caller)?;
     decision.rule("purpose.stated");
     decision.facts.protected = true;
-    let access = if request.caller.is_peer() { of_peer(terms, request, purpose)? } else { of_own(terms)? };
+    let mut candidates = candidates(terms, request.caller, purpose, request.now.date_naive());
+    if candidates.is_empty() {
+        return Err(if request.caller.is_peer() {
+            no_agreement(terms, request, purpose)
+        } else {
+            Refused::unknown(&name)
+        });
+    }
+    let access = candidates.swap_remove(decision.choice.of(&name, candidates.len()).min(candidates.len() - 1));
     note(&access, &name, decision);
+    decision.rests_on(terms, &access);
     Ok(access)
+}
+
+/// Whether what was decided once is still given, in full.
+pub(super) fn holds(terms: &Terms, caller: &Caller, now: DateTime<Utc>, grounds: &Grounds) -> bool {
+    if standing(terms, caller, now) == Standing::Unknown {
+        return false;
+    }
+    let given = if open_to(terms, caller) {
+        vec![Access::Whole(Form::Open)]
+    } else {
+        caller.purpose().map(|purpose| candidates(terms, caller, purpose, now.date_naive())).unwrap_or_default()
+    };
+    let opens = |access: &Access| grounds.columns.iter().all(|column| access.opens(terms, column.as_str()));
+    given.iter().any(|access| access.covers(&grounds.access) && opens(access))
+}
+
+/// Whether the dataset is open, and to this caller too.
+fn open_to(terms: &Terms, caller: &Caller) -> bool {
+    is_open(terms) && (caller.is_peer() || terms.own != Form::Statistics)
 }
 
 fn note(access: &Access, name: &str, decision: &mut Decision) {
@@ -133,36 +192,40 @@ fn stated_purpose<'a>(terms: &Terms, caller: &'a Caller) -> Result<&'a str, Refu
     })
 }
 
-fn of_own(terms: &Terms) -> Result<Access, Refused> {
-    match terms.own {
-        Form::Open | Form::Rows => Ok(Access::Whole(Form::Rows)),
-        Form::Statistics => {
-            Ok(Access::Statistics { granted: Columns::visible(), threshold: terms.threshold(None), allowance: None })
-        }
-        Form::None => Err(Refused::unknown(&terms.name.to_string())),
+/// All that a caller is given of a dataset that is not open, the preferred first. A query goes by one of these.
+fn candidates(terms: &Terms, caller: &Caller, purpose: &str, day: NaiveDate) -> Vec<Access> {
+    if !caller.is_peer() {
+        return of_own(terms).into_iter().collect();
     }
-}
-
-fn of_peer(terms: &Terms, request: &Request<'_>, purpose: &str) -> Result<Access, Refused> {
-    let day = request.now.date_naive();
-    let mut candidates: Vec<Access> = grants_to(terms, request.caller)
-        .filter(|grant| grant.purpose == purpose && grant.in_force(day))
-        .filter_map(|grant| by_grant(terms, grant))
-        .collect();
+    let granted = grants_to(terms, caller).filter(|grant| grant.purpose == purpose && grant.in_force(day));
+    let mut candidates: Vec<Access> = granted.filter_map(|grant| by_grant(terms, grant)).collect();
     if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
         let (granted, threshold) = (Columns::visible(), terms.threshold(None));
         candidates.push(Access::Statistics { granted, threshold, allowance: None });
     }
     candidates.sort_by_key(preference);
-    candidates.into_iter().next().ok_or_else(|| no_agreement(terms, request, purpose))
+    candidates
 }
 
-/// Rows before statistics, then the lower threshold, then no agreement before one, then by name.
-fn preference(access: &Access) -> (u32, Option<String>) {
+fn of_own(terms: &Terms) -> Option<Access> {
+    match terms.own {
+        Form::Open | Form::Rows => Some(Access::Whole(Form::Rows)),
+        Form::Statistics => {
+            let threshold = terms.threshold(None);
+            Some(Access::Statistics { granted: Columns::visible(), threshold, allowance: None })
+        }
+        Form::None => None,
+    }
+}
+
+/// Rows before statistics, all rows before some, then the lower threshold, cells without number before counted ones, no
+/// agreement before one, then by name.
+fn preference(access: &Access) -> (u32, bool, Option<String>) {
+    let agreement = access.agreement().map(str::to_owned);
     match access {
-        Access::Whole(_) => (0, None),
-        Access::Rows { granted, .. } => (0, granted.agreement.clone()),
-        Access::Statistics { granted, threshold, .. } => (*threshold, granted.agreement.clone()),
+        Access::Whole(_) => (0, false, agreement),
+        Access::Rows { filter, .. } => (0, filter.is_some(), agreement),
+        Access::Statistics { threshold, allowance, .. } => (*threshold, allowance.is_some(), agreement),
     }
 }
 

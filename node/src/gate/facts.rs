@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use meridian_proto::{DatasetUse, Form};
 
+use super::access::Access;
+use super::choice::Choice;
+use super::permit::Grounds;
 use super::{Caller, Terms};
 
 /// What an admitted query uses, and why it may.
@@ -39,16 +42,21 @@ pub(super) struct Decision {
     pub(super) facts: Facts,
     /// Of each dataset in use, the names of its published columns.
     pub(super) published: HashMap<String, HashSet<String>>,
+    /// Which of several agreements datasets go by.
+    pub(super) choice: Choice,
+    /// What the answer must still be given by while it streams.
+    pub(super) grounds: Vec<Grounds>,
     numbers: u32,
 }
 
 impl Decision {
-    pub(super) fn new(now: DateTime<Utc>, caller: &Caller) -> Self {
+    pub(super) fn new(now: DateTime<Utc>, caller: &Caller, choice: Choice) -> Self {
         let caller = match caller.on_behalf_of() {
             Some(analyst) => format!("{} for {analyst}", caller.spiffe()),
             None => caller.spiffe(),
         };
-        Self { now, caller, facts: Facts::default(), published: HashMap::new(), numbers: 0 }
+        let (facts, published, grounds) = (Facts::default(), HashMap::new(), Vec::new());
+        Self { now, caller, facts, published, choice, grounds, numbers: 0 }
     }
 
     /// A number that was not given out before, for names that SQL can't write.
@@ -60,6 +68,15 @@ impl Decision {
     pub(super) fn publish(&mut self, terms: &Terms) {
         let names = terms.dataset.columns.iter().map(|column| column.name.to_string());
         self.published.insert(terms.name.to_string(), names.collect());
+    }
+
+    pub(super) fn rests_on(&mut self, terms: &Terms, access: &Access) {
+        if self.grounds.iter().any(|grounds| grounds.dataset == terms.name && grounds.access == *access) {
+            return;
+        }
+        let columns = terms.dataset.columns.iter().map(|column| &column.name);
+        let columns = columns.filter(|column| access.opens(terms, column.as_str())).cloned().collect();
+        self.grounds.push(Grounds { dataset: terms.name.clone(), access: access.clone(), columns });
     }
 
     pub(super) fn rule(&mut self, rule: &str) {

@@ -11,6 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use meridian_proto::Form;
 
 use super::governed::{GovernedExec, Mark};
+use super::permit::{InForce, Permit, Watched};
 use super::release::ReleaseExec;
 use super::released::{Discretion, Released};
 use super::{Admitted, Refused};
@@ -22,6 +23,7 @@ pub struct Guarded {
     plan: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,
     discretion: Discretion,
+    permit: Permit,
 }
 
 /// Checks a physical plan that was made from an admitted one.
@@ -36,7 +38,8 @@ pub fn guard(physical: Arc<dyn ExecutionPlan>, admitted: &Admitted) -> Result<Gu
     outside(&physical, &statistics)?;
     let discretion =
         Discretion { protected: admitted.facts().protected, foreign: !admitted.facts().foreign.is_empty() };
-    Ok(Guarded { plan: physical, schema: admitted.schema(), discretion })
+    let permit = admitted.permit.clone();
+    Ok(Guarded { plan: physical, schema: admitted.schema(), discretion, permit })
 }
 
 /// Above or beside any release: no protected rows.
@@ -99,10 +102,16 @@ fn broken(what: &str, dataset: &str) -> Refused {
 }
 
 impl Guarded {
-    /// Starts the run. The log record is durable before: its proof is the argument.
-    pub fn release(self, logged: Durable, task: Arc<TaskContext>) -> Result<Released, DataFusionError> {
+    /// Starts the run. The log record is durable before: its proof is the argument. What the answer rests on is looked
+    /// up again while it streams.
+    pub fn release(
+        self,
+        logged: Durable,
+        task: Arc<TaskContext>,
+        in_force: Arc<dyn InForce>,
+    ) -> Result<Released, DataFusionError> {
         tracing::debug!(index = logged.index(), "release begins");
         let stream = execute_stream(self.plan, task).map_err(|error| self.discretion.outward(error))?;
-        Ok(Released::new(stream, self.schema, self.discretion))
+        Ok(Released::new(stream, self.schema, self.discretion, Watched { permit: self.permit, in_force }))
     }
 }

@@ -9,22 +9,24 @@
 //! | where | what |
 //! | --- | --- |
 //! | `caller`, `terms`, `table` | who asks, and what is asked for |
-//! | `access` | the form in which a dataset may leave for a caller |
+//! | `access`, `choice` | the form in which a dataset may leave for a caller, and by which agreement |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
-//! | `guard`, `released`, `compact` | the way out |
+//! | `guard`, `permit`, `released`, `compact` | the way out |
 #![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
 
 mod access;
 mod below;
 mod caller;
+mod choice;
 mod compact;
 mod expressions;
 mod facts;
 mod governed;
 mod guard;
 mod leaf;
+mod permit;
 mod planner;
 mod refused;
 mod release;
@@ -41,6 +43,7 @@ use datafusion::logical_expr::LogicalPlan;
 pub use caller::Caller;
 pub use facts::{Facts, ForeignUse};
 pub use guard::{Guarded, guard};
+pub use permit::InForce;
 pub use planner::extension_planner;
 pub use refused::{Refused, unknown_dataset};
 pub use released::Released;
@@ -62,6 +65,7 @@ pub struct Request<'a> {
 pub struct Admitted {
     plan: LogicalPlan,
     facts: Facts,
+    permit: permit::Permit,
 }
 
 impl Admitted {
@@ -81,10 +85,27 @@ impl Admitted {
     }
 }
 
-/// Admits a plan in the form that the terms allow, or refuses it.
+/// Combinations of agreements that are tried for one query.
+const MOST_CHOICES: usize = 64;
+
+/// Admits a plan in the form that the terms allow, or refuses it. Where several agreements give a dataset, they are
+/// tried in the order of preference until one admits the query; the refusal is that of the preferred one.
 pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refused> {
-    let (plan, facts) = walk::walk(plan, request)?;
-    Ok(Admitted { plan, facts })
+    let mut choice = choice::Choice::default();
+    let mut first = None;
+    for _ in 0..MOST_CHOICES {
+        match walk::walk(plan.clone(), request, &mut choice) {
+            Ok((plan, decision)) => {
+                let permit = permit::Permit::new(request.caller, decision.grounds);
+                return Ok(Admitted { plan, facts: decision.facts, permit });
+            }
+            Err(refused) => first = first.or(Some(refused)),
+        }
+        if !choice.advance() {
+            break;
+        }
+    }
+    Err(first.unwrap_or_else(|| Refused::new("plan", "the query was not decided", "write it more simply")))
 }
 
 #[cfg(test)]

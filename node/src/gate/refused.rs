@@ -37,7 +37,7 @@ impl Refused {
         Self::new(
             "allowance.spent",
             format!("{agreement} gives {allowance} cells of {dataset}, and this answer would be more than are left"),
-            "ask for fewer groups, or ask the owner to raise the allowance",
+            "ask for fewer groups (a refusal counts as one cell), or ask the owner to raise the allowance",
         )
         .about(dataset)
     }

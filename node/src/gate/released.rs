@@ -11,19 +11,34 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::Stream;
 
+use super::permit::Watched;
 use super::{Refused, compact};
 
-/// Batches that have passed the gate, each with buffers of its own rows and nothing else.
+/// Rows that leave between two looks at the permit, at most.
+const ROWS_PER_LOOK: usize = 8_192;
+
+/// Batches that have passed the gate, each with buffers of its own rows and nothing else, for as long as the terms on
+/// which they were admitted hold.
 pub struct Released {
-    stream: SendableRecordBatchStream,
+    /// None when it has ended.
+    stream: Option<SendableRecordBatchStream>,
+    /// What is left of a batch that is longer than may leave at once.
+    rest: Option<RecordBatch>,
     schema: SchemaRef,
     discretion: Discretion,
+    watched: Watched,
     rows: u64,
+    begun: bool,
 }
 
 impl Released {
-    pub(super) fn new(stream: SendableRecordBatchStream, schema: SchemaRef, discretion: Discretion) -> Self {
-        Self { stream, schema, discretion, rows: 0 }
+    pub(super) fn new(
+        stream: SendableRecordBatchStream,
+        schema: SchemaRef,
+        discretion: Discretion,
+        watched: Watched,
+    ) -> Self {
+        Self { stream: Some(stream), rest: None, schema, discretion, watched, rows: 0, begun: false }
     }
 
     /// The schema of every batch, as it was when the plan was admitted.
@@ -36,15 +51,29 @@ impl Released {
         self.rows
     }
 
-    fn outward(&mut self, batch: Result<RecordBatch, DataFusionError>) -> Result<RecordBatch, DataFusionError> {
-        let batch = batch.and_then(|batch| {
-            let columns = batch.columns().iter().map(compact::compacted).collect::<Result<Vec<_>, _>>()?;
-            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
-        });
-        let batch = batch.map_err(|error| self.discretion.outward(error))?;
-        self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+    /// Ends the stream, and the work behind it.
+    fn end(&mut self, error: DataFusionError) -> DataFusionError {
+        self.stream = None;
+        self.rest = None;
+        error
+    }
+
+    fn outward(&mut self, batch: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+        self.watched.check()?;
+        let rows = batch.num_rows().min(ROWS_PER_LOOK);
+        if rows < batch.num_rows() {
+            self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
+        }
+        let batch = self.compacted(&batch.slice(0, rows)).map_err(|error| self.discretion.outward(error))?;
+        self.begun = true;
+        self.rows += u64::try_from(rows).unwrap_or(u64::MAX);
         Ok(batch)
+    }
+
+    fn compacted(&self, batch: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+        let columns = batch.columns().iter().map(compact::compacted).collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 }
 
@@ -58,8 +87,23 @@ impl Stream for Released {
     type Item = Result<RecordBatch, DataFusionError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = std::task::ready!(self.stream.as_mut().poll_next(cx));
-        Poll::Ready(next.map(|batch| self.outward(batch)))
+        let this = &mut *self;
+        let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+        let next = match this.rest.take() {
+            Some(rest) => Some(Ok(rest)),
+            None => std::task::ready!(stream.as_mut().poll_next(cx)),
+        };
+        let outward = match next {
+            Some(Ok(batch)) => this.outward(&batch),
+            Some(Err(error)) => Err(this.discretion.outward(error)),
+            // That there is nothing is an answer, too.
+            None if !this.begun => match this.watched.check() {
+                Ok(()) => return Poll::Ready(None),
+                Err(refused) => Err(refused.into()),
+            },
+            None => return Poll::Ready(None),
+        };
+        Poll::Ready(Some(outward.map_err(|error| this.end(error))))
     }
 }
 

@@ -16,8 +16,9 @@ use meridian_proto::Form;
 
 use super::access::{self, Access};
 use super::below::Below;
+use super::choice::Choice;
 use super::expressions;
-use super::facts::{Decision, Facts};
+use super::facts::Decision;
 use super::leaf;
 use super::table::PublishedTable;
 use super::{Refused, Request};
@@ -25,20 +26,23 @@ use super::{Refused, Request};
 /// Deepest nesting of operators that is walked.
 const DEEPEST_PLAN: usize = 150;
 
-/// Rewrites a plan for the terms of its datasets.
-pub(super) fn walk(plan: LogicalPlan, request: &Request<'_>) -> Result<(LogicalPlan, Facts), Refused> {
+/// Rewrites a plan for the terms of its datasets, which go by the agreements of `choice`.
+pub(super) fn walk(
+    plan: LogicalPlan,
+    request: &Request<'_>,
+    choice: &mut Choice,
+) -> Result<(LogicalPlan, Decision), Refused> {
     let before = Arc::clone(plan.schema());
     let mut walk = Walk {
         request,
-        decision: Decision::new(request.now, request.caller),
+        decision: Decision::new(request.now, request.caller, std::mem::take(choice)),
         absent: Vec::new(),
         outers: Vec::new(),
         depth: 0,
     };
-    let plan = walk.public(plan)?;
-    walk.same_columns(&before, plan.schema())?;
-    walk.use_columns(plan.schema().fields().iter().map(|field| field.name().as_str()).collect());
-    Ok((plan, walk.decision.facts))
+    let walked = walk.whole(plan, &before);
+    *choice = std::mem::take(&mut walk.decision.choice);
+    Ok((walked?, walk.decision))
 }
 
 fn over_cells(dataset: &str) -> String {
@@ -72,6 +76,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Gates a whole query, whose columns stay what they are.
+    fn whole(&mut self, plan: LogicalPlan, before: &DFSchema) -> Result<LogicalPlan, Refused> {
+        let plan = self.public(plan)?;
+        self.same_columns(before, plan.schema())?;
+        self.use_columns(plan.schema().fields().iter().map(|field| field.name().as_str()).collect());
+        Ok(plan)
+    }
+
     /// Gates a subtree whose rows go where the caller sees them.
     fn public(&mut self, plan: LogicalPlan) -> Result<LogicalPlan, Refused> {
         match self.gated(plan)? {

@@ -23,6 +23,15 @@
 //!   scope of the sum. An average is settled as its sum.
 //! - Anchors made under a smaller k stay as near to each other as that allowed.
 //! - A file put back from an older copy forgets what was answered since.
+//!
+//! An *allowance* is the most visible cells of a dataset under an agreement, whoever asks for it: analysts of one
+//! agreement share it, and an answer over several datasets is charged to each of them.
+//!
+//! - The same question over exactly the same cells is charged once: what it gives was given before. Two questions are
+//!   the same by their plans, not by their cells: if a cell were free because its units were counted before in other
+//!   words, what is left would tell that two sets are equal, for certain and without noise.
+//! - An answer of more cells than are left is refused whole, and the refusal is charged as one cell: "more than are
+//!   left" depends on the rows, and is an answer too.
 
 mod error;
 mod index;
@@ -79,11 +88,20 @@ pub struct Release {
     pub nearness: u64,
     /// Who asks.
     pub caller: String,
-    /// Under which agreement; all that is asked under none is counted together.
+    /// On which accounts the cells go: one for each protected dataset.
+    pub accounts: Vec<Account>,
+    /// What is asked, in words that are the same whenever it is asked again.
+    pub question: String,
+}
+
+/// What is counted together: the visible cells of a dataset under an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The agreement; all that is asked under none is counted together.
     pub agreement: Option<String>,
-    /// The dataset whose allowance is spent.
+    /// The dataset.
     pub dataset: String,
-    /// The most visible cells of this dataset under this agreement.
+    /// The most visible cells; `None` for any number.
     pub allowance: Option<u64>,
 }
 
@@ -105,8 +123,6 @@ pub enum Settled {
 pub struct Outcome {
     /// One for each cell, in the order given.
     pub settled: Vec<Settled>,
-    /// Visible cells spent so far under the agreement and dataset, these included.
-    pub spent: u64,
 }
 
 /// How many pairs of near counts somebody made, for the owner alone.
@@ -166,8 +182,8 @@ impl History {
     ///
     /// # Errors
     ///
-    /// The allowance doesn't suffice, or the file can't be read or written. Then nothing is remembered, and nothing may
-    /// be released.
+    /// An allowance doesn't suffice, or the file can't be read or written. Then nothing is remembered but that an
+    /// allowance did not suffice, and nothing may be released.
     pub fn settle(&self, release: Release) -> Result<Outcome, HistoryError> {
         settle::check(&release)?;
         let mut index = self.index();

@@ -1,12 +1,13 @@
 //! What becomes of each cell of a release, in one transaction.
 
 use redb::Database;
+use sha2::{Digest, Sha256};
 
 use super::error::{Fault, HistoryError};
 use super::index::Index;
 use super::seal::Keys;
 use super::tables::{Anchor, Listed, Tables, place_of_anchors};
-use super::{NearCount, Observation, Outcome, Release, Settled};
+use super::{Account, NearCount, Observation, Outcome, Release, Settled};
 use meridian_disclosure::sketch::{Distance, Sketch};
 
 /// Refuses sketches that can't tell all distances that matter.
@@ -20,17 +21,22 @@ pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
     }
 }
 
-/// Settles all cells, or changes nothing in the file.
+/// Settles all cells, or changes nothing in the file but that a refusal is charged.
 pub(super) fn settle(database: &Database, keys: &Keys, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
     // Durable at once, as transactions are unless told otherwise.
     let transaction = database.begin_write()?;
-    let outcome = settle_in(&mut Tables::open(&transaction, keys)?, index, release)?;
+    let outcome = {
+        let mut tables = Tables::open(&transaction, keys)?;
+        match spend(&mut tables, release)? {
+            Some(short) => Err(short),
+            None => Ok(settle_in(&mut tables, index, release)?),
+        }
+    };
     transaction.commit()?;
-    Ok(outcome)
+    outcome
 }
 
 fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
-    let spent = spend(tables, release)?;
     let mut sequence = tables.next_sequence()?;
     let mut settled = Vec::with_capacity(release.cells.len());
     let mut pairs = 0;
@@ -49,24 +55,57 @@ fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> R
         settled.push(becomes);
     }
     tables.set_next_sequence(sequence)?;
-    if pairs > 0 {
-        let Release { caller, agreement, dataset, .. } = release;
-        let (caller, agreement, dataset) = (caller.clone(), agreement.clone(), dataset.clone());
-        tables.add_near(&NearCount { caller, agreement, dataset, pairs })?;
+    for account in release.accounts.iter().filter(|_| pairs > 0) {
+        let Account { agreement, dataset, allowance: _ } = account.clone();
+        tables.add_near(&NearCount { caller: release.caller.clone(), agreement, dataset, pairs })?;
     }
-    Ok(Outcome { settled, spent })
+    Ok(Outcome { settled })
 }
 
-fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<u64, Fault> {
-    let agreement = release.agreement.as_deref();
-    let before = tables.spent(agreement, &release.dataset)?;
-    let spent = before.saturating_add(release.cells.len() as u64);
-    if let Some(allowance) = release.allowance.filter(|allowance| spent > *allowance) {
-        let (agreement, dataset) = (release.agreement.clone(), release.dataset.clone());
-        return Err(Fault::Spent { agreement, dataset, allowance });
+/// What a refusal costs, in cells: that the answer has more than are left is an answer, too.
+const COST_OF_A_REFUSAL: u64 = 1;
+
+/// Charges the accounts on which this answer was not given before. Where one has not enough left, each is charged for
+/// the refusal instead, and that is returned.
+fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<Option<Fault>, Fault> {
+    let cells = release.cells.len() as u64;
+    let answer = fingerprint(release);
+    let mut charged = Vec::with_capacity(release.accounts.len());
+    for account in &release.accounts {
+        if !tables.answered(account, &answer)? {
+            charged.push((account, tables.spent(account.agreement.as_deref(), &account.dataset)?));
+        }
     }
-    tables.set_spent(agreement, &release.dataset, spent)?;
-    Ok(spent)
+    let short = charged.iter().find_map(|(account, before)| {
+        let allowance = account.allowance.filter(|allowance| before.saturating_add(cells) > *allowance)?;
+        let (agreement, dataset) = (account.agreement.clone(), account.dataset.clone());
+        Some(Fault::Spent { agreement, dataset, allowance })
+    });
+    let cost = if short.is_some() { COST_OF_A_REFUSAL } else { cells };
+    for (account, before) in charged {
+        tables.set_spent(account.agreement.as_deref(), &account.dataset, before.saturating_add(cost))?;
+        if short.is_none() {
+            tables.set_answered(account, &answer)?;
+        }
+    }
+    Ok(short)
+}
+
+/// The question and all of its cells: equal for the same question over the same units and contributions alone.
+fn fingerprint(release: &Release) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    // Each part with its length, so that no two lists of parts read the same.
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(release.question.as_bytes());
+    for cell in &release.cells {
+        add(cell.scope.0.as_bytes());
+        add(&cell.units.to_be_bytes());
+        add(&cell.sketch.to_bytes());
+    }
+    hash.finalize().to_vec()
 }
 
 /// The anchors fewer than k units from a cell.

@@ -10,13 +10,15 @@ use redb::{
 use super::error::Fault;
 use super::near;
 use super::seal::Keys;
-use super::{NearCount, Scope};
+use super::{Account, NearCount, Scope};
 use meridian_disclosure::sketch::{Outline, Sketch};
 
 /// Place of the scope and number of units, and sequence → answer and sketch.
 pub(super) const ANCHORS: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("anchors");
 /// Place of agreement and dataset → visible cells.
 const SPENT: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("spent");
+/// Place of agreement, dataset and an answer that was charged to them → nothing.
+const ANSWERED: TableDefinition<'_, u128, ()> = TableDefinition::new("answered");
 /// Place of caller, agreement and dataset → these and the number of pairs.
 const NEAR: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("near");
 /// [`CHECK`] and [`SEQUENCE`].
@@ -93,6 +95,7 @@ pub(super) struct Tables<'t> {
     pub(super) keys: &'t Keys,
     anchors: Table<'t, (u128, u64), &'static [u8]>,
     spent: Table<'t, u128, &'static [u8]>,
+    answered: Table<'t, u128, ()>,
     near: Table<'t, u128, &'static [u8]>,
     meta: Table<'t, &'static str, &'static [u8]>,
 }
@@ -103,6 +106,7 @@ impl<'t> Tables<'t> {
             keys,
             anchors: transaction.open_table(ANCHORS)?,
             spent: transaction.open_table(SPENT)?,
+            answered: transaction.open_table(ANSWERED)?,
             near: transaction.open_table(NEAR)?,
             meta: transaction.open_table(META)?,
         })
@@ -152,6 +156,16 @@ impl<'t> Tables<'t> {
         let place = place_of_spent(self.keys, agreement, dataset);
         let sealed = self.keys.seal(&authenticated("spent", place, 0), &cells.to_le_bytes())?;
         self.spent.insert(place, sealed.as_slice())?;
+        Ok(())
+    }
+
+    /// Whether this answer was charged to the account before.
+    pub(super) fn answered(&self, account: &Account, answer: &[u8]) -> Result<bool, Fault> {
+        Ok(self.answered.get(place_of_answered(self.keys, account, answer))?.is_some())
+    }
+
+    pub(super) fn set_answered(&mut self, account: &Account, answer: &[u8]) -> Result<(), Fault> {
+        self.answered.insert(place_of_answered(self.keys, account, answer), ())?;
         Ok(())
     }
 
@@ -217,6 +231,12 @@ fn open_near(keys: &Keys, place: u128, sealed: &[u8]) -> Result<NearCount, Fault
 fn place_of_near(keys: &Keys, count: &NearCount) -> u128 {
     let NearCount { caller, agreement, dataset, pairs: _ } = count;
     keys.index(&[b"near", caller.as_bytes(), &optional(agreement.as_deref()), dataset.as_bytes()])
+}
+
+/// Without the node's key no place can be made up, so that its being there is the proof.
+fn place_of_answered(keys: &Keys, account: &Account, answer: &[u8]) -> u128 {
+    let Account { agreement, dataset, allowance: _ } = account;
+    keys.index(&[b"answered", &optional(agreement.as_deref()), dataset.as_bytes(), answer])
 }
 
 fn place_of_spent(keys: &Keys, agreement: Option<&str>, dataset: &str) -> u128 {

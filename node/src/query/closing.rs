@@ -1,15 +1,16 @@
 //! The end of an answer: its outcome in the log, and the receipt that travels behind it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::error::DataFusionError;
 use meridian_federation::remote::Receipts;
 use meridian_proto::{Receipt, ReleaseRecord};
 
-use super::{Asked, Engine, ErrorKind, Planned, QueryError};
+use super::{Asked, Engine, ErrorKind, Planned, Progress, QueryError};
 use crate::audit::{Durable, Outcome};
+use crate::gate::Refused;
 
 /// What is to be said when an answer has left. Dropped before that, it records the release as interrupted.
 pub struct Closing {
@@ -17,6 +18,9 @@ pub struct Closing {
     logged: Durable,
     record: ReleaseRecord,
     receipts: Arc<Receipts>,
+    progress: Progress,
+    /// Why it ended early, where that is known, in words that depend on question and terms alone.
+    ended: Mutex<Option<String>>,
     closed: bool,
 }
 
@@ -50,11 +54,18 @@ impl Closing {
             notices: facts.notices.clone(),
         };
         let receipts = Arc::clone(&planned.receipts);
-        Self { engine: Arc::clone(engine), logged: logged.clone(), record, receipts, closed: false }
+        let (progress, ended) = (Progress::default(), Mutex::default());
+        Self { engine: Arc::clone(engine), logged: logged.clone(), record, receipts, progress, ended, closed: false }
+    }
+
+    /// Where whoever sends the answer counts what has left.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Records that all of it left, and signs the receipt.
-    pub async fn close(mut self, rows: u64, bytes: u64) -> Result<Receipt, QueryError> {
+    pub async fn close(mut self) -> Result<Receipt, QueryError> {
+        let (rows, bytes) = (self.progress.rows(), self.progress.bytes());
         self.record.rows = rows;
         self.record.bytes = bytes;
         let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| QueryError {
@@ -69,6 +80,12 @@ impl Closing {
 
     /// What the caller is told of an error while the answer was under way.
     pub fn fail(&self, error: DataFusionError) -> QueryError {
+        if let DataFusionError::External(inner) = error.find_root()
+            && let Some(refused) = inner.downcast_ref::<Refused>()
+        {
+            let why = format!("{}: {}", refused.rule, refused.reason);
+            *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
         let error = QueryError::from_running(error);
         tracing::info!(query_id = %self.record.query_id, kind = ?error.kind, "an answer ended early");
         error
@@ -77,9 +94,12 @@ impl Closing {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        if !self.closed {
-            let why = "it ended before all of it had left".into();
-            self.engine.parts.log.outcome(&self.logged, Outcome::Interrupted { why });
+        if self.closed {
+            return;
         }
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let why = ended.unwrap_or_else(|| "it ended before all of it had left".into());
+        let (rows, bytes) = (Some(self.progress.rows()), Some(self.progress.bytes()));
+        self.engine.parts.log.outcome(&self.logged, Outcome::Interrupted { why, rows, bytes });
     }
 }

@@ -14,11 +14,21 @@ use super::*;
 const LIMIT: usize = 16 << 20;
 
 /// Says with which counts it was closed.
-struct Ending(oneshot::Sender<(u64, u64)>);
+struct Ending(oneshot::Sender<(u64, u64)>, Progress);
+
+impl Ending {
+    fn new(closed: oneshot::Sender<(u64, u64)>) -> Self {
+        Self(closed, Progress::default())
+    }
+}
 
 impl End for Ending {
-    async fn close(self, rows: u64, bytes: u64) -> Result<Option<Vec<u8>>, Status> {
-        self.0.send((rows, bytes)).unwrap();
+    fn progress(&self) -> &Progress {
+        &self.1
+    }
+
+    async fn close(self) -> Result<Option<Vec<u8>>, Status> {
+        self.0.send((self.1.rows(), self.1.bytes())).unwrap();
         Ok(Some(b"receipt".to_vec()))
     }
 
@@ -42,7 +52,7 @@ async fn run(batches: Vec<RecordBatch>, limit: usize) -> (Vec<Result<FlightData,
     let (sender, mut closed) = oneshot::channel();
     let schema = batches[0].schema();
     let batches = stream::iter(batches.into_iter().map(Ok));
-    let messages = encode(schema, batches, Ending(sender), None, limit, Progress::default());
+    let messages = encode(schema, batches, Ending::new(sender), None, limit);
     (messages.collect().await, closed.try_recv().ok())
 }
 
@@ -134,7 +144,7 @@ async fn an_error_ends_the_answer_without_a_receipt() {
     let (sender, mut closed) = oneshot::channel();
     let batches = vec![Ok(numbers(1)), Err(DataFusionError::Internal("secret".into())), Ok(numbers(1))];
     let schema = numbers(0).schema();
-    let messages = encode(schema, stream::iter(batches), Ending(sender), None, LIMIT, Progress::default());
+    let messages = encode(schema, stream::iter(batches), Ending::new(sender), None, LIMIT);
     let messages: Vec<_> = messages.collect().await;
     assert_eq!(messages.len(), 3);
     let last = messages[2].as_ref().unwrap_err();
@@ -149,7 +159,7 @@ async fn a_cancelled_answer_says_so() {
     let (sender, mut closed) = oneshot::channel();
     let endless = stream::pending();
     let schema = numbers(0).schema();
-    let mut messages = encode(schema, endless, Ending(sender), Some(under_way), LIMIT, Progress::default());
+    let mut messages = encode(schema, endless, Ending::new(sender), Some(under_way), LIMIT);
     assert!(messages.next().await.unwrap().is_ok());
     assert!(running.cancel("asha", &handle));
     assert_eq!(messages.next().await.unwrap().unwrap_err().code(), Code::Cancelled);

@@ -12,9 +12,9 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::{Instrument, Span, field};
 
-use super::super::encode::Progress;
 use super::Response;
 use crate::gate::Caller;
+use crate::query::Progress;
 
 /// Traces calls.
 #[derive(Debug, Clone, Copy)]

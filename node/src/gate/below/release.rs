@@ -18,8 +18,9 @@ use super::groupings::Groupings;
 use super::{Below, Origin};
 use crate::gate::Refused;
 use crate::gate::facts::Decision;
-use crate::gate::release::{self, Account, Figured, Gathered, Kind, Point, Set};
+use crate::gate::release::{self, Figured, Gathered, Kind, Point, Set};
 use crate::gate::terms::{Controls, Precision};
+use crate::history::Account;
 
 /// Cells that differ in more units than this are told apart without a fingerprint's help, whatever the threshold.
 const MOST_NEARNESS: u32 = 32;
@@ -49,7 +50,7 @@ impl Below {
         }
         self.notify(&groupings, &controls, decision);
         let schema = released_schema(schema)?;
-        let account = self.account(&controls, decision)?;
+        let accounts = self.accounts(&controls)?;
         let nearness = self.nearness();
         let gathering = Gathering { below: &self, keys: &keys, dominance: controls.dominance.largest, nearness };
         let mut sets = Vec::new();
@@ -81,7 +82,9 @@ impl Below {
             sets,
             numbered: groupings.numbered.then(|| Aggregate::grouping_id_type(keys.len(), 0)),
             controls,
-            account,
+            caller: decision.caller.clone(),
+            accounts,
+            question: question(&plans),
         };
         Ok(release::node(point, plans, schema))
     }
@@ -125,19 +128,26 @@ impl Below {
         found.ok_or_else(|| self.leaf.shape("a query over no protected dataset"))
     }
 
-    /// On whose account cells leave; refused where nothing is left of it.
-    fn account(&self, controls: &Controls, decision: &Decision) -> Result<Account, Refused> {
-        let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
-        let agreement = protected.clone().find_map(|leaf| leaf.granted.agreement.clone());
-        let allowance = protected.filter_map(|leaf| leaf.protection.as_ref()?.allowance).min();
-        if let (Some(agreement), Some(allowance)) = (&agreement, allowance) {
-            let dataset = self.datasets().join("+");
-            let spent = controls.history.spent(Some(agreement), &dataset).unwrap_or(u64::MAX);
-            if spent >= allowance {
-                return Err(Refused::spent(Some(agreement), &dataset, allowance));
+    /// On whose accounts cells leave, one for each protected dataset; refused where nothing is left on one of them.
+    fn accounts(&self, controls: &Controls) -> Result<Vec<Account>, Refused> {
+        let mut accounts: Vec<Account> = Vec::new();
+        for leaf in &self.leaves {
+            let Some(protection) = &leaf.protection else { continue };
+            if accounts.iter().any(|account| account.dataset == leaf.name) {
+                continue;
             }
+            let agreement = leaf.granted.agreement.clone();
+            let account = Account { agreement, dataset: leaf.name.clone(), allowance: protection.allowance };
+            if let Some(allowance) = account.allowance {
+                let spent = controls.history.spent(account.agreement.as_deref(), &account.dataset).unwrap_or(u64::MAX);
+                if spent >= allowance {
+                    return Err(Refused::spent(account.agreement.as_deref(), &account.dataset, allowance));
+                }
+            }
+            accounts.push(account);
         }
-        Ok(Account { caller: decision.caller.clone(), agreement, allowance })
+        accounts.sort_by(|a, b| a.dataset.cmp(&b.dataset));
+        Ok(accounts)
     }
 
     fn figured(&self, asked: &Asked) -> Figured {
@@ -195,6 +205,11 @@ impl Below {
         let fixed = DataType::Decimal128(38, i8::try_from(precision.decimals).unwrap_or_default());
         Ok(Expr::TryCast(TryCast::new(Box::new(within), fixed)))
     }
+}
+
+/// A question by the plans that answer it; whoever asks it again in the same words makes the same ones.
+fn question(plans: &[LogicalPlan]) -> String {
+    plans.iter().map(|plan| plan.display_indent().to_string()).collect::<Vec<_>>().join("\n")
 }
 
 fn units() -> Figured {

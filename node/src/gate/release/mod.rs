@@ -22,6 +22,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
 use super::terms::{Controls, Precision};
+use crate::history::Account;
 
 pub(super) use exec::ReleaseExec;
 pub(super) use figures::{Gathered, function};
@@ -48,8 +49,12 @@ pub(super) struct Point {
     pub(super) numbered: Option<DataType>,
     /// The owner's controls.
     pub(super) controls: Arc<Controls>,
-    /// On whose account it goes.
-    pub(super) account: Account,
+    /// Who asks, as it is recorded.
+    pub(super) caller: String,
+    /// On whose accounts it goes.
+    pub(super) accounts: Vec<Account>,
+    /// What is asked, in words that are the same whenever it is asked again.
+    pub(super) question: String,
 }
 
 /// One figure of each cell.
@@ -97,15 +102,4 @@ pub(super) struct Set {
     pub(super) inner: Option<usize>,
     /// Which figures it has; the outer groupings have those that outputs name, in order.
     pub(super) figures: Vec<usize>,
-}
-
-/// On whose account cells leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
-    /// Who asks.
-    pub(super) caller: String,
-    /// Under which agreement.
-    pub(super) agreement: Option<String>,
-    /// Most cells that may leave under it.
-    pub(super) allowance: Option<u64>,
 }

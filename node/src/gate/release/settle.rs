@@ -57,14 +57,12 @@ async fn remembered(point: &Point, cells: Vec<Observation>) -> Result<Vec<i128>>
         return Ok(Vec::new());
     }
     let answers: Vec<i128> = cells.iter().map(|cell| cell.answer).collect();
-    let account = point.account.clone();
     let release = Release {
         cells,
         nearness: u64::from(point.nearness),
-        caller: account.caller,
-        agreement: account.agreement,
-        dataset: point.datasets.join("+"),
-        allowance: account.allowance,
+        caller: point.caller.clone(),
+        accounts: point.accounts.clone(),
+        question: point.question.clone(),
     };
     let outcome = point.controls.history.settled(release).await;
     let outcome = outcome.map_err(|error| match error {

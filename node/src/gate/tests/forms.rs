@@ -156,6 +156,55 @@ async fn agreements_raise_thresholds_and_cut_columns_of_statistics() {
 }
 
 #[tokio::test]
+async fn of_several_agreements_the_first_that_admits_the_query_is_relied_on() {
+    let body = body();
+    body.amend("incidents", |terms| {
+        std::sync::Arc::make_mut(&mut terms.dataset).needs_agreement = true;
+        let of = |agreement: &str, columns: &[&str], threshold| {
+            let columns = Some(columns.iter().map(|column| name(column)).collect());
+            super::super::Grant { columns, threshold, ..grant(agreement, Form::Statistics) }
+        };
+        let other = super::super::Grant { purpose: "planning".into(), ..of("other", &["alarm"], None) };
+        let past = super::super::Grant { end: now().date_naive(), ..of("past", &["alarm"], None) };
+        terms.grants = vec![of("b", &["borough", "year"], Some(4)), of("a", &["borough"], None), other, past];
+    });
+    let relied = |sql: &'static str| {
+        let body = &body;
+        async move { body.admit(sql, &loda()).await.map(|admitted| admitted.facts().agreements.clone()) }
+    };
+    assert_eq!(relied("SELECT borough, count(*) FROM incidents GROUP BY 1").await.unwrap(), ["a"]);
+    assert_eq!(relied("SELECT year, count(*) FROM incidents GROUP BY 1").await.unwrap(), ["b"]);
+    // Both scans go by one agreement.
+    let twice = "SELECT count(*) FROM incidents WHERE borough = 'bexley' UNION ALL \
+                 SELECT count(*) FROM incidents WHERE year = 2020";
+    assert_eq!(relied(twice).await.unwrap(), ["b"]);
+    // No two are joined, and the words are those of the preferred one.
+    let refused = relied("SELECT alarm, count(*) FROM incidents GROUP BY 1").await.unwrap_err();
+    assert!(refused.to_string().contains("alarm of london.lfb.incidents is not granted by a"), "{refused}");
+    body.amend("incidents", |terms| terms.grants[0].columns = Some(vec![name("year")]));
+    assert!(relied("SELECT borough, year, count(*) FROM incidents GROUP BY 1, 2").await.is_err());
+    assert!(relied(twice).await.is_err(), "one for each scan would join them");
+}
+
+#[tokio::test]
+async fn of_rows_and_statistics_whichever_admits_the_query() {
+    let body = body();
+    body.give_units("people", "id");
+    body.amend("people", |terms| {
+        let rows = super::super::Grant { columns: Some(vec![name("id")]), ..grant("rows", Form::Rows) };
+        terms.grants = vec![rows, grant("counts", Form::Statistics)];
+    });
+    for (sql, agreement) in [
+        ("SELECT count(*) FROM people", "rows"),
+        ("SELECT id FROM people", "rows"),
+        ("SELECT ward, count(*) FROM people GROUP BY ward", "counts"),
+    ] {
+        assert_eq!(body.admit(sql, &loda()).await.unwrap().facts().agreements, [agreement], "{sql}");
+    }
+    assert_eq!(body.refusal("SELECT id, ward FROM people", &loda()).await.rule, "rows.columns");
+}
+
+#[tokio::test]
 async fn statistics_over_a_rows_dataset_need_a_unit() {
     let body = body();
     let statistics = |terms: &mut Terms| terms.grants = vec![grant("counts", Form::Statistics)];

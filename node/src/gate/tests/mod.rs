@@ -5,6 +5,7 @@ mod admitted;
 mod forms;
 mod noise;
 mod oracle;
+mod permits;
 mod reference;
 mod refused;
 mod setup;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
 
-use super::setup::{Body, Incident, alike, exact, grant, loda, name};
+use super::setup::{Body, Incident, alike, exact, grant, loda};
 use crate::gate::{Controls, Terms};
 use crate::history::History;
 
@@ -88,23 +88,54 @@ async fn differencing_two_sums_that_are_near_gives_nothing() {
     assert_ne!(number(&body, all).await, number(&body, without).await);
 }
 
-#[tokio::test]
-async fn what_an_agreement_gives_is_spent_and_then_nothing_leaves() {
-    let history = History::in_memory();
+/// Two boroughs' homes under an agreement of so many cells.
+fn counted(allowance: u64) -> Body {
     let rows = [homes(40, "bexley", 1), homes(30, "camden", 100)].concat();
-    let body = body(&rows, &history, true);
+    let body = body(&rows, &History::in_memory(), true);
     body.amend("homes", |terms: &mut Terms| {
-        let mut granted = grant("three-cells", meridian_proto::Form::Statistics);
-        granted.allowance = Some(3);
-        granted.recipients = vec![name("loda")];
-        terms.grants = vec![granted];
+        let granted = grant("few-cells", meridian_proto::Form::Statistics);
+        terms.grants = vec![crate::gate::Grant { allowance: Some(allowance), ..granted }];
         Arc::make_mut(&mut terms.dataset).needs_agreement = true;
     });
-    let by_borough = "SELECT borough, count(*) FROM homes GROUP BY borough";
-    assert_eq!(body.rows(by_borough, &loda()).await.unwrap().len(), 2);
-    let refused = body.rows(by_borough, &loda()).await.unwrap_err();
-    assert!(refused.contains("three-cells gives 3 cells"), "{refused}");
+    body
+}
+
+const BY_BOROUGH: &str = "SELECT borough, count(*) FROM homes GROUP BY borough";
+
+#[tokio::test]
+async fn what_an_agreement_gives_is_spent_and_then_nothing_leaves() {
+    let body = counted(4);
+    assert_eq!(body.rows(BY_BOROUGH, &loda()).await.unwrap().len(), 2);
+    // Three cells are more than are left, and that is charged as one.
+    let refused = body.rows("SELECT borough, count(*), sum(cost) FROM homes GROUP BY 1", &loda()).await.unwrap_err();
+    assert!(refused.contains("few-cells gives 4 cells"), "{refused}");
     assert_eq!(body.rows("SELECT count(*) FROM homes", &loda()).await.unwrap().len(), 1, "one was left");
     let refused = body.refusal("SELECT count(*) FROM homes", &loda()).await;
     assert_eq!(refused.rule, "allowance.spent");
+}
+
+#[tokio::test]
+async fn the_same_question_is_charged_once() {
+    let body = counted(3);
+    let first = body.rows(BY_BOROUGH, &loda()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(body.rows(BY_BOROUGH, &loda()).await.unwrap(), first);
+    }
+    // In other words it is another question, though its cells are the same: free, it would tell that they are.
+    let other = "SELECT borough, count(*) FROM homes WHERE year = 2020 GROUP BY borough";
+    assert!(body.rows(other, &loda()).await.unwrap_err().contains("few-cells gives 3 cells"));
+}
+
+#[tokio::test]
+async fn where_one_agreement_is_spent_another_may_give() {
+    let body = counted(2);
+    body.amend("homes", |terms: &mut Terms| {
+        let second = crate::gate::Grant { agreement: "more".into(), ..terms.grants[0].clone() };
+        terms.grants.push(second);
+    });
+    for agreement in ["few-cells", "more"] {
+        let (_, facts) = body.run(&format!("{BY_BOROUGH} -- {agreement}"), &loda()).await.unwrap();
+        assert_eq!(facts.agreements, [agreement]);
+    }
+    assert_eq!(body.refusal(BY_BOROUGH, &loda()).await.rule, "allowance.spent");
 }

@@ -24,8 +24,8 @@ use meridian_certs::Identity;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
 
 use super::super::{
-    Admitted, Caller, ColumnTerms, Controls, Dominance, Facts, ForeignUse, Grant, PublishedTable, Refused, Request,
-    Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
+    Admitted, Caller, ColumnTerms, Controls, Dominance, Facts, ForeignUse, Grant, InForce, PublishedTable, Refused,
+    Request, Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
 };
 use crate::audit::Durable;
 use crate::history::History;
@@ -261,6 +261,24 @@ impl QueryPlanner for Planner {
     }
 }
 
+/// What is in force at a body of these tests.
+#[derive(Debug)]
+struct Here {
+    schema: Arc<MemorySchemaProvider>,
+    now: DateTime<Utc>,
+}
+
+impl InForce for Here {
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    fn terms(&self, dataset: &DatasetName) -> Option<Arc<Terms>> {
+        let table = futures::executor::block_on(self.schema.table(dataset.dataset.as_str())).unwrap()?;
+        Some(Arc::clone(&table.downcast_ref::<PublishedTable>()?.terms))
+    }
+}
+
 /// A node's session over the datasets of `lfb`.
 pub(super) struct Body {
     pub(super) state: SessionState,
@@ -362,11 +380,17 @@ impl Body {
         self.state.create_physical_plan(admitted.plan()).await.unwrap()
     }
 
+    /// What is in force here: the terms as they are now, at this time.
+    pub(super) fn in_force(&self, now: DateTime<Utc>) -> Arc<dyn InForce> {
+        Arc::new(Here { schema: Arc::clone(&self.schema), now })
+    }
+
     pub(super) async fn run(&self, sql: &str, caller: &Caller) -> Result<(Vec<RecordBatch>, Facts), String> {
         let admitted = self.admit(sql, caller).await.map_err(|refused| format!("{}: {refused}", refused.rule))?;
         let physical = self.physical(&admitted).await;
         let guarded = guard(physical, &admitted).map_err(|refused| refused.to_string())?;
-        let released = guarded.release(Durable::for_test(), self.state.task_ctx()).map_err(|e| e.to_string())?;
+        let released = guarded.release(Durable::for_test(), self.state.task_ctx(), self.in_force(now()));
+        let released = released.map_err(|e| e.to_string())?;
         let schema = released.schema();
         let batches: Vec<RecordBatch> = released.try_collect().await.map_err(|e| e.to_string())?;
         assert!(batches.iter().all(|batch| batch.schema() == schema));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{History, Observation, Release, Scope, Settled};
+use super::{Account, History, Observation, Release, Scope, Settled};
 use meridian_disclosure::sketch::{Element, Sketch};
 
 const KEY: [u8; 32] = [7; 32];
@@ -67,10 +67,14 @@ fn release(cells: Vec<Observation>) -> Release {
         cells,
         nearness: NEARNESS,
         caller: "ann@camden".to_owned(),
-        agreement: Some("fire-risk-2026".to_owned()),
-        dataset: "lfb.incidents".to_owned(),
-        allowance: None,
+        accounts: vec![account("lfb.incidents", None)],
+        question: String::new(),
     }
+}
+
+/// The account of a dataset under the agreement.
+fn account(dataset: &str, allowance: Option<u64>) -> Account {
+    Account { agreement: Some("fire-risk-2026".to_owned()), dataset: dataset.to_owned(), allowance }
 }
 
 /// What becomes of these cells in one release.

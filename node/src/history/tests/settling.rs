@@ -3,8 +3,8 @@
 
 use std::thread;
 
-use super::super::{HistoryError, NearCount, Observation, Release, Scope, Settled};
-use super::{CAPACITY, Place, cell, count, release, settle, sum};
+use super::super::{Account, History, HistoryError, NearCount, Observation, Release, Scope, Settled};
+use super::{CAPACITY, Place, account, cell, count, release, settle, sum};
 use meridian_disclosure::sketch::Sketch;
 
 #[test]
@@ -74,8 +74,8 @@ fn near_counts_are_released_recorded_and_anchors_themselves() {
     // 5 from the first; then 8 from the second; then 9 from the second and the third.
     let cells = vec![count(0..55, 54), count(4..59, 55), count(0..64, 66)];
     assert_eq!(settle(&history, cells), [Settled::Near; 3]);
-    let bob =
-        Release { caller: "bob".to_owned(), agreement: None, ..release(vec![count(0..49, 48), count(0..64, 66)]) };
+    let accounts = vec![Account { agreement: None, ..account("lfb.incidents", None) }];
+    let bob = Release { caller: "bob".to_owned(), accounts, ..release(vec![count(0..49, 48), count(0..64, 66)]) };
     assert_eq!(history.settle(bob).unwrap().settled, [Settled::Near, Settled::Repeated]);
 
     let made = |caller: &str, agreement: Option<&str>, pairs| NearCount {
@@ -88,28 +88,69 @@ fn near_counts_are_released_recorded_and_anchors_themselves() {
     assert_eq!(history.near_counts().unwrap(), expected);
 }
 
+/// This question over these cells, on an account of so many.
+fn limited(question: &str, allowance: u64, cells: Vec<Observation>) -> Release {
+    let accounts = vec![account("lfb.incidents", Some(allowance))];
+    Release { accounts, question: question.to_owned(), ..release(cells) }
+}
+
+fn spent(history: &History, dataset: &str) -> u64 {
+    history.spent(Some("fire-risk-2026"), dataset).unwrap()
+}
+
 #[test]
-fn the_allowance_stops_a_release_whole() {
+fn the_allowance_stops_a_release_whole_and_a_refusal_is_charged() {
     let place = Place::new();
     let history = place.open();
-    let limited = |cells| Release { allowance: Some(3), ..release(cells) };
-    let spent = |history: &super::History| history.spent(Some("fire-risk-2026"), "lfb.incidents").unwrap();
-    assert_eq!(history.settle(limited(vec![sum(0..20, 1), sum(100..120, 2)])).unwrap().spent, 2);
+    history.settle(limited("a", 4, vec![sum(0..20, 1), sum(100..120, 2)])).unwrap();
+    assert_eq!(spent(&history, "lfb.incidents"), 2);
 
-    let refused = history.settle(limited(vec![sum(200..220, 3), sum(300..320, 4)])).unwrap_err();
-    assert!(matches!(refused, HistoryError::Spent { allowance: 3, .. }), "{refused}");
-    assert_eq!(spent(&history), 2);
-    // Nothing of it was remembered, and what is left can be spent to the last cell.
-    let last = history.settle(limited(vec![sum(200..220, 5)])).unwrap();
-    assert_eq!((last.settled, last.spent), (vec![Settled::Fresh], 3));
-    assert_eq!(spent(&history), 3);
-    assert!(history.settle(limited(vec![sum(200..220, 5)])).is_err());
+    let refused = history.settle(limited("b", 4, vec![sum(200..220, 3), sum(300..320, 4), sum(400..420, 5)]));
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, HistoryError::Spent { allowance: 4, .. }), "{refused}");
+    // Nothing of it was remembered but that it was refused, and what is left can be spent to the last cell.
+    assert_eq!(spent(&history, "lfb.incidents"), 3);
+    let last = history.settle(limited("c", 4, vec![sum(200..220, 5)])).unwrap();
+    assert_eq!(last.settled, [Settled::Fresh]);
+    assert_eq!(spent(&history, "lfb.incidents"), 4);
+    assert!(history.settle(limited("d", 4, vec![sum(500..520, 5)])).is_err());
     // Another agreement, none, and another dataset have counters of their own.
     assert_eq!(history.spent(Some("other"), "lfb.incidents").unwrap(), 0);
     assert_eq!(history.spent(None, "lfb.incidents").unwrap(), 0);
-    assert_eq!(history.spent(Some("fire-risk-2026"), "lfb.stations").unwrap(), 0);
-    let unbound = Release { agreement: None, ..limited(Vec::new()) };
-    assert_eq!(history.settle(unbound).unwrap().spent, 0);
+    assert_eq!(spent(&history, "lfb.stations"), 0);
+}
+
+#[test]
+fn the_same_question_over_the_same_cells_is_charged_once() {
+    let place = Place::new();
+    let cells = || vec![sum(0..20, 1), sum(100..120, 2)];
+    place.open().settle(limited("a", 3, cells())).unwrap();
+    let history = place.open();
+    for caller in ["ann@camden", "bob@camden"] {
+        let again = Release { caller: caller.to_owned(), ..limited("a", 3, cells()) };
+        assert_eq!(history.settle(again).unwrap().settled, [Settled::Repeated; 2]);
+    }
+    assert_eq!(spent(&history, "lfb.incidents"), 2);
+    // The same cells in other words, and the same words over other cells, are charged: what is free tells nothing.
+    assert!(history.settle(limited("b", 3, cells())).is_err());
+    assert_eq!(spent(&history, "lfb.incidents"), 3);
+    assert!(history.settle(limited("a", 3, vec![sum(0..21, 1), sum(100..120, 2)])).is_err());
+    // Under another agreement it was never given.
+    let other = Account { agreement: None, ..account("lfb.incidents", None) };
+    history.settle(Release { accounts: vec![other], ..limited("a", 3, cells()) }).unwrap();
+    assert_eq!(history.spent(None, "lfb.incidents").unwrap(), 2);
+}
+
+#[test]
+fn each_dataset_of_an_answer_is_charged() {
+    let place = Place::new();
+    let history = place.open();
+    let accounts = || vec![account("lfb.incidents", Some(3)), account("lfb.stations", None)];
+    let joined = |question: &str, cells| Release { accounts: accounts(), ..limited(question, 3, cells) };
+    history.settle(joined("a", vec![sum(0..20, 1), sum(100..120, 2)])).unwrap();
+    assert_eq!((spent(&history, "lfb.incidents"), spent(&history, "lfb.stations")), (2, 2));
+    history.settle(joined("b", vec![sum(200..220, 1), sum(300..320, 2)])).unwrap_err();
+    assert_eq!((spent(&history, "lfb.incidents"), spent(&history, "lfb.stations")), (3, 3));
 }
 
 #[test]
