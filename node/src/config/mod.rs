@@ -1,5 +1,6 @@
 //! Reads a node's configuration into types that can't be wrong, and reports every problem with its file and line.
 
+mod again;
 mod agreement;
 mod dataset;
 mod grant;
@@ -15,15 +16,16 @@ use std::path::{Path, PathBuf};
 
 use meridian_proto::Name;
 
-use problem::{File, Report};
+use problem::{File, Folder, Report};
 
+pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
 pub use dataset::{Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, UnitConfig, UnitKey};
 pub use grant::GrantConfig;
 pub use problem::{ConfigError, Problem};
 
 /// A node's whole configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// What node.toml says.
     pub node: NodeConfig,
@@ -34,7 +36,7 @@ pub struct Config {
 }
 
 /// What node.toml says; paths are resolved against its folder.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeConfig {
     /// The federation that the node belongs to.
     pub federation: Name,
@@ -48,6 +50,10 @@ pub struct NodeConfig {
     pub health: Option<SocketAddr>,
     /// The folder of the node's own files; it may not exist yet.
     pub state: PathBuf,
+    /// The folder of the datasets' files.
+    pub datasets: PathBuf,
+    /// The folder of the agreements' files.
+    pub agreements: PathBuf,
     /// Certificates and key.
     pub tls: TlsPaths,
     /// What the node does at most.
@@ -129,40 +135,79 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let file = File::read(path, report)?;
     let raw: raw::Node = file.parse(report)?;
     let base = file.folder();
-    let folders = node::folders(&file, &raw, report);
     let node = node::check(&file, &raw, report);
+    let folders = node::folders(&file, &raw);
 
-    let mut datasets = Vec::new();
-    let dataset_files = toml_files(&folders.datasets, report);
-    for file in &dataset_files {
-        if let Some(raw) = file.parse::<raw::Dataset>(report) {
-            let checked = dataset::check(file, &base, &raw, &datasets, report);
-            datasets.extend(checked);
-        }
-    }
-    let mut agreements: Vec<AgreementConfig> = Vec::new();
-    let all_datasets = datasets.len() == dataset_files.len() && (raw.datasets.is_none() || folders.datasets.is_dir());
+    let (dataset_files, agreement_files) = (Folder::read(&folders.datasets), Folder::read(&folders.agreements));
+    report.extend(&dataset_files.problems);
+    report.extend(&agreement_files.problems);
+    let (datasets, all) = datasets(&dataset_files, &base, None, report);
+    let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
     let known = agreement::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
-    for file in toml_files(&folders.agreements, report) {
-        if let Some(raw) = file.parse::<raw::Agreement>(report) {
-            let checked = agreement::check(&file, &raw, &known, &agreements, report);
-            agreements.extend(checked);
+    let agreements = agreements(&agreement_files, &known, None, report);
+    Some(Config { node: node?, datasets, agreements })
+}
+
+/// The datasets of a folder, sorted by file name, and whether none is missing.
+///
+/// At the first reading (`last` is none) a bad file's dataset counts as far as it goes, so that nothing else is reported
+/// for its lack. Later its last good content counts, and files that are in force come first: no newcomer takes a name.
+fn datasets(
+    folder: &Folder,
+    base: &Path,
+    last: Option<&[DatasetConfig]>,
+    report: &mut Report,
+) -> (Vec<DatasetConfig>, bool) {
+    let in_force = last.unwrap_or_default();
+    let mut datasets: Vec<DatasetConfig> = Vec::new();
+    let mut all = folder.problems.is_empty();
+    for file in folder.known_first(|path| in_force.iter().any(|config| config.file == path)) {
+        let before = report.len();
+        let raw = file.parse::<raw::Dataset>(report);
+        let checked = raw.and_then(|raw| dataset::check(file, base, &raw, &datasets, report));
+        let config = if report.len() == before || last.is_none() {
+            checked
+        } else {
+            in_force.iter().find(|config| config.file == file.path).cloned()
+        };
+        all &= config.is_some();
+        datasets.extend(config.filter(|config| last.is_none() || find(&datasets, config.name()).is_none()));
+    }
+    for config in in_force.iter().filter(|config| folder.lost(&config.file)) {
+        if find(&datasets, config.name()).is_none() {
+            datasets.push(config.clone());
         }
     }
-    Some(Config { node: node?, datasets, agreements })
+    datasets.sort_by(|a, b| a.file.cmp(&b.file));
+    (datasets, all)
+}
+
+/// The agreements of a folder, likewise; but one whose file can't be read is not in force.
+fn agreements(
+    folder: &Folder,
+    known: &agreement::Known<'_>,
+    last: Option<&[AgreementConfig]>,
+    report: &mut Report,
+) -> Vec<AgreementConfig> {
+    let in_force = last.unwrap_or_default();
+    let mut agreements: Vec<AgreementConfig> = Vec::new();
+    for file in folder.known_first(|path| in_force.iter().any(|config| config.file == path)) {
+        let before = report.len();
+        let raw = file.parse::<raw::Agreement>(report);
+        let checked = raw.and_then(|raw| agreement::check(file, &raw, known, &agreements, report));
+        let config = if report.len() == before || last.is_none() {
+            checked
+        } else {
+            in_force.iter().find(|config| config.file == file.path).cloned()
+        };
+        let taken = |config: &AgreementConfig| agreements.iter().any(|other| other.id == config.id);
+        let config = config.filter(|config| last.is_none() || !taken(config));
+        agreements.extend(config);
+    }
+    agreements.sort_by(|a, b| a.file.cmp(&b.file));
+    agreements
 }
 
 fn find<'a>(datasets: &'a [DatasetConfig], name: &str) -> Option<&'a DatasetConfig> {
     datasets.iter().find(|config| config.dataset.name.as_str() == name)
-}
-
-/// The `.toml` files of a folder, sorted by name; a folder that isn't there holds none.
-fn toml_files(folder: &Path, report: &mut Report) -> Vec<File> {
-    let Ok(entries) = folder.read_dir() else {
-        return Vec::new();
-    };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    paths.iter().filter_map(|path| File::read(path, report)).collect()
 }

@@ -16,36 +16,32 @@ pub(super) struct Folders {
     pub(super) agreements: PathBuf,
 }
 
-pub(super) fn folders(file: &File, raw: &raw::Node, report: &mut Report) -> Folders {
+pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
+    let folder = |key: &str, said: Option<&Spanned<String>>| {
+        file.folder().join(said.map_or(key, |said| said.get_ref().as_str()))
+    };
     Folders {
-        datasets: folder(file, "datasets", raw.datasets.as_ref(), report),
-        agreements: folder(file, "agreements", raw.agreements.as_ref(), report),
+        datasets: folder("datasets", raw.datasets.as_ref()),
+        agreements: folder("agreements", raw.agreements.as_ref()),
     }
 }
 
 /// A folder that is named must be there; the default one may be absent.
-fn folder(file: &File, key: &str, said: Option<&Spanned<String>>, report: &mut Report) -> PathBuf {
-    let base = file.folder();
-    match said {
-        None => base.join(key),
-        Some(text) => {
-            let path = base.join(text.get_ref());
-            if !path.is_dir() {
-                let what = format!("{key} is {}, which is no folder", path.display());
-                file.problem(
-                    report,
-                    text.span(),
-                    what,
-                    "correct the path, which is relative to the folder of node.toml, or create it",
-                );
-            }
-            path
-        }
+fn named(file: &File, key: &str, said: Option<&Spanned<String>>, path: &Path, report: &mut Report) {
+    if let Some(text) = said
+        && !path.is_dir()
+    {
+        let what = format!("{key} is {}, which is no folder", path.display());
+        let fix = "correct the path, which is relative to the folder of node.toml, or create it";
+        file.problem(report, text.span(), what, fix);
     }
 }
 
 pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
     let base = file.folder();
+    let Folders { datasets, agreements } = folders(file, raw);
+    named(file, "datasets", raw.datasets.as_ref(), &datasets, report);
+    named(file, "agreements", raw.agreements.as_ref(), &agreements, report);
     let federation = file.name(report, "federation", &raw.federation);
     let body = body(file, &raw.body, report);
     let title = file.text(report, "title", &raw.title);
@@ -65,6 +61,8 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
             None => None,
         },
         state: state?,
+        datasets,
+        agreements,
         tls: tls?,
         limits,
         members,

@@ -1,8 +1,8 @@
 //! Problems of a configuration: where, what, and what to do.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use meridian_proto::Name;
 use serde::de::DeserializeOwned;
@@ -41,13 +41,78 @@ impl Report {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn extend(&mut self, problems: &[Problem]) {
+        self.0.extend_from_slice(problems);
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        let kind = if path.is_dir() { "folder" } else { "file" };
+        let what = format!("the {kind} can't be read: {error}");
+        self.0.push(Problem { file: path.to_path_buf(), line: 1, what, fix: "check its path and permissions".into() });
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.0
+    }
+
     pub(super) fn into_error(self, path: &Path) -> ConfigError {
         debug_assert!(!self.0.is_empty(), "{}: nothing was made and nothing was wrong", path.display());
         ConfigError(self.0)
     }
 }
 
+impl From<Vec<Problem>> for Report {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+}
+
+/// The `.toml` files of a folder.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Those that can be read, sorted by name.
+    files: Vec<File>,
+    /// One for each that can't, or for the folder itself.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Folder {
+    /// Reads a folder; one that isn't there holds no files.
+    pub(super) fn read(path: &Path) -> Self {
+        let mut report = Report::default();
+        let mut paths = Vec::new();
+        match path.read_dir().and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+        {
+            Ok(entries) => paths = entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => report.unreadable(path, &error),
+        }
+        // What is gone by now was removed.
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && path.exists());
+        paths.sort();
+        let files = paths.iter().filter_map(|path| File::read(path, &mut report)).collect();
+        Self { path: path.to_path_buf(), files, problems: report.into_problems() }
+    }
+
+    /// Whether a file may be there and can't be read.
+    pub(super) fn lost(&self, file: &Path) -> bool {
+        self.problems.iter().any(|problem| problem.file == file || problem.file == self.path)
+    }
+
+    /// The files, those first that are known.
+    pub(super) fn known_first(&self, known: impl Fn(&Path) -> bool) -> impl Iterator<Item = &File> {
+        let (known, new): (Vec<&File>, Vec<&File>) = self.files.iter().partition(|file| known(&file.path));
+        known.into_iter().chain(new)
+    }
+}
+
 /// A configuration file's text.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) path: PathBuf,
     text: String,
@@ -59,9 +124,7 @@ impl File {
         match std::fs::read_to_string(path) {
             Ok(text) => Some(Self { path: path.to_path_buf(), text }),
             Err(error) => {
-                let (what, fix) =
-                    (format!("the file can't be read: {error}"), "check its path and permissions".to_owned());
-                report.0.push(Problem { file: path.to_path_buf(), line: 1, what, fix });
+                report.unreadable(path, &error);
                 None
             }
         }

@@ -10,7 +10,7 @@ use meridian_proto::{Dataset, Name};
 use super::AsOf;
 
 /// Where a dataset's rows come from and what they become.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
     /// What is published: names, types, required columns, coverage, form.
     pub dataset: Arc<Dataset>,

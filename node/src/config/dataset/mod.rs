@@ -28,7 +28,7 @@ const DEFAULT_THRESHOLD: u32 = 10;
 const LARGEST_SIZE_CLASS: u32 = 18;
 
 /// A dataset as its owner configures it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DatasetConfig {
     /// The file that says so.
     pub file: PathBuf,
@@ -61,6 +61,13 @@ pub struct DatasetConfig {
     pub listed: bool,
     /// Where its rows come from.
     pub source: SourceSpec,
+}
+
+impl DatasetConfig {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.dataset.name.as_str()
+    }
 }
 
 pub(super) fn check(

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 
+mod again;
 mod agreement;
 mod controls;
 mod dataset;

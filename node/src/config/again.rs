@@ -1,0 +1,135 @@
+//! Reads the configuration again while the node runs: what is good takes effect, and where a file is bad its last good
+//! content stays.
+//!
+//! | what happens to a file | of a dataset | of an agreement |
+//! | --- | --- | --- |
+//! | it is changed or added, and good | takes effect | takes effect |
+//! | it is changed, and can't be understood | the last good content stays | the last good content stays |
+//! | it is added, and can't be understood | no dataset | no agreement |
+//! | it can't be read | the last good content stays | not in force until it can be read: nobody knows that it still stands |
+//! | it is removed, or its folder is | withdrawn | revoked |
+//!
+//! So no file that is bad gives anybody more than a good one gave. `node.toml` itself takes effect with a restart.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::problem::{File, Folder, Problem, Report};
+use super::{Config, NodeConfig, agreements, datasets, node, raw};
+
+/// What a look at the files found.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The configuration, where datasets or agreements are others than before.
+    pub changed: Option<Config>,
+    /// What is wrong and was not said before.
+    pub problems: Vec<Problem>,
+    /// The keys of `node.toml` that are other than the node was started with, where that was not said before.
+    pub restart: Vec<&'static str>,
+    /// Whether all is right again, and was not before.
+    pub recovered: bool,
+}
+
+/// The configuration in force, and what its files held when they were last looked at.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    good: Config,
+    texts: Option<Texts>,
+    wrong: Vec<Problem>,
+    restart: Vec<&'static str>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Texts {
+    node: Option<File>,
+    datasets: Folder,
+    agreements: Folder,
+    problems: Vec<Problem>,
+}
+
+impl Texts {
+    fn read(path: &Path, node: &NodeConfig) -> Self {
+        let mut report = Report::default();
+        let node_file = File::read(path, &mut report);
+        let (datasets, agreements) = (Folder::read(&node.datasets), Folder::read(&node.agreements));
+        Self { node: node_file, datasets, agreements, problems: report.into_problems() }
+    }
+}
+
+impl Reader {
+    /// Begins with what the node was started with, read from this `node.toml`.
+    pub fn new(path: &Path, config: Config) -> Self {
+        Self { path: path.to_path_buf(), good: config, texts: None, wrong: Vec::new(), restart: Vec::new() }
+    }
+
+    /// Looks at the files; `None` where nothing is new.
+    pub fn look(&mut self) -> Option<News> {
+        let texts = Texts::read(&self.path, &self.good.node);
+        // What is wrong may be put right by a file that is not read here, such as a source.
+        if self.wrong.is_empty() && self.texts.as_ref() == Some(&texts) {
+            return None;
+        }
+        let (config, restart, wrong) = self.read(&texts);
+        self.texts = Some(texts);
+        let said: BTreeSet<String> = self.wrong.iter().map(ToString::to_string).collect();
+        let news = News {
+            problems: wrong.iter().filter(|problem| !said.contains(&problem.to_string())).cloned().collect(),
+            recovered: wrong.is_empty() && !self.wrong.is_empty(),
+            restart: if restart == self.restart { Vec::new() } else { restart.clone() },
+            changed: (config != self.good).then(|| config.clone()),
+        };
+        (self.good, self.wrong, self.restart) = (config, wrong, restart);
+        let is_news = news.changed.is_some() || !news.problems.is_empty() || !news.restart.is_empty() || news.recovered;
+        is_news.then_some(news)
+    }
+
+    /// The configuration that these texts give, beside what is in force.
+    fn read(&self, texts: &Texts) -> (Config, Vec<&'static str>, Vec<Problem>) {
+        let mut report = Report::from(texts.problems.clone());
+        let good = &self.good;
+        let restart = texts.node.as_ref().map(|file| node_changes(file, &good.node, &mut report)).unwrap_or_default();
+        report.extend(&texts.datasets.problems);
+        report.extend(&texts.agreements.problems);
+        let base = folder_of(&self.path);
+        let (datasets, all) = datasets(&texts.datasets, &base, Some(&good.datasets), &mut report);
+        let known = super::agreement::Known { node: Some(&good.node), datasets: &datasets, all_datasets: all };
+        let agreements = agreements(&texts.agreements, &known, Some(&good.agreements), &mut report);
+        (Config { node: good.node.clone(), datasets, agreements }, restart, report.into_problems())
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The keys of a good `node.toml` that are other than those in force.
+fn node_changes(file: &File, in_force: &NodeConfig, report: &mut Report) -> Vec<&'static str> {
+    let before = report.len();
+    let Some(raw) = file.parse::<raw::Node>(report) else { return Vec::new() };
+    match node::check(file, &raw, report) {
+        Some(node) if report.len() == before => differences(&node, in_force),
+        Some(_) | None => Vec::new(),
+    }
+}
+
+fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
+    let NodeConfig { federation, body, title, listen, health, state, datasets, agreements, tls, limits, members } = new;
+    let keys = [
+        ("federation", *federation != old.federation),
+        ("body", *body != old.body),
+        ("title", *title != old.title),
+        ("listen", *listen != old.listen),
+        ("health", *health != old.health),
+        ("state", *state != old.state),
+        ("datasets", *datasets != old.datasets),
+        ("agreements", *agreements != old.agreements),
+        ("[tls]", *tls != old.tls),
+        ("[limits]", *limits != old.limits),
+        ("[[members]]", *members != old.members),
+    ];
+    keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
