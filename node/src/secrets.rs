@@ -22,9 +22,9 @@ pub struct Secret([u8; LENGTH]);
 pub enum Purpose<'a> {
     /// Hashes of units of one kind, the same in all datasets of the body.
     Units(&'a str),
-    /// Which noise belongs to which cell key, for one dataset.
+    /// Which noise belongs to which cell key, by kind of unit: the same units have one noise, from whichever dataset.
     CountTable(&'a str),
-    /// The noise of sums of one dataset.
+    /// The noise of sums, by kind of unit.
     Magnitudes(&'a str),
     /// The history's file.
     History,
@@ -95,8 +95,8 @@ impl Secret {
     pub fn key<const N: usize>(&self, purpose: Purpose<'_>) -> [u8; N] {
         let (name, of) = match purpose {
             Purpose::Units(kind) => ("units", kind),
-            Purpose::CountTable(dataset) => ("count table", dataset),
-            Purpose::Magnitudes(dataset) => ("magnitudes", dataset),
+            Purpose::CountTable(kind) => ("count table", kind),
+            Purpose::Magnitudes(kind) => ("magnitudes", kind),
             Purpose::History => ("history", ""),
             Purpose::Snapshots => ("snapshots", ""),
             Purpose::Objections(kind) => ("objections", kind),

@@ -116,13 +116,11 @@ fn band(column_type: ColumnType, edge: f64) -> Option<ScalarValue> {
 fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Controls>>, ControlsError> {
     let dataset = &config.dataset.name;
     let noise = |why| ControlsError::Noise { dataset: dataset.clone(), why };
-    if config.unit.is_none() {
-        return Ok(None);
-    }
+    let Some(kind) = config.unit.as_ref().map(|unit| unit.kind.as_str()) else { return Ok(None) };
     let counts = match &config.noise {
         NoiseConfig::Made { largest, variance, forbidden, stay } => {
             let parameters = Parameters { largest: *largest, variance: *variance, forbidden: *forbidden, stay: *stay };
-            CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(dataset.as_str())))
+            CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(kind)))
         }
         NoiseConfig::Table(path) => {
             let file = path.display().to_string();
@@ -147,7 +145,7 @@ fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Contro
             percent: config.dominance.percent,
             largest: config.dominance.largest.map(|(n, share)| (usize::try_from(n).unwrap_or(usize::MAX), share)),
         },
-        key: ground.secret.key(Purpose::Magnitudes(dataset.as_str())),
+        key: ground.secret.key(Purpose::Magnitudes(kind)),
         reuse: config.history == HistoryMode::Reuse,
         history: Arc::clone(&ground.history),
     })))

@@ -68,7 +68,7 @@ pub struct Scope(String);
 
 /// A cell that has passed threshold and dominance and is about to be released.
 pub struct Observation {
-    /// Dataset, function and measure.
+    /// Kind of unit, function and measure.
     pub scope: Scope,
     /// How many units are in the cell.
     pub units: u64,
@@ -139,10 +139,11 @@ pub struct NearCount {
 }
 
 impl Scope {
-    /// For example `("lfb.incidents", "sum", "cost")`.
-    pub fn new(dataset: &str, function: &str, measure: &str) -> Self {
+    /// For example `("incident", "sum", "london.lfb.incidents.cost")`: the kind of unit, and what is made of their rows.
+    /// Datasets that are only joined are not in it, so that joining one is no way round an earlier answer.
+    pub fn new(unit: &str, function: &str, measure: &str) -> Self {
         // With their lengths, so that no two triples of names give the same text.
-        Self(format!("{}:{dataset},{}:{function},{}:{measure}", dataset.len(), function.len(), measure.len()))
+        Self(format!("{}:{unit},{}:{function},{}:{measure}", unit.len(), function.len(), measure.len()))
     }
 }
 

@@ -67,6 +67,7 @@ impl Below {
         let [argument] = params.args.as_slice() else {
             return Err(self.aggregate_refused(call, "over several expressions"));
         };
+        self.choices(params.filter.as_deref().into_iter().chain([argument]))?;
         let (argument, condition) = self.unconditional(call, argument, decision)?;
         let filter = match &params.filter {
             Some(filter) => Some(self.predicate(filter, decision)?),

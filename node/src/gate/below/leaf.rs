@@ -12,7 +12,7 @@ use super::super::governed::{self, Mark};
 use super::super::table::PublishedTable;
 use super::super::terms::{ColumnTerms, Terms, UNIT_COLUMN, Unit};
 use super::super::{Refused, leaf};
-use super::{Kind, Origin};
+use super::{Choices, Kind, Origin};
 
 /// One dataset that is read below a release.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ impl Leaf {
     }
 
     pub(super) fn origin(self: &Arc<Self>, column: &str) -> Origin {
-        Origin { leaf: Arc::clone(self), name: column.to_owned(), kind: self.kind(column), bare: true }
+        let (name, kind) = (column.to_owned(), self.kind(column));
+        Origin { leaf: Arc::clone(self), name, kind, bare: true, chosen: Choices::new() }
     }
 
     fn kind(&self, column: &str) -> Kind {

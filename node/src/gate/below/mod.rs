@@ -72,6 +72,8 @@ struct Origin {
     kind: Kind,
     /// Whether it is the published column itself, not made of it.
     bare: bool,
+    /// With how many constants published columns were compared to make it.
+    chosen: Choices,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +159,7 @@ impl Below {
 
     /// WHERE.
     pub(super) fn filter(self, predicate: &Expr, decision: &mut Decision) -> Result<Self, Refused> {
-        let choices = self.choices(predicate)?;
+        let choices = self.choices([predicate])?;
         let predicate = self.predicate(predicate, decision)?;
         let domains = self.narrowed(&predicate, decision);
         let plan = Filter::try_new(predicate, Arc::new(self.plan))?;

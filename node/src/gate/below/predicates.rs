@@ -1,5 +1,7 @@
 //! Conditions over dimensions: they pick rows by declared labels and by nothing else.
 
+use std::collections::HashSet;
+
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{Between, InList, Like, ScalarFunction};
@@ -9,9 +11,9 @@ use super::super::Refused;
 use super::super::facts::Decision;
 use super::constants::constant;
 use super::values::describe;
-use super::{Below, Choices, Kind, Origin};
+use super::{Below, Choices, Kind, Origin, together};
 
-/// Most constants that one dimension is compared with by =, <> and IN, in all conditions on the way to a cell.
+/// Most constants and ranges that one dimension is compared with, in all conditions and keys on the way to a cell.
 const MOST_CONSTANTS: usize = 20;
 /// Deepest nesting of conditions.
 const DEEPEST: usize = 60;
@@ -21,30 +23,39 @@ const MOST_TESTED: usize = 200;
 impl Below {
     /// A condition in a form that can't fail.
     pub(super) fn predicate(&self, expr: &Expr, decision: &mut Decision) -> Result<Expr, Refused> {
-        self.choices(expr)?;
+        self.choices([expr])?;
         self.condition(expr, decision, 0)
     }
 
-    /// With how many constants each column has been compared, this expression and the filters below it taken together:
-    /// a long choice picks sets that nobody declared, in whatever words.
-    pub(super) fn choices(&self, expr: &Expr) -> Result<Choices, Refused> {
-        let mut choices = self.choices.clone();
-        expr.apply(|node| {
-            let (of, constants) = match node {
-                Expr::BinaryExpr(binary) if equality(binary.op) => (node, 1),
-                Expr::InList(list) => (list.expr.as_ref(), list.list.len()),
-                Expr::Case(case) if case.expr.is_some() => (node, case.when_then_expr.len()),
-                Expr::Like(_) => (node, 1),
-                Expr::ScalarFunction(call) if matches!(call.name(), "starts_with" | "nullif") => (node, 1),
-                _ => return Ok(TreeNodeRecursion::Continue),
-            };
-            for column in of.column_refs() {
-                let origin = self.origin_of(column)?;
-                *choices.entry((origin.leaf.name.clone(), origin.name.clone())).or_default() += constants;
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        self.few(choices)
+    /// With how many constants each column has been compared, these expressions and the filters below them taken
+    /// together: a long choice picks sets that nobody declared, in whatever words.
+    pub(super) fn choices<'a>(&self, exprs: impl IntoIterator<Item = &'a Expr>) -> Result<Choices, Refused> {
+        self.few(together(self.choices.clone(), self.chosen(exprs)?))
+    }
+
+    /// With how many constants these expressions compare published columns, and with how many the columns that they
+    /// name were made of them: a CASE in a subquery chooses no less than one in WHERE.
+    pub(super) fn chosen<'a>(&self, exprs: impl IntoIterator<Item = &'a Expr>) -> Result<Choices, Refused> {
+        let mut chosen = Choices::new();
+        let mut named = HashSet::new();
+        for expr in exprs {
+            named.extend(expr.column_refs());
+            expr.apply(|node| {
+                let Some((of, constants)) = compares(node) else { return Ok(TreeNodeRecursion::Continue) };
+                for column in of.column_refs() {
+                    let origin = self.origin_of(column)?;
+                    // Where a declared band is cut, the owner has chosen.
+                    if !(is_range(node) && origin.leaf.bands(&origin.name).is_some()) {
+                        *chosen.entry((origin.leaf.name.clone(), origin.name.clone())).or_default() += constants;
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        for column in named {
+            chosen = together(chosen, self.origin_of(column)?.chosen.clone());
+        }
+        Ok(chosen)
     }
 
     /// Refuses more constants of one column than one may choose by.
@@ -305,6 +316,28 @@ fn compared(column: Expr, op: Operator, value: ScalarValue) -> Expr {
         Operator::IsDistinctFrom => column.clone().is_null().or(column.not_eq(value)),
         Operator::IsNotDistinctFrom => column.clone().is_not_null().and(column.eq(value)),
         op => Expr::BinaryExpr(BinaryExpr { left: Box::new(column), op, right: Box::new(value) }),
+    }
+}
+
+/// What a condition compares, and with how many constants or ranges.
+fn compares(node: &Expr) -> Option<(&Expr, usize)> {
+    match node {
+        Expr::BinaryExpr(binary) if equality(binary.op) || is_range(node) => Some((node, 1)),
+        Expr::InList(list) => Some((list.expr.as_ref(), list.list.len())),
+        Expr::Case(case) if case.expr.is_some() => Some((node, case.when_then_expr.len())),
+        Expr::Like(_) | Expr::Between(_) => Some((node, 1)),
+        Expr::ScalarFunction(call) if matches!(call.name(), "starts_with" | "nullif") => Some((node, 1)),
+        _ => None,
+    }
+}
+
+fn is_range(node: &Expr) -> bool {
+    match node {
+        Expr::Between(_) => true,
+        Expr::BinaryExpr(binary) => {
+            matches!(binary.op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq)
+        }
+        _ => false,
     }
 }
 

@@ -37,9 +37,12 @@ impl Below {
     ) -> Result<LogicalPlan, Refused> {
         let controls = self.controls()?;
         let groupings = self.groupings(keys)?;
+        // All keys choose a cell together, and each aggregate's own condition chooses within it.
+        let choices = self.choices(groupings.keys.iter().copied())?;
+        let within = Self { choices, ..self.clone() };
         let mut asking = Asking::default();
         for aggregate in aggregates {
-            self.ask(aggregate, &mut asking, decision)?;
+            within.ask(aggregate, &mut asking, decision)?;
         }
         if asking.figures.is_empty() {
             asking.figures.push(Asked { contribution: Contribution::Units, filter: None });
@@ -74,6 +77,7 @@ impl Below {
         figures.extend(asking.labels.iter().map(|_| units()));
         let point = Point {
             datasets: self.datasets(),
+            unit: self.units.as_ref().map(|units| units.kind.to_string()).unwrap_or_default(),
             threshold: self.threshold(),
             nearness,
             keys: keys.len(),
@@ -108,10 +112,13 @@ impl Below {
         protected.map(|leaf| leaf.terms.threshold(None)).max().unwrap_or(MOST_NEARNESS).min(MOST_NEARNESS)
     }
 
-    /// The controls of the dataset whose noise is the largest.
+    /// The controls of the dataset whose noise is the largest; of equals the first by name, in whichever order they are
+    /// joined.
     fn controls(&self) -> Result<Arc<Controls>, Refused> {
         let mut found: Option<Arc<Controls>> = None;
-        for leaf in self.leaves.iter().filter(|leaf| leaf.protection.is_some()) {
+        let mut protected: Vec<_> = self.leaves.iter().filter(|leaf| leaf.protection.is_some()).collect();
+        protected.sort_by_key(|leaf| &leaf.name);
+        for leaf in protected {
             let Some(controls) = &leaf.terms.controls else {
                 return Err(Refused::new(
                     "statistics.noise",

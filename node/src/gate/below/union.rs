@@ -64,5 +64,9 @@ fn both(one: &Origin, other: &Origin) -> Origin {
     };
     // A constant on one side and a label on the other is a label; bands and domains are those of no column.
     let bare = one.bare && other.bare && one.name == other.name && kind == Kind::Measure;
-    Origin { kind, bare, ..one.clone() }
+    let chosen = together(one.chosen.clone(), other.chosen.clone());
+    // The same name in whichever order they are united, since noise goes by it.
+    let named = |origin: &Origin| (origin.leaf.name.clone(), origin.name.clone());
+    let first = if named(other) < named(one) { other } else { one };
+    Origin { kind, bare, chosen, ..first.clone() }
 }

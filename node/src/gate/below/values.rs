@@ -11,14 +11,14 @@ use super::super::Refused;
 use super::super::facts::Decision;
 use super::constants::constant;
 use super::totals::{CastKind, cast_kind};
-use super::{Below, Kind, Origin};
+use super::{Below, Choices, Kind, Origin};
 
 type Value = (Expr, Origin);
 
 impl Below {
     /// A group key: what may be a label in the answer.
     pub(super) fn key(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
-        self.choices(expr)?;
+        self.choices([expr])?;
         let (value, origin) = self.value(expr, decision)?;
         match origin.kind {
             Kind::Label { .. } | Kind::Constant => Ok((value, origin)),
@@ -30,8 +30,9 @@ impl Below {
 
     /// A projected column, which later conditions may build on.
     pub(super) fn projected(&self, expr: &Expr, decision: &mut Decision) -> Result<Value, Refused> {
-        self.choices(expr)?;
-        self.value(expr, decision)
+        self.choices([expr])?;
+        let (value, origin) = self.value(expr, decision)?;
+        Ok((value, Origin { chosen: self.chosen([expr])?, ..origin }))
     }
 
     /// An expression over the columns, in a form that can't fail, and where its values come from.
@@ -107,7 +108,7 @@ impl Below {
 
     /// What stands for no published column.
     fn made(&self, name: String, kind: Kind) -> Origin {
-        Origin { leaf: Arc::clone(&self.leaf), name, kind, bare: false }
+        Origin { leaf: Arc::clone(&self.leaf), name, kind, bare: false, chosen: Choices::new() }
     }
 
     /// Functions of labels that have an answer for every value: parts of dates whose ranges may be seen, prefixes and

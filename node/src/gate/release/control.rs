@@ -43,18 +43,22 @@ fn magnitude(figure: &Figure, of: &Figured, precision: Precision, controls: &Con
     let step = i128::from(precision.multiple.max(1));
     let first = figure.largest.first().copied().unwrap_or_default();
     let largest = first / step + i128::from(first % step != 0);
-    let noise = controls.magnitudes.noise(random(figure.keys, of, &controls.key), largest);
+    let noise = controls.magnitudes.noise(random(figure, of, &controls.key), largest);
     rounded(figure.sum, step).saturating_add(noise).saturating_mul(step)
 }
 
-/// The same for the same units and measure, whatever the words, and for nobody to foresee who lacks the key.
-fn random(keys: u64, of: &Figured, key: &[u8; 16]) -> u64 {
+/// The same for the same units, measure and sum, whatever the words, and for nobody to foresee who lacks the key.
+///
+/// The sum is in it since units keep their place in a cell while what they contribute is cut: two sums over the same
+/// units with one noise would give their difference exactly.
+fn random(figure: &Figure, of: &Figured, key: &[u8; 16]) -> u64 {
     let mut hasher = SipHasher24::new_with_key(key);
     hasher.write(of.function.as_bytes());
     hasher.write_u8(0);
     hasher.write(of.of.as_bytes());
     hasher.write_u8(0);
-    hasher.write_u64(keys);
+    hasher.write_u64(figure.keys);
+    hasher.write(&figure.sum.to_le_bytes());
     hasher.finish()
 }
 

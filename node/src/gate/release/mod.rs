@@ -33,6 +33,8 @@ pub(super) use node::{ReleaseNode, node};
 pub(super) struct Point {
     /// The full names of the datasets whose rows are below it.
     pub(super) datasets: Vec<String>,
+    /// The kind of unit that is protected.
+    pub(super) unit: String,
     /// Smallest number of units of a cell that leaves.
     pub(super) threshold: u32,
     /// Cells that differ in fewer units than this are near each other.

@@ -139,3 +139,45 @@ async fn where_one_agreement_is_spent_another_may_give() {
     }
     assert_eq!(body.refusal(BY_BOROUGH, &loda()).await.rule, "allowance.spent");
 }
+
+/// Units stay in a cell while what they contribute is cut: with one noise for both sums, their difference would be the
+/// exact sum of what was cut.
+#[tokio::test]
+async fn sums_over_the_same_units_have_noise_of_their_own() {
+    let mut rows = homes(40, "bexley", 1);
+    for row in &mut rows {
+        row.cost = Some(60);
+    }
+    // One that contributes most in either cell, so that noise has one scale.
+    let busy = rows[30].clone();
+    rows.extend([busy.clone(), busy]);
+    let cut = Incident { borough: Some("camden"), year: Some(2021), cost: Some(10), ..Incident::default() };
+    rows.extend(alike(15, 1, &cut));
+    for (all, less) in [
+        ("SELECT sum(cost) FROM incidents", "SELECT sum(cost) FROM incidents WHERE borough <> 'camden'"),
+        ("SELECT count(*) FROM incidents", "SELECT count(*) FROM incidents WHERE borough <> 'camden'"),
+        (
+            "SELECT sum(cost) FROM (SELECT cost FROM incidents UNION ALL SELECT cost FROM incidents WHERE year = 2020) t",
+            "SELECT sum(cost) FROM (SELECT cost FROM incidents WHERE year = 2020 UNION ALL SELECT cost FROM incidents WHERE year = 2020) t",
+        ),
+    ] {
+        let body = Body::new(&rows);
+        let controls = Arc::new(noisy(&History::in_memory(), false));
+        body.amend("incidents", |terms: &mut Terms| terms.controls = Some(controls));
+        let exact = if all.contains("count") { 15 } else { 150 };
+        assert_ne!(number(&body, all).await - number(&body, less).await, exact, "{all}");
+    }
+}
+
+/// A join that changes nothing is no way round what was answered before, nor does it give another noise.
+#[tokio::test]
+async fn a_join_gives_no_second_answer() {
+    let mut rows = homes(40, "bexley", 1);
+    rows.extend(alike(2, 900, &Incident { borough: Some("camden"), cost: Some(100), ..Incident::default() }));
+    let body = body(&rows, &History::in_memory(), true);
+    let all = number(&body, "SELECT sum(cost) FROM homes").await;
+    for condition in ["true", "borough = 'bexley'"] {
+        let joined = format!("SELECT sum(cost) FROM homes WHERE uprn IN (SELECT uprn FROM incidents) AND {condition}");
+        assert_eq!(number(&body, &joined).await, all, "{condition}");
+    }
+}

@@ -251,3 +251,39 @@ async fn what_is_no_query_is_refused() {
         assert_eq!(refused.rule, "table.unknown", "{sql}\n{refused}");
     }
 }
+
+#[tokio::test]
+async fn constants_add_up_in_whatever_words_they_choose() {
+    let body = body();
+    let is_one_of = |from: i32| {
+        let years = (from..from + 12).map(|year| year.to_string()).collect::<Vec<_>>().join(", ");
+        format!("year IN ({years})")
+    };
+    let (first, second) = (is_one_of(1900), is_one_of(1950));
+    let ranges = |times: i32| (0..times).map(|n| format!("year BETWEEN {n} AND {n}")).collect::<Vec<_>>().join(" OR ");
+    let below = |times: i32| (0..times).map(|n| format!("WHEN year < {n} THEN {n}")).collect::<Vec<_>>().join(" ");
+    for sql in [
+        format!(
+            "SELECT count(*) FROM (SELECT CASE WHEN {first} THEN 1 END a, CASE WHEN {second} THEN 1 END b FROM incidents) t \
+             WHERE a = 1 OR b = 1"
+        ),
+        format!(
+            "SELECT b, count(*) FROM (SELECT CASE WHEN {first} THEN 1 END b FROM incidents WHERE {second}) t GROUP BY b"
+        ),
+        format!("SELECT count(*) FROM incidents GROUP BY CASE WHEN {first} THEN 1 END, CASE WHEN {second} THEN 1 END"),
+        format!("SELECT count(*) FILTER (WHERE {second}) FROM incidents GROUP BY CASE WHEN {first} THEN 1 END"),
+        format!("SELECT count(CASE WHEN {first} THEN 1 WHEN {second} THEN 2 END) FROM incidents"),
+        format!("SELECT count(DISTINCT CASE WHEN {first} THEN 1 END) FILTER (WHERE {second}) FROM incidents"),
+        format!("SELECT count(*) FROM incidents WHERE {}", ranges(21)),
+        format!("SELECT count(*) FROM incidents GROUP BY CASE {} END", below(21)),
+    ] {
+        assert!(body.refusal(&sql, &loda()).await.reason.contains("more than 20 constants"), "{sql}");
+    }
+    for sql in [
+        format!("SELECT count(*) FROM incidents WHERE {}", ranges(20)),
+        format!("SELECT count(*) FROM incidents GROUP BY CASE {} END", below(20)),
+        format!("SELECT count(*) FILTER (WHERE {second}), count(*) FILTER (WHERE {first}) FROM incidents"),
+    ] {
+        body.admit(&sql, &loda()).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
+    }
+}
