@@ -22,7 +22,7 @@ pub enum HistoryError {
     /// A sketch too small to tell all distances below k.
     #[error(
         "a sketch of capacity {capacity} can't tell all cells fewer than {nearness} units apart; \
-         make sketches of a capacity of at least twice the largest k of the node"
+         make sketches of a capacity of at least the largest k of the node for counts of units, and of twice that for sums"
     )]
     Capacity {
         /// The capacity of the sketch.

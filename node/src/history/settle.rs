@@ -8,15 +8,14 @@ use super::index::Index;
 use super::seal::Keys;
 use super::tables::{Anchor, Listed, Tables, place_of_anchors};
 use super::{Account, NearCount, Observation, Outcome, Release, Settled};
-use meridian_disclosure::sketch::{Distance, Sketch};
+use meridian_disclosure::sketch::Distance;
 
 /// Refuses sketches that can't tell all distances that matter.
 pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
     let nearness = release.nearness;
-    // A changed contribution is one unit and two elements.
-    let enough = |sketch: &Sketch| sketch.capacity() as u64 >= 2 * nearness.saturating_sub(1);
-    match release.cells.iter().map(|cell| &cell.sketch).find(|sketch| !enough(sketch)) {
-        Some(sketch) => Err(HistoryError::Capacity { capacity: sketch.capacity(), nearness }),
+    let least = |cell: &Observation| if cell.alike { 1 } else { 2 } * nearness.saturating_sub(1);
+    match release.cells.iter().find(|cell| (cell.sketch.capacity() as u64) < least(cell)) {
+        Some(cell) => Err(HistoryError::Capacity { capacity: cell.sketch.capacity(), nearness }),
         None => Ok(()),
     }
 }

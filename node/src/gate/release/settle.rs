@@ -88,7 +88,8 @@ fn observation(point: &Point, figure: &Figure, of: &Figured, answer: i128) -> Re
     // Not by the datasets that are read: a join that changes nothing would be a way round what was answered before.
     let scope = Scope::new(&point.unit, of.function, &of.of);
     let reuse = matches!(of.kind, Kind::Magnitude(_)) && point.controls.reuse;
-    Ok(Observation { scope, units: figure.units, sketch, answer, reuse })
+    let alike = matches!(of.kind, Kind::Units);
+    Ok(Observation { scope, units: figure.units, sketch, alike, answer, reuse })
 }
 
 /// A grouping's keys and figures.

@@ -49,7 +49,7 @@ fn sum(units: Range<u64>, answer: i128) -> Observation {
 
 /// The count of these units.
 fn count(units: Range<u64>, answer: i128) -> Observation {
-    Observation { reuse: false, ..cell("count", units.map(|number| (number, 1)), answer) }
+    Observation { reuse: false, alike: true, ..cell("count", units.map(|number| (number, 1)), answer) }
 }
 
 fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer: i128) -> Observation {
@@ -59,7 +59,14 @@ fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer
         sketch.toggle(Element::new(unit(number), contribution));
         units += 1;
     }
-    Observation { scope: Scope::new("lfb.incidents", function, "cost"), units, sketch, answer, reuse: true }
+    Observation {
+        scope: Scope::new("lfb.incidents", function, "cost"),
+        units,
+        sketch,
+        alike: false,
+        answer,
+        reuse: true,
+    }
 }
 
 fn release(cells: Vec<Observation>) -> Release {

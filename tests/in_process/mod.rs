@@ -1,0 +1,186 @@
+//! A node's engine inside the calling process, over tables in memory: for benchmarks and fuzzing, which include this file.
+#![allow(dead_code, reason = "each includer uses a part")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use datafusion::catalog::MemTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use meridian::audit::Log;
+use meridian::catalogue::{Catalogue, Own};
+use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms};
+use meridian::history::History;
+use meridian::peers::Directory;
+use meridian::query::{Engine, Parts};
+use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
+use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
+use meridian_federation::remote::Peers;
+use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
+use tempfile::TempDir;
+
+/// Partitions into which queries are split.
+pub(crate) const PARTITIONS: usize = 2;
+/// Smallest number of units of a released cell.
+pub(crate) const THRESHOLD: u32 = 10;
+
+/// The federation `london` and the node of `lfb`.
+pub(crate) struct InProcess {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) history: Arc<History>,
+    credentials: Arc<Credentials>,
+    authority: Authority,
+    folder: TempDir,
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+impl InProcess {
+    /// A node over datasets, made from the history that their statistics share.
+    pub(crate) fn new(datasets: impl FnOnce(&Arc<History>) -> Vec<(Terms, LogicalPlan)>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let history = History::open(&folder.path().join("history.redb"), &[9; 32]).unwrap();
+        let (federation, body) = (name("london"), name("lfb"));
+        let authority = Authority::create(&federation, folder.path()).unwrap();
+        let node = Identity::Node { federation: federation.clone(), body: body.clone() };
+        let credentials = issued(folder.path(), &authority, &node);
+        let peers = Peers::new(federation.clone(), credentials.client_connector(), HashMap::new());
+        let directory = Directory::open(
+            body.clone(),
+            federation.clone(),
+            Arc::clone(&credentials),
+            Arc::clone(&peers),
+            folder.path().join("peers"),
+        );
+        let own: BTreeMap<Name, Own> = datasets(&history)
+            .into_iter()
+            .map(|(terms, rows)| {
+                let name = terms.name.dataset.clone();
+                (name, Own::Ready(Arc::new(PublishedTable::new(Arc::new(terms), rows).unwrap())))
+            })
+            .collect();
+        let engine = Engine::new(Parts {
+            catalogue: Catalogue::new(federation.clone(), body.clone(), own, directory),
+            federation,
+            body,
+            log: Log::open(&folder.path().join("audit")).unwrap(),
+            credentials: Arc::clone(&credentials),
+            peers,
+            memory: 8 << 30,
+            patience: Duration::from_secs(600),
+            target_partitions: PARTITIONS,
+        });
+        Self { engine: engine.unwrap(), history, credentials, authority, folder }
+    }
+
+    /// Proof of an identity, as a handshake would give it.
+    pub(crate) fn verified(&self, identity: &Identity) -> Verified {
+        let signed = issued(self.folder.path(), &self.authority, identity).sign(b"it is me".to_vec()).unwrap();
+        self.credentials.verify(&signed, SystemTime::now()).unwrap()
+    }
+
+    /// An analyst of this body.
+    pub(crate) fn analyst(&self, purpose: &str) -> Caller {
+        self.caller(&Identity::Analyst { federation: name("london"), body: name("lfb"), name: name("li") }, purpose)
+    }
+
+    /// The node of LODA.
+    pub(crate) fn peer(&self, purpose: &str) -> Caller {
+        self.caller(&Identity::Node { federation: name("london"), body: name("loda") }, purpose)
+    }
+
+    fn caller(&self, identity: &Identity, purpose: &str) -> Caller {
+        let own = (self.engine.federation(), self.engine.body());
+        Caller::new(&self.verified(identity), own, Some(purpose.into()), None).unwrap()
+    }
+}
+
+/// The credentials of an identity that the authority has signed, in files of their own.
+fn issued(folder: &Path, authority: &Authority, identity: &Identity) -> Arc<Credentials> {
+    let folder = TempDir::new_in(folder).unwrap();
+    let path = |file: &str| folder.path().join(file);
+    let made = KeyAndRequest::create(&path("key")).unwrap();
+    let request = Request::from_pem(made.pem()).unwrap();
+    let hosts = match identity {
+        Identity::Node { .. } => vec!["localhost".to_owned()],
+        Identity::Analyst { .. } => vec![],
+    };
+    let pem = authority.sign(&request, identity, &hosts, Validity::from_now(Duration::from_secs(24 * 3600))).unwrap();
+    std::fs::write(path("pem"), pem).unwrap();
+    let ca = folder.path().parent().unwrap().join("ca.pem");
+    Credentials::load(&ca, &path("pem"), &path("key")).unwrap()
+}
+
+/// Columns of equal length as one batch, all nullable.
+pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let fields: Vec<Field> = columns.iter().map(|(n, c)| Field::new(*n, c.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, c)| c).collect()).unwrap()
+}
+
+/// A scan of partitions of batches.
+pub(crate) fn scan(partitions: Vec<Vec<RecordBatch>>) -> LogicalPlan {
+    let schema = partitions[0][0].schema();
+    let table = Arc::new(MemTable::try_new(schema, partitions).unwrap());
+    LogicalPlanBuilder::scan("source", provider_as_source(table), None).unwrap().build().unwrap()
+}
+
+pub(crate) fn column(column: &str, column_type: ColumnType, role: Role, ranges: bool) -> Column {
+    Column {
+        name: name(column),
+        column_type,
+        role,
+        required: false,
+        ranges,
+        concept: String::new(),
+        unit: String::new(),
+        description: String::new(),
+    }
+}
+
+/// Terms without units and grants; the body's own analysts get the dataset's form.
+pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
+    let described = Dataset {
+        name: name(dataset),
+        title: dataset.into(),
+        description: String::new(),
+        licence: String::new(),
+        form,
+        needs_agreement: false,
+        columns,
+        unit_kind: String::new(),
+        threshold: if form == Form::Statistics { THRESHOLD } else { 0 },
+        standard: None,
+        coverage: vec![],
+        size_class: 0,
+        update_frequency: String::new(),
+    };
+    Terms {
+        name: DatasetName { federation: name("london"), body: name("lfb"), dataset: name(dataset) },
+        dataset: Arc::new(described),
+        own: form,
+        unit: None,
+        columns: HashMap::new(),
+        controls: None,
+        listed: true,
+        grants: vec![],
+    }
+}
+
+/// Noise as a node makes it by default.
+pub(crate) fn controls(history: &Arc<History>) -> Arc<Controls> {
+    let parameters = Parameters { largest: 5, variance: 2.0, forbidden: 0, stay: None };
+    Arc::new(Controls {
+        counts: CountTable::made(&parameters, [3; 32]).unwrap(),
+        magnitudes: MagnitudeTable::made(5, 2.0).unwrap(),
+        dominance: Dominance { percent: 10.0, largest: None },
+        key: [7; 16],
+        reuse: true,
+        history: Arc::clone(history),
+    })
+}
