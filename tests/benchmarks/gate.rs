@@ -88,17 +88,18 @@ async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
 }
 
 /// Fingerprints of as many units as there are rows, on as many threads as there are partitions.
-fn fingerprints(rows: usize, summed: bool) -> Duration {
+fn fingerprints(rows: usize, of_sums: bool) -> Duration {
     let began = Instant::now();
     std::thread::scope(|scope| {
         for partition in 0..PARTITIONS {
             scope.spawn(move || {
-                let capacity = usize::try_from(if summed { 2 * THRESHOLD } else { THRESHOLD }).unwrap();
+                let capacity = usize::try_from(if of_sums { 2 * THRESHOLD } else { THRESHOLD }).unwrap();
                 let mut sketches = vec![Sketch::new(capacity); usize::try_from(CELLS).unwrap()];
                 for row in (partition..rows).step_by(PARTITIONS) {
                     let unit = spread(u64::try_from(row).unwrap());
-                    let contribution = if summed { i128::from(unit % 1_000) } else { 1 };
-                    sketches[usize::try_from(unit % CELLS).unwrap()].toggle(Element::new(unit, contribution));
+                    let summed = || Element::new(unit, i128::from(unit % 1_000));
+                    let element = if of_sums { summed() } else { Element::alike(unit) };
+                    sketches[usize::try_from(unit % CELLS).unwrap()].toggle(element);
                 }
                 std::hint::black_box(&sketches);
             });

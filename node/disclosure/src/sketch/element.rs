@@ -24,6 +24,11 @@ impl Element {
         Self(NonZeroU64::new(element).unwrap_or(NonZeroU64::MIN))
     }
 
+    /// The element of a unit in a cell to which all contribute alike: its hash.
+    pub fn alike(unit: u64) -> Self {
+        Self(NonZeroU64::new(unit).unwrap_or(NonZeroU64::MIN))
+    }
+
     /// The hash of the unit.
     pub fn unit(self) -> u32 {
         u32::try_from(self.0.get() >> u32::BITS).unwrap_or(u32::MAX)

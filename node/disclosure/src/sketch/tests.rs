@@ -20,6 +20,19 @@ fn elements(random: &mut StdRng, count: usize) -> Vec<Element> {
 }
 
 #[test]
+fn units_that_contribute_alike_are_told_apart_by_their_hashes_alone() {
+    let sketch = |units: std::ops::Range<u64>| {
+        let mut sketch = Sketch::new(9);
+        units.map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).for_each(|u| sketch.toggle(Element::alike(u)));
+        sketch
+    };
+    for apart in 0..=9 {
+        assert_eq!(sketch(0..100).distance(&sketch(0..100 + apart)), Distance::Near(usize::try_from(apart).unwrap()));
+    }
+    assert_eq!(sketch(0..100).distance(&sketch(0..150)), Distance::Far);
+}
+
+#[test]
 fn every_difference_up_to_the_capacity_decodes_to_its_units() {
     let mut random = StdRng::seed_from_u64(1);
     for size in 0..=CAPACITY {

@@ -175,7 +175,8 @@ impl Gathering {
             self.keep(group, contribution.saturating_abs());
         }
         if let Some(sketch) = self.sketches.get_mut(group) {
-            sketch.toggle(Element::new(unit, if self.gathered.sums { contribution } else { 1 }));
+            let alike = !self.gathered.sums;
+            sketch.toggle(if alike { Element::alike(unit) } else { Element::new(unit, contribution) });
         }
     }
 

@@ -1,0 +1,1 @@
+SELECT borough, COUNT(*), SUM(cost), AVG(cost) FROM lfb.incidents GROUP BY borough HAVING COUNT(*) > 3 ORDER BY 2 DESC LIMIT 3

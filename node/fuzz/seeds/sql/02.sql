@@ -1,0 +1,1 @@
+SELECT date_trunc('month', day) AS m, COUNT(DISTINCT uprn) FILTER (WHERE borough IN ('camden', 'bexley')) FROM lfb.homes WHERE day >= DATE '2020-01-01' GROUP BY ROLLUP (m)

@@ -1,0 +1,1 @@
+WITH c AS (SELECT borough, COUNT(*) AS n FROM lfb.homes GROUP BY borough) SELECT o.borough, c.n / NULLIF(SUM(o.cost), 0) FROM c JOIN lfb.open o USING (borough) GROUP BY o.borough, c.n

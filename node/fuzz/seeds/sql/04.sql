@@ -1,0 +1,1 @@
+SELECT CASE WHEN cost > 200 THEN 'high' ELSE left(borough, 2) END, count(*) FROM lfb.granted GROUP BY 1 UNION ALL SELECT borough, 1 FROM lfb.open

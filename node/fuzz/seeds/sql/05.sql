@@ -1,0 +1,1 @@
+SELECT i.borough, sum(h.cost) FROM lfb.incidents i JOIN lfb.homes h ON i.uprn = h.uprn WHERE i.borough <> '' GROUP BY i.borough

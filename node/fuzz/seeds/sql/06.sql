@@ -1,0 +1,1 @@
+SELECT borough, row_number() OVER (PARTITION BY borough ORDER BY day), 1 / (cost - 5), CAST(borough AS INT) FROM lfb.granted WHERE regexp_like(borough, borough)

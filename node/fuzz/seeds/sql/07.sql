@@ -1,0 +1,1 @@
+EXPLAIN SELECT COUNT(*) FROM lfb.incidents WHERE borough IN (SELECT borough FROM lfb.open WHERE height > 3) GROUP BY GROUPING SETS ((borough), ())
