@@ -13,6 +13,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use meridian::audit::Log;
 use meridian::catalogue::{Catalogue, Own};
+use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms};
 use meridian::history::History;
 use meridian::peers::Directory;
@@ -72,6 +73,7 @@ impl InProcess {
             log: Log::open(&folder.path().join("audit")).unwrap(),
             credentials: Arc::clone(&credentials),
             peers,
+            clock: Clock::system(),
             memory: 8 << 30,
             patience: Duration::from_secs(600),
             target_partitions: PARTITIONS,
