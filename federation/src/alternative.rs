@@ -62,7 +62,10 @@ pub(crate) struct Cost {
 /// An alternative that can't be had.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rejection {
+    /// The rule of the owner's gate that is foreseen, or of placement itself.
+    pub(crate) rule: &'static str,
     pub(crate) dataset: String,
+    pub(crate) column: Option<String>,
     pub(crate) reason: String,
     pub(crate) remedy: String,
     pub(crate) needle: Option<String>,
@@ -71,9 +74,19 @@ pub(crate) struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn new(part: &Part, reason: String, remedy: String) -> Self {
+    pub(crate) fn new(rule: &'static str, part: &Part, reason: String, remedy: String) -> Self {
         let needle = Some(part.name.dataset.to_string());
-        Self { dataset: part.name.to_string(), reason, remedy, needle, height: 0 }
+        Self { rule, dataset: part.name.to_string(), column: None, reason, remedy, needle, height: 0 }
+    }
+
+    /// About a published column.
+    pub(crate) fn at_column(self, column: String) -> Self {
+        Self { needle: Some(column.clone()), column: Some(column), ..self }
+    }
+
+    /// About another word of the SQL.
+    pub(crate) fn at(self, needle: &str) -> Self {
+        Self { needle: Some(needle.to_owned()), ..self }
     }
 
     pub(crate) fn of(parts: &[Part], why: &Why) -> Self {
@@ -84,7 +97,7 @@ impl Rejection {
             [] => (String::new(), why.0.clone()),
         };
         let remedy = "leave that part out or compute it over what the body releases".into();
-        Self { dataset, reason, remedy, needle: None, height: 0 }
+        Self { rule: "placement.body", dataset, column: None, reason, remedy, needle: None, height: 0 }
     }
 }
 

@@ -6,8 +6,12 @@ use datafusion::error::DataFusionError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}; {remedy}")]
 pub struct PlacementError {
+    /// The short name of the rule: that of the owner's gate where its decision is foreseen.
+    pub rule: &'static str,
     /// The dataset that could not be used: `london.lfb.incidents`.
     pub dataset: Option<String>,
+    /// Its published column.
+    pub column: Option<String>,
     /// What is in the way.
     pub reason: String,
     /// What would work.
@@ -28,7 +32,9 @@ impl PlacementError {
     /// A fault of the planner itself rather than of the question.
     pub(crate) fn internal(error: &DataFusionError) -> Self {
         Self {
+            rule: "placement.plan",
             dataset: None,
+            column: None,
             reason: format!("the question could not be planned over the federation: {}", error.strip_backtrace()),
             remedy: "write it more simply, or report it with its SQL".into(),
             needle: None,

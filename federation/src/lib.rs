@@ -28,7 +28,7 @@ pub mod wire;
 
 pub use error::PlacementError;
 pub use node::{RemoteNode, RemotePart};
-pub use placement::{Placed, place};
+pub use placement::{Placed, askable, place};
 pub use planner::FederationPlanner;
 pub use summary::RemoteSummary;
 pub use tables::{EveryPart, EveryTable, ForeignTable};

@@ -61,6 +61,27 @@ pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<P
     Ok(Placed { plan: found.plan, remotes, rejected, notices: found.notices.into_iter().collect() })
 }
 
+/// What can be asked of other bodies where a plan as a whole can't be placed: what the largest of its parts that can be
+/// placed would ask. Nothing is sent to anyone.
+pub fn askable(plan: LogicalPlan) -> std::result::Result<Vec<RemoteSummary>, PlacementError> {
+    let plan = released::without_marks(plan).map_err(|error| PlacementError::internal(&error))?;
+    let mut found = Vec::new();
+    let searched = plan.apply_with_subqueries(|node| {
+        if !holds_foreign(node)? {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        match Search::default().best_here(node) {
+            Ok(here) => {
+                found.extend(summaries(&here.plan)?);
+                Ok(TreeNodeRecursion::Jump)
+            }
+            Err(_) => Ok(TreeNodeRecursion::Continue),
+        }
+    });
+    searched.map_err(|error| PlacementError::internal(&error))?;
+    Ok(found)
+}
+
 #[derive(Default)]
 pub(crate) struct Search {
     rejected: Vec<Rejection>,
@@ -80,8 +101,10 @@ impl Search {
     fn refusal(&self) -> PlacementError {
         // Of equals the last, which is the latest.
         match self.rejected.iter().max_by_key(|rejection| rejection.height) {
-            Some(Rejection { dataset, reason, remedy, needle, height: _ }) => PlacementError {
+            Some(Rejection { rule, dataset, column, reason, remedy, needle, height: _ }) => PlacementError {
+                rule,
                 dataset: Some(dataset.clone()),
+                column: column.clone(),
                 reason: reason.clone(),
                 remedy: remedy.clone(),
                 needle: needle.clone(),
@@ -117,7 +140,9 @@ impl Search {
                 if !table.missing.is_empty() {
                     let missing: Vec<String> = table.missing.iter().map(ToString::to_string).collect();
                     return Err(PlacementError {
+                        rule: "placement.member",
                         dataset: Some(format!("every.{}", table.standard)),
+                        column: None,
                         reason: format!(
                             "every.{} is to cover every member, and it is not known what {} publish",
                             table.standard,
@@ -327,6 +352,7 @@ fn may_leave(rel: &Rel, part: &Part) -> std::result::Result<(), Rejection> {
         Form::Open | Form::Rows => Ok(()),
         Form::Statistics => statistics::foresee(rel, part),
         Form::None => Err(Rejection::new(
+            "form.none",
             part,
             format!("{} leaves {} in no form", part.name, part.name.body),
             format!("ask {} for an agreement that says otherwise", part.name.body),

@@ -34,6 +34,7 @@ pub(crate) fn foresee(rel: &Rel, part: &Part) -> Result<(), Rejection> {
 /// What a question for rows of a `statistics` dataset is told.
 pub(crate) fn rows(part: &Part) -> Rejection {
     Rejection::new(
+        "statistics.shape",
         part,
         format!("{} leaves as statistics only", part.name),
         format!("aggregate it (COUNT, SUM, AVG){}", grouped_by(&part.dataset)),
@@ -73,6 +74,7 @@ fn below(rel: &Rel, part: &Part) -> Result<(), Rejection> {
             dimensions(input, predicate, part, "filters by")
         }
         Rel::Sort { .. } | Rel::Limit { .. } | Rel::Aggregate { .. } => Err(Rejection::new(
+            "statistics.shape",
             part,
             format!("{} leaves as statistics only, and a LIMIT below the statistic picks rows of it", part.name),
             "put the LIMIT above the aggregate".into(),
@@ -90,7 +92,7 @@ fn dimensions(input: &Rel, expr: &Expr, part: &Part, does: &str) -> Result<(), R
             names => format!("use its dimensions {} instead", names.join(", ")),
         };
         let reason = format!("the question {does} {name}, a column of {} with the role {}", part.name, column.role);
-        return Err(Rejection { needle: Some(name), ..Rejection::new(part, reason, remedy) });
+        return Err(Rejection::new("statistics.column", part, reason, remedy).at_column(name));
     }
     Ok(())
 }
@@ -98,14 +100,9 @@ fn dimensions(input: &Rel, expr: &Expr, part: &Part, does: &str) -> Result<(), R
 fn cell(input: &Rel, agg: &Agg, part: &Part) -> Result<(), Rejection> {
     let function = agg.func.name();
     if !RELEASED.contains(&function) {
-        return Err(Rejection {
-            needle: Some(function.to_string()),
-            ..Rejection::new(
-                part,
-                format!("{function} over {} would show a value of a single row: it is not released", part.name),
-                format!("ask for COUNT, SUM or AVG, or ask {} to publish it as a band", part.name.body),
-            )
-        });
+        let reason = format!("{function} over {} would show a value of a single row: it is not released", part.name);
+        let remedy = format!("ask for COUNT, SUM or AVG, or ask {} to publish it as a band", part.name.body);
+        return Err(Rejection::new("statistics.aggregate", part, reason, remedy).at(function));
     }
     if let Some(filter) = &agg.filter {
         dimensions(input, filter, part, "filters by")?;
@@ -119,7 +116,7 @@ fn cell(input: &Rel, agg: &Agg, part: &Part) -> Result<(), Rejection> {
                 names => format!("its measures are {}", names.join(", ")),
             };
             let reason = format!("{name} of {} is no measure, so that its {function} is not released", part.name);
-            return Err(Rejection { needle: Some(name), ..Rejection::new(part, reason, remedy) });
+            return Err(Rejection::new("statistics.column", part, reason, remedy).at_column(name));
         }
     }
     Ok(())

@@ -1,25 +1,32 @@
-//! What other bodies are asked by a placed plan, for EXPLAIN.
+//! What other bodies are asked by a placed plan, for EXPLAIN and checks.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Extension, LogicalPlan};
 use meridian_proto::{Form, Name};
 
-use crate::node::RemoteNode;
+use crate::node::{RemoteNode, RemotePart};
 
-/// One query, and the bodies that get it.
+/// One query, and the bodies that get it: at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSummary {
     /// The bodies, in order.
     pub bodies: Vec<Name>,
-    /// The SQL that the first of them gets; the others get it over their own dataset.
-    pub sql: String,
+    /// What each of them gets, in the same order; the SQL of one is that of the others over its own dataset.
+    pub parts: Vec<RemotePart>,
     /// The form in which it leaves.
     pub form: Form,
     /// What leaves: the names of the answer's columns at this node.
     pub columns: Vec<String>,
     /// Roughly how many rows all of them answer together.
     pub rows: usize,
+}
+
+impl RemoteSummary {
+    /// The SQL that the first body gets.
+    pub fn sql(&self) -> &str {
+        self.parts.first().map_or("", |part| &part.sql)
+    }
 }
 
 pub(crate) fn summaries(plan: &LogicalPlan) -> Result<Vec<RemoteSummary>> {
@@ -42,11 +49,13 @@ fn summarised(remote: &RemoteNode) -> Vec<RemoteSummary> {
         let (dataset, body) = (&part.dataset, &part.body);
         let shape = part.sql.replace(dataset.as_str(), "\u{0}").replace(&format!("'{body}'"), "\u{0}");
         match groups.iter_mut().find(|(known, group)| *known == shape && group.form == part.form) {
-            Some((_, group)) => group.bodies.push(body.clone()),
+            Some((_, group)) => {
+                group.bodies.push(body.clone());
+                group.parts.push(part.clone());
+            }
             None => {
-                let (bodies, sql) = (vec![body.clone()], part.sql.clone());
-                let columns = columns.clone();
-                groups.push((shape, RemoteSummary { bodies, sql, form: part.form, columns, rows: remote.rows }));
+                let (bodies, parts, columns) = (vec![body.clone()], vec![part.clone()], columns.clone());
+                groups.push((shape, RemoteSummary { bodies, parts, form: part.form, columns, rows: remote.rows }));
             }
         }
     }

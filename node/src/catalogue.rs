@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, plan_datafusion_err};
-use meridian_federation::tables::{EveryPart, EveryTable, ForeignTable};
+use meridian_federation::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable};
 use meridian_proto::{DatasetName, EVERY, Form, Name};
 
 use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
@@ -95,6 +95,19 @@ impl Catalogue {
         });
         let foreign = if caller.is_peer() { None } else { Some(self.foreign()) };
         Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, foreign })
+    }
+
+    /// Whether a name is published by anybody: that of the federation, a body, a dataset, a standard or a column.
+    pub fn publishes(&self, name: &str) -> bool {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        let is_own = |(dataset, own): (&Name, &Own)| match own {
+            Own::Ready(table) => dataset.as_str() == name || table.terms.dataset.column(name).is_some(),
+            Own::Broken { .. } => dataset.as_str() == name,
+        };
+        self.federation.as_str() == name
+            || [EVERY, BODY_COLUMN].contains(&name)
+            || own.iter().any(is_own)
+            || self.directory.publishes(name)
     }
 
     fn foreign(&self) -> Foreign {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use futures::{StreamExt, stream};
 use meridian_certs::{Credentials, Identity};
 use meridian_federation::remote::Peers;
-use meridian_proto::{DESCRIBE_ACTION, Description, Name, Signed, wire};
+use meridian_proto::{DESCRIBE_ACTION, Dataset, Description, Name, Signed, wire};
 use prost::Message;
 use rand::seq::IndexedRandom;
 
@@ -86,6 +86,15 @@ impl Directory {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let newer = known.iter().filter(|(body, known)| held.get(body).is_none_or(|v| known.description.version > *v));
         newer.map(|(_, known)| known.signed.clone()).collect()
+    }
+
+    /// Whether a name is that of a body, or of a dataset, a column or a standard of one that is known.
+    pub fn publishes(&self, name: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let datasets = || known.values().flat_map(|known| &known.description.datasets);
+        self.own.as_str() == name
+            || self.peers.bodies().any(|body| body.as_str() == name)
+            || datasets().any(|dataset| names(dataset, name))
     }
 
     /// Takes a description if it is its body's own and newer than the one that is known.
@@ -168,4 +177,11 @@ impl Directory {
     fn file(&self, body: &Name) -> PathBuf {
         self.folder.join(format!("{body}.description"))
     }
+}
+
+/// Whether a dataset has a name, as its own or as a part of it.
+fn names(dataset: &Dataset, name: &str) -> bool {
+    dataset.name.as_str() == name
+        || dataset.standard.as_ref().is_some_and(|standard| standard.as_str() == name)
+        || dataset.columns.iter().any(|column| column.name.as_str() == name)
 }

@@ -3,13 +3,16 @@
 //! Asker or owner, the road is the same: parse → bind parameters → analyse over the caller's catalogue → gate →
 //! optimise → place → record → run. [`Engine::answer`] shows it; everything else is called from there.
 
+mod check;
 mod closing;
 mod dialect;
 mod error;
 mod explain;
 mod in_force;
 mod pairs;
+mod place;
 mod progress;
+mod redacted;
 mod text;
 
 use std::future::Future;
@@ -31,16 +34,17 @@ use meridian_certs::{Credentials, Identity};
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
-use meridian_proto::{EVERY, Name, Signed};
+use meridian_proto::{EVERY, Name, Refusal, Signed};
 
 use crate::audit::{Entry, Log, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
-use crate::gate::{self, Admitted, Caller, Released, Request};
+use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
 
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
+pub use place::caret;
 pub use progress::Progress;
 
 /// What a caller asks.
@@ -116,8 +120,7 @@ struct Planned {
 impl Engine {
     /// An engine over `parts`.
     pub fn new(parts: Parts) -> Result<Arc<Self>, QueryError> {
-        let internal =
-            |error| QueryError { kind: ErrorKind::Internal, message: format!("the engine can't be set up: {error}") };
+        let internal = |error| QueryError::new(ErrorKind::Internal, format!("the engine can't be set up: {error}"));
         let runtime = runtime(parts.memory).map_err(internal)?;
         let mut config = session::session_config();
         // Errors point into the caller's statement.
@@ -149,11 +152,11 @@ impl Engine {
 
     /// Answers a question, up to the first byte.
     pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, QueryError> {
-        let planned = match self.plan(&asked).await {
+        let planned = match self.plan(&asked, Intent::Release).await {
             Ok(planned) => planned,
             Err(refused) => return Err(self.refuse(&asked, refused).await),
         };
-        let physical = match self.physical(&asked, &planned).await {
+        let physical = match self.bounded(&asked, &planned).await {
             Ok(physical) => physical,
             Err(refused) => return Err(self.refuse(&asked, refused).await),
         };
@@ -171,8 +174,8 @@ impl Engine {
     /// Plans and gates a question, so that it is refused early; nothing runs, nothing leaves, nothing is recorded
     /// but a refusal.
     pub async fn describe(self: &Arc<Self>, asked: &Asked) -> Result<SchemaRef, QueryError> {
-        match self.plan(asked).await {
-            Ok(planned) => match self.physical(asked, &planned).await {
+        match self.plan(asked, Intent::Release).await {
+            Ok(planned) => match self.bounded(asked, &planned).await {
                 Ok(_) => Ok(planned.admitted.schema()),
                 Err(refused) => Err(self.refuse(asked, refused).await),
             },
@@ -212,22 +215,26 @@ impl Engine {
     }
 
     /// Parse, bind, analyse, gate, optimise.
-    async fn plan(&self, asked: &Asked) -> Result<Planned, QueryError> {
+    async fn plan(&self, asked: &Asked, intent: Intent) -> Result<Planned, QueryError> {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
-        let (statement, explain) = match text::parse(&asked.sql)? {
-            text::Ask::Query(statement) => (statement, false),
-            text::Ask::Explain(statement) => (statement, true),
+        let (statement, explain) = match (text::parse(&asked.sql)?, intent) {
+            (text::Ask::Query(statement), _) => (statement, false),
+            (text::Ask::Explain(statement), Intent::Release) => (statement, true),
+            (text::Ask::Explain(_), Intent::Check) => {
+                let what = "an explanation is not released: check the query itself, without EXPLAIN";
+                return Err(QueryError::sql(&asked.sql, None, what.into()));
+            }
         };
         let (state, receipts) = self.session(asked, &statement).await?;
         let bound = aside(state.statement_to_plan(*statement)).map_err(wrong)?;
         let bound = bind(bound, &asked.parameters).map_err(wrong)?;
-        aside(async { self.decide(asked, bound, explain, state, receipts) })
+        aside(async { self.decide((asked, intent), bound, explain, state, receipts) })
     }
 
     /// Analyse, gate, optimise.
     fn decide(
         &self,
-        asked: &Asked,
+        (asked, intent): (&Asked, Intent),
         bound: LogicalPlan,
         explain: bool,
         state: SessionState,
@@ -236,7 +243,7 @@ impl Engine {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
         let analysed = state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
         let analysed = nullable_counts(analysed).map_err(wrong)?;
-        let admitted = self.gate(analysed, asked)?;
+        let admitted = self.gate(analysed, asked, intent)?;
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
         if !explain {
@@ -244,14 +251,22 @@ impl Engine {
         }
         // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
         let lines = explain::lines(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
-        let admitted = self.gate(lines, asked)?;
+        let admitted = self.gate(lines, asked, intent)?;
         let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
         Ok(Planned { admitted, optimised, state, receipts })
     }
 
-    fn gate(&self, plan: LogicalPlan, asked: &Asked) -> Result<Admitted, QueryError> {
-        let request = Request { caller: &asked.caller, now: self.parts.clock.now(), foreign: &catalogue::foreign_use };
+    fn gate(&self, plan: LogicalPlan, asked: &Asked, intent: Intent) -> Result<Admitted, QueryError> {
+        let request =
+            Request { caller: &asked.caller, now: self.parts.clock.now(), intent, foreign: &catalogue::foreign_use };
         gate::gate(plan, &request).map_err(|refused| QueryError::from_refused(&asked.sql, &refused))
+    }
+
+    /// A plan that can be run within bounds.
+    async fn bounded(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        let physical = self.physical(asked, planned).await?;
+        pairs::check(&physical)?;
+        Ok(physical)
     }
 
     /// What an answer is held against while it streams.
@@ -263,9 +278,7 @@ impl Engine {
     async fn physical(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         let planner = planned.state.query_planner();
         let physical = aside(planner.create_physical_plan(&planned.optimised, &planned.state));
-        let physical = physical.map_err(|error| QueryError::from_planning(&asked.sql, error))?;
-        pairs::check(&physical)?;
-        Ok(physical)
+        physical.map_err(|error| QueryError::from_planning(&asked.sql, error))
     }
 
     /// The session of one query: the caller's catalogue, and what its remote parts carry with them.
@@ -311,10 +324,10 @@ impl Engine {
             return Ok(self.parts.catalogue.view(&asked.caller, self.parts.clock.now()));
         }
         let silent: Vec<String> = silent.iter().map(|(body, why)| format!("{body} ({why})")).collect();
-        Err(QueryError {
-            kind: ErrorKind::PeerUnavailable,
-            message: format!("the question needs bodies that can't be reached: {}", silent.join("; ")),
-        })
+        Err(QueryError::new(
+            ErrorKind::PeerUnavailable,
+            format!("the question needs bodies that can't be reached: {}", silent.join("; ")),
+        ))
     }
 
     /// Records a refusal and hands it on; where the log can't be written, that is the answer.
@@ -325,11 +338,30 @@ impl Engine {
             return error;
         }
         let mut entry = self.entry(asked, &gate::Facts::default());
-        entry.rules = vec!["refused".into()];
+        if let Some(refusal) = &error.refusal {
+            entry.rules = vec![refusal.rule.clone()];
+            entry.datasets = self.named(refusal).into_iter().collect();
+        }
         match self.parts.log.refusal(entry).await {
             Ok(_) => error,
             Err(log) => log.into(),
         }
+    }
+
+    /// The dataset and column that a refusal is about, as far as they are published.
+    fn named(&self, refusal: &Refusal) -> Option<Use> {
+        let dataset = refusal.dataset.as_ref()?;
+        let published = dataset.split('.').all(|name| self.publishes(name));
+        let column = refusal.column.iter().filter(|column| self.publishes(column)).cloned();
+        published.then(|| Use { dataset: dataset.clone(), columns: column.collect(), form: String::new() })
+    }
+
+    /// Whether a name may stand in the log: it was not made up by whoever asks.
+    fn publishes(&self, name: &str) -> bool {
+        self.session.scalar_functions().contains_key(name)
+            || self.session.aggregate_functions().contains_key(name)
+            || self.session.window_functions().contains_key(name)
+            || self.parts.catalogue.publishes(name)
     }
 
     fn entry(&self, asked: &Asked, facts: &gate::Facts) -> Entry {
@@ -346,7 +378,7 @@ impl Engine {
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.iter().map(used).collect(),
             rules: facts.rules.clone(),
-            sql: text::without_literals(&asked.sql),
+            sql: redacted::redacted(&asked.sql, |name| self.publishes(name)).sql,
         }
     }
 }

@@ -3,11 +3,13 @@
 //! [`wire`] holds the messages as they travel; everything else is the domain types made from them by `TryFrom`.
 //! No message is trusted because it parsed: a domain type exists only if its rules hold.
 
+mod check;
 mod dataset;
 mod error;
 mod name;
 mod release;
 
+pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Dataset, Description, Form, Role};
 pub use error::Invalid;
 pub use name::{DatasetName, Name};
@@ -21,6 +23,12 @@ pub mod wire {
 
 /// The Flight action by which a node asks a peer for the descriptions it holds.
 pub const DESCRIBE_ACTION: &str = "meridian.describe";
+
+/// The Flight action by which a body is asked whether it would release the answer to a query.
+pub const CHECK_ACTION: &str = "meridian.check";
+
+/// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
+pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";
 
 /// The standard catalogue's schema name that stands for all bodies at once: `every.<standard>`.
 pub const EVERY: &str = "every";

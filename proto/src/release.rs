@@ -125,11 +125,7 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
             let found = message.log_hash.len().to_string();
             return Err(Invalid::value("ReleaseRecord", "log_hash", &found, "a SHA-256 has 32 bytes"));
         }
-        let datasets = message
-            .datasets
-            .into_iter()
-            .map(|used| Ok(DatasetUse { form: used.form().try_into()?, name: used.name, columns: used.columns }))
-            .collect::<Result<_, Invalid>>()?;
+        let datasets = uses(message.datasets)?;
         Ok(Self {
             query_id: message.query_id,
             federation: message.federation,
@@ -154,15 +150,7 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
 impl From<&ReleaseRecord> for wire::ReleaseRecord {
     fn from(value: &ReleaseRecord) -> Self {
         let value = value.clone();
-        let datasets = value
-            .datasets
-            .into_iter()
-            .map(|used| wire::DatasetUse {
-                name: used.name,
-                columns: used.columns,
-                form: wire::Form::from(used.form).into(),
-            })
-            .collect();
+        let datasets = wire_uses(value.datasets);
         Self {
             query_id: value.query_id,
             federation: value.federation,
@@ -182,6 +170,23 @@ impl From<&ReleaseRecord> for wire::ReleaseRecord {
             notices: value.notices,
         }
     }
+}
+
+/// Datasets as they arrive.
+pub(crate) fn uses(messages: Vec<wire::DatasetUse>) -> Result<Vec<DatasetUse>, Invalid> {
+    let used = |used: wire::DatasetUse| {
+        Ok(DatasetUse { form: used.form().try_into()?, name: used.name, columns: used.columns })
+    };
+    messages.into_iter().map(used).collect()
+}
+
+/// Datasets as they travel.
+pub(crate) fn wire_uses(uses: Vec<DatasetUse>) -> Vec<wire::DatasetUse> {
+    let used = |used: DatasetUse| {
+        let form = wire::Form::from(used.form).into();
+        wire::DatasetUse { name: used.name, columns: used.columns, form }
+    };
+    uses.into_iter().map(used).collect()
 }
 
 /// The proof that travels with an answer.

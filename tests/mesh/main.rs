@@ -4,6 +4,7 @@
 
 mod answers;
 mod bypass;
+mod check;
 mod clients;
 mod demo;
 mod disk;

@@ -75,14 +75,21 @@ fn records_say_form_agreement_and_sql_without_literals() {
 fn a_refusal_is_recorded_at_the_body_that_refuses() {
     let mesh = Mesh::shared();
     let mut camden = mesh.client("lfb", Some(&mesh.node_pair("camden")));
-    camden.remote("SELECT COUNT(*) AS zamora FROM lfb.incidents").unwrap_err();
+    camden.remote("SELECT COUNT(hmo) AS \"Zamora\", COUNT(year) AS zamora FROM lfb.incidents").unwrap_err();
+    let is_ours = |line: &&Line| line.json["refusal"]["sql"].to_string().contains("COUNT(hmo)");
     let lines = until("the refusal is in the brigade's log", || {
         let lines = mesh.records("lfb");
-        lines.iter().any(|line| line.json["refusal"]["sql"].to_string().contains("zamora")).then_some(lines)
+        lines.iter().any(|line| is_ours(&line)).then_some(lines)
     });
     chained(&lines);
-    let refusal = lines.iter().find(|line| line.json["refusal"]["sql"].to_string().contains("zamora")).unwrap();
-    assert_eq!(refusal.json["refusal"]["caller"], "spiffe://london/body/camden/node");
+    let refusal = &lines.iter().find(is_ours).unwrap().json["refusal"];
+    assert_eq!(refusal["caller"], "spiffe://london/body/camden/node");
+    assert_eq!(refusal["rules"][0], "agreement.active");
+    assert_eq!(refusal["datasets"][0]["dataset"], "london.lfb.incidents");
+    assert_eq!(
+        refusal["sql"], "SELECT COUNT(hmo) AS _1, COUNT(year) AS _2 FROM lfb.incidents",
+        "a name may be a person's"
+    );
 }
 
 #[test]

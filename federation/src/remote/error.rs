@@ -1,6 +1,6 @@
 //! What can go wrong at another body; every variant names the body.
 
-use meridian_proto::Name;
+use meridian_proto::{Name, REFUSAL_HEADER, Refusal};
 
 /// How a body failed to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,13 @@ pub struct RemoteError {
     pub kind: RemoteErrorKind,
     /// Why, and what to do.
     pub message: String,
+    /// The refusal in its parts, where the body sent them. It speaks of SQL that this node wrote.
+    pub refusal: Option<Box<Refusal>>,
 }
 
 impl RemoteError {
     pub(crate) fn new(body: &Name, kind: RemoteErrorKind, message: impl Into<String>) -> Self {
-        Self { body: body.clone(), kind, message: message.into() }
+        Self { body: body.clone(), kind, message: message.into(), refusal: None }
     }
 
     /// From the status with which a peer ended a call.
@@ -65,8 +67,14 @@ impl RemoteError {
                 words(status.message()).to_owned()
             }
         };
-        Self::new(body, kind, message)
+        Self { refusal: refusal(status), ..Self::new(body, kind, message) }
     }
+}
+
+/// The refusal that a peer sent in its parts.
+fn refusal(status: &tonic::Status) -> Option<Box<Refusal>> {
+    let bytes = status.metadata().get_bin(REFUSAL_HEADER)?.to_bytes().ok()?;
+    Refusal::decode(&bytes).ok().map(Box::new)
 }
 
 /// A peer's words without its pointer into SQL that this node wrote, which the analyst has not seen.

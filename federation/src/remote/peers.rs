@@ -56,7 +56,12 @@ impl Peers {
     pub async fn action(&self, body: &Name, kind: &str, request: Vec<u8>) -> Result<Vec<Vec<u8>>, RemoteError> {
         let action = Action { r#type: kind.into(), body: request.into() };
         let status = |status: tonic::Status| RemoteError::from_status(body, &status);
-        let results = self.client(body)?.do_action(action).await.map_err(status)?.into_inner();
+        let mut client = self.client(body)?;
+        let answered = match client.do_action(action.clone()).await {
+            Err(first) if broke(body, &first) => client.do_action(action).await,
+            other => other,
+        };
+        let results = answered.map_err(status)?.into_inner();
         results.map_ok(|result| result.body.to_vec()).try_collect().await.map_err(status)
     }
 
@@ -85,13 +90,9 @@ impl Transport for Peers {
     async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
         let ticket = remote_ticket(&query);
         let mut client = self.client(body)?;
-        let first = client.do_get(ticket.clone()).await;
-        // A pooled connection to a node that was restarted breaks on first use. Nothing has arrived, and the peer
-        // knows the query by its id, so that asking once more is safe.
-        let answer = match first {
-            Err(status) if RemoteError::from_status(body, &status).kind == RemoteErrorKind::Unavailable => {
-                client.do_get(ticket).await
-            }
+        // The peer knows the query by its id, so that asking once more is safe.
+        let answer = match client.do_get(ticket.clone()).await {
+            Err(first) if broke(body, &first) => client.do_get(ticket).await,
             other => other,
         };
         let messages = answer.map_err(|status| RemoteError::from_status(body, &status))?.into_inner();
@@ -113,6 +114,12 @@ impl Transport for Peers {
         });
         Ok(RemoteStream { items: items.try_flatten().boxed() })
     }
+}
+
+/// Whether a call ended with its connection: a pooled one to a node that was restarted breaks on first use, and then
+/// nothing has arrived.
+fn broke(body: &Name, status: &tonic::Status) -> bool {
+    RemoteError::from_status(body, status).kind == RemoteErrorKind::Unavailable
 }
 
 fn flight_error(body: &Name, error: FlightError) -> RemoteError {

@@ -8,7 +8,7 @@ async fn asked(world: &World, sql: &str) -> Vec<String> {
     let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let line = |remote: &crate::RemoteSummary| {
         let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
-        format!("{}: {}", bodies.join("+"), remote.sql)
+        format!("{}: {}", bodies.join("+"), remote.sql())
     };
     placed.remotes.iter().map(line).collect()
 }

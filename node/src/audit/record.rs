@@ -9,7 +9,8 @@ pub struct Use {
     pub dataset: String,
     /// The published columns used.
     pub columns: Vec<String>,
-    /// The form in which it leaves.
+    /// The form in which it leaves; empty where it was refused.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub form: String,
 }
 
@@ -86,6 +87,8 @@ pub(super) enum Record {
     Release(Entry),
     /// A query was refused.
     Refusal(Entry),
+    /// Somebody asked whether a query would be released, and was told that it would.
+    Check(Entry),
     /// How the release of an earlier index ended.
     Outcome {
         /// The index of its `release` record.

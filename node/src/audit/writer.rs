@@ -72,6 +72,11 @@ impl Log {
         self.durable(Record::Refusal(entry)).await
     }
 
+    /// Records that a query would be released, as somebody was told; returns when that is durable.
+    pub async fn check(&self, entry: Entry) -> Result<Durable, LogError> {
+        self.durable(Record::Check(entry)).await
+    }
+
     /// Records how a release ended. It becomes durable with the next record; after a crash before that, the release
     /// counts as interrupted.
     pub fn outcome(&self, of: &Durable, outcome: Outcome) {

@@ -6,21 +6,23 @@ use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow_flight::FlightInfo;
 use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::CommandGetTables;
 use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::{Action, FlightInfo};
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
-use meridian_proto::{Receipt, Signed};
+use meridian_proto::{CHECK_ACTION, CheckAnswer, Receipt, Signed, wire};
+use prost::Message;
 use tonic::transport::Channel;
 
 use super::Error;
 use super::format::printable_lines;
-use super::profile::Profile;
+use super::profile::{Connection, Profile};
 use super::receipt::Signer;
+use super::statement::{Source, Statement};
 
 /// The most that one message of an answer may weigh (bytes).
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -48,6 +50,17 @@ impl Client {
         Ok(client)
     }
 
+    /// A connection for one statement, with the purpose that is set in front of it.
+    pub(crate) fn with(connection: Connection, source: Source) -> Result<(Self, Statement), Error> {
+        let profile = connection.resolve()?;
+        let statement = source.read()?;
+        let mut client = Self::new(&profile)?;
+        if let Some(purpose) = &statement.purpose {
+            client.set_purpose(purpose)?;
+        }
+        Ok((client, statement))
+    }
+
     /// States what the next answers are for.
     pub(crate) fn set_purpose(&mut self, purpose: &str) -> Result<(), Error> {
         if purpose.is_empty() || !purpose.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -61,6 +74,20 @@ impl Client {
     pub(crate) async fn query(&mut self, sql: &str) -> Result<Answer, Error> {
         let info = self.flight.execute(sql.to_owned(), None).await;
         self.answer(info).await
+    }
+
+    /// Asks whether every body that a query needs would release its part.
+    pub(crate) async fn check(&mut self, sql: &str) -> Result<CheckAnswer, Error> {
+        let request = wire::RemoteQuery { sql: sql.to_owned(), ..wire::RemoteQuery::default() };
+        let action = Action { r#type: CHECK_ACTION.into(), body: request.encode_to_vec().into() };
+        let failed = |error| failure(&self.node, &error);
+        let results = self.flight.do_action(action).await.map_err(failed)?;
+        let results: Vec<_> =
+            results.try_collect().await.map_err(|status| failure(&self.node, &FlightError::Tonic(Box::new(status))))?;
+        let [result] = results.as_slice() else {
+            return Err(unusable(&self.node, "is no one decision: is it a Meridian node?".into()));
+        };
+        CheckAnswer::decode(&result.body).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
     }
 
     /// Asks for the tables that the caller may see, with their schemas.

@@ -62,6 +62,12 @@ pub enum Error {
         "{0} of the receipt's records can't be verified: don't rely on this answer, and tell the operator of your node"
     )]
     Receipt(usize),
+    /// A check found bodies that would not release their part; what they said has been printed.
+    #[error("{0} would not release the answer")]
+    NotReleased(String),
+    /// A check found bodies whose decision is not known; the others' has been printed.
+    #[error("the decision of {0} is not known; ask again when their nodes answer")]
+    Undecided(String),
     /// The answer can't be written.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -86,10 +92,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code: 2 for a command that can't be meant, 130 after an interrupt, 1 for all else.
+    /// The exit code: 2 for a command that can't be meant, 3 where a check found a no, 130 after an interrupt, 1 for all
+    /// else.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::NotReleased(_) => 3,
             Self::Interrupted => 130,
             _ => 1,
         }

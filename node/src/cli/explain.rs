@@ -24,12 +24,7 @@ pub(crate) struct Explain {
 impl Explain {
     /// Asks for the plan and prints its lines.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
-        let profile = self.connection.resolve()?;
-        let statement = self.source.read()?;
-        let mut client = Client::new(&profile)?;
-        if let Some(purpose) = &statement.purpose {
-            client.set_purpose(purpose)?;
-        }
+        let (mut client, statement) = Client::with(self.connection, self.source)?;
         let mut answer = client.query(&explained(&statement.sql)).await?;
         while let Some(batch) = answer.next().await? {
             let Some(plan) = batch.column_by_name("plan").or_else(|| batch.columns().last()) else { continue };

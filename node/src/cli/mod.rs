@@ -2,6 +2,7 @@
 
 mod authority;
 mod catalogue;
+mod check;
 mod client;
 mod demo;
 mod error;
@@ -39,6 +40,8 @@ enum Command {
     Query(query::Query),
     /// Show how a query would be answered: what is asked of which body, and under which terms
     Explain(explain::Explain),
+    /// Ask every body that a query needs whether it would release its part, without running anything
+    Check(check::Check),
     /// List the datasets that you may see
     Catalogue(catalogue::Catalogue),
     /// Run the node of a body, or prepare it
@@ -82,6 +85,7 @@ impl Cli {
             Command::Demo(demo) => client(demo.run(out)),
             Command::Query(query) => client(or_interrupted(query.run(out))),
             Command::Explain(explain) => client(or_interrupted(explain.run(out))),
+            Command::Check(check) => client(or_interrupted(check.run(out))),
             Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),

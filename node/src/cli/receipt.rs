@@ -139,7 +139,7 @@ impl Checked {
 }
 
 /// A list of bodies that stays on one line.
-fn some(bodies: &[&str]) -> String {
+pub(crate) fn some(bodies: &[&str]) -> String {
     match bodies {
         [first, second, third, _, rest @ ..] => {
             format!("{first}, {second}, {third} and {} more", rest.len() + 1)

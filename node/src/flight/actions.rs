@@ -12,7 +12,7 @@ use arrow_flight::{
 };
 use bytes::Bytes;
 use meridian_certs::Verified;
-use meridian_proto::{DESCRIBE_ACTION, Name, wire};
+use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, Name, wire};
 use prost::Message;
 use tonic::Status;
 
@@ -30,7 +30,7 @@ const CLOSED: i32 = 1;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 7] = [
+const ACTIONS: [(&str, &str); 8] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -43,6 +43,11 @@ const ACTIONS: [(&str, &str); 7] = [
     ("CancelQuery", "The same in its older form. ActionCancelQueryRequest, ActionCancelQueryResult"),
     ("GetSessionOptions", "Always empty: a node keeps no session. GetSessionOptionsRequest, GetSessionOptionsResult"),
     ("CloseSession", "Always done: a node keeps no session. CloseSessionRequest, CloseSessionResult"),
+    (
+        CHECK_ACTION,
+        "Whether every body that a query needs would release its part; nothing runs. meridian.v1.RemoteQuery (an analyst \
+         fills sql alone), meridian.v1.CheckAnswer",
+    ),
     (
         DESCRIBE_ACTION,
         "What the federation's bodies publish, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
@@ -97,6 +102,7 @@ pub(super) async fn run(
         "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
+        CHECK_ACTION => check(&action.body, engine, statements, caller, verified).await,
         DESCRIBE_ACTION => describe(&action.body, engine, verified),
         other => {
             let name: String = other.chars().filter(|c| !c.is_control()).take(60).collect();
@@ -129,6 +135,28 @@ fn cancel(info: &FlightInfo, statements: &Statements, caller: &Caller) -> bool {
         Ok(Ticketed::Statement(handle)) => statements.cancel(caller, &handle) || done,
         Ok(Ticketed::Metadata(_) | Ticketed::Remote(_)) | Err(_) => done,
     })
+}
+
+async fn check(
+    body: &[u8],
+    engine: &Engine,
+    statements: &Statements,
+    caller: Caller,
+    verified: &Verified,
+) -> Result<Vec<Bytes>, Status> {
+    let asked = if caller.is_peer() {
+        remote::asked(body, verified, (engine.federation(), engine.body()))?
+    } else {
+        let wire::RemoteQuery { query_id, sql, on_behalf_of, purpose } =
+            wire::RemoteQuery::decode(body).map_err(|why| unreadable(&why))?;
+        if [query_id, on_behalf_of, purpose].iter().any(|text| !text.is_empty()) {
+            return Err(Status::invalid_argument(format!(
+                "an analyst's check holds sql alone; the purpose goes into the header {PURPOSE_HEADER}"
+            )));
+        }
+        statements.asked(caller, sql, Vec::new())?
+    };
+    Ok(vec![statements.check(asked).await?.encode().into()])
 }
 
 fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {

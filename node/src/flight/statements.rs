@@ -10,6 +10,7 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
+use meridian_proto::CheckAnswer;
 use tonic::Response;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
@@ -117,6 +118,14 @@ impl Statements {
             response.metadata_mut().insert(QUERY_ID_HEADER, value);
         }
         Ok(response)
+    }
+
+    /// Whether the answer to what is asked would be released.
+    pub(super) async fn check(&self, asked: Asked) -> Result<CheckAnswer, Status> {
+        self.bounded(&asked.sql)?;
+        let query_id = asked.query_id.clone();
+        tracing::Span::current().record("query_id", &query_id);
+        self.engine.check(asked).await.map_err(|error| named(status::of(&error), &query_id))
     }
 
     /// Ends an answer that is under way, or forgets a ticket that was not read.

@@ -1,5 +1,7 @@
 //! Errors into gRPC statuses: one code for each kind, the same text for whoever asks.
 
+use meridian_proto::{REFUSAL_HEADER, Refusal};
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 use crate::gate::Refused;
@@ -8,18 +10,29 @@ use crate::query::{ErrorKind, QueryError};
 /// Longest text of a status, in characters: it travels in a header, and headers are bounded.
 const MESSAGE_CHARS: usize = 4_000;
 
+/// Longest refusal in its parts, in bytes, for the same reason; the words of the status say what a longer one would.
+const REFUSAL_BYTES: usize = 2_000;
+
 /// What a caller is told when a fault of this node ended the call.
 pub(super) const FAULT: &str =
     "a fault of this node ended the call: its operator finds the reason in the node's log under the query's id";
 
 /// The status of a query that got no answer.
 pub(super) fn of(error: &QueryError) -> Status {
-    Status::new(code(error.kind), shortened(&error.message))
+    with_parts(Status::new(code(error.kind), shortened(&error.message)), error.refusal.as_deref())
 }
 
 /// The status of a caller or a request that the gate refuses.
 pub(super) fn refused(refused: &Refused) -> Status {
-    Status::permission_denied(shortened(&refused.to_string()))
+    with_parts(Status::permission_denied(shortened(&refused.to_string())), Some(&refused.into()))
+}
+
+/// Puts a refusal's parts beside its words, so that the asker can point into their own SQL.
+fn with_parts(mut status: Status, refusal: Option<&Refusal>) -> Status {
+    if let Some(bytes) = refusal.map(Refusal::encode).filter(|bytes| bytes.len() <= REFUSAL_BYTES) {
+        status.metadata_mut().insert_bin(REFUSAL_HEADER, MetadataValue::from_bytes(&bytes));
+    }
+    status
 }
 
 /// A fault of this node: the reason goes to its log, a fixed sentence to the caller.
@@ -65,14 +78,14 @@ mod tests {
             (ErrorKind::Log, Code::Internal),
             (ErrorKind::Internal, Code::Internal),
         ] {
-            let status = of(&QueryError { kind, message: "why".into() });
+            let status = of(&QueryError::new(kind, "why"));
             assert_eq!((status.code(), status.message()), (expected, "why"), "{kind:?}");
         }
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let status = of(&QueryError { kind: ErrorKind::InvalidSql, message: "é".repeat(MESSAGE_CHARS + 1) });
+        let status = of(&QueryError::new(ErrorKind::InvalidSql, "é".repeat(MESSAGE_CHARS + 1)));
         assert_eq!(status.message().chars().count(), MESSAGE_CHARS + 1);
         assert!(status.message().ends_with('…'));
     }

@@ -8,7 +8,7 @@ use meridian_proto::{DatasetUse, Form};
 use super::access::Access;
 use super::choice::Choice;
 use super::permit::Grounds;
-use super::{Caller, Terms};
+use super::{Intent, Request, Terms};
 
 /// What an admitted query uses, and why it may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub struct ForeignUse {
 /// A decision while it is made.
 pub(super) struct Decision {
     pub(super) now: DateTime<Utc>,
+    pub(super) intent: Intent,
     /// Who asks, as it is recorded.
     pub(super) caller: String,
     pub(super) facts: Facts,
@@ -50,13 +51,14 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub(super) fn new(now: DateTime<Utc>, caller: &Caller, choice: Choice) -> Self {
+    pub(super) fn new(request: &Request<'_>, choice: Choice) -> Self {
+        let (caller, now, intent) = (request.caller, request.now, request.intent);
         let caller = match caller.on_behalf_of() {
             Some(analyst) => format!("{} for {analyst}", caller.spiffe()),
             None => caller.spiffe(),
         };
         let (facts, published, grounds) = (Facts::default(), HashMap::new(), Vec::new());
-        Self { now, caller, facts, published, choice, grounds, numbers: 0 }
+        Self { now, intent, caller, facts, published, choice, grounds, numbers: 0 }
     }
 
     /// A number that was not given out before, for names that SQL can't write.

@@ -56,8 +56,20 @@ pub struct Request<'a> {
     pub caller: &'a Caller,
     /// When.
     pub now: DateTime<Utc>,
+    /// What for.
+    pub intent: Intent,
     /// What a table stands for if it is other bodies'; `None` for any other.
     pub foreign: &'a dyn Fn(&dyn TableProvider) -> Option<ForeignUse>,
+}
+
+/// Whether an answer is to leave, or only to be decided about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// It is to leave.
+    Release,
+    /// Nothing runs, and the decision rests on SQL, schema and terms alone: what is left of an allowance is not looked at,
+    /// since it tells how many cells were visible before.
+    Check,
 }
 
 /// A plan that has been rewritten for the terms of its datasets.

@@ -35,7 +35,7 @@ pub(super) fn walk(
     let before = Arc::clone(plan.schema());
     let mut walk = Walk {
         request,
-        decision: Decision::new(request.now, request.caller, std::mem::take(choice)),
+        decision: Decision::new(request, std::mem::take(choice)),
         absent: Vec::new(),
         outers: Vec::new(),
         depth: 0,

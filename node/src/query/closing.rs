@@ -68,9 +68,8 @@ impl Closing {
         let (rows, bytes) = (self.progress.rows(), self.progress.bytes());
         self.record.rows = rows;
         self.record.bytes = bytes;
-        let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| QueryError {
-            kind: ErrorKind::Internal,
-            message: format!("the release record can't be signed: {error}"),
+        let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| {
+            QueryError::new(ErrorKind::Internal, format!("the release record can't be signed: {error}"))
         })?;
         self.engine.parts.log.outcome(&self.logged, Outcome::Completed { rows, bytes });
         self.closed = true;
@@ -86,7 +85,7 @@ impl Closing {
             let why = format!("{}: {}", refused.rule, refused.reason);
             *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
         }
-        let error = QueryError::from_running(error);
+        let error = QueryError::from_running(&self.record.sql, error);
         tracing::info!(query_id = %self.record.query_id, kind = ?error.kind, "an answer ended early");
         error
     }

@@ -3,8 +3,9 @@
 use datafusion::error::DataFusionError;
 use meridian_federation::PlacementError;
 use meridian_federation::remote::{RemoteError, RemoteErrorKind};
+use meridian_proto::{Place, Refusal};
 
-use super::text;
+use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
 
@@ -39,73 +40,117 @@ pub struct QueryError {
     pub kind: ErrorKind,
     /// What, where and what to do; with line, column and caret where it is about the statement.
     pub message: String,
+    /// The same in its parts, where a rule says no.
+    pub refusal: Option<Box<Refusal>>,
 }
 
 impl QueryError {
-    pub(super) fn sql(sql: &str, at: Option<(u64, u64)>, what: String) -> Self {
-        Self { kind: ErrorKind::InvalidSql, message: pointed(sql, at, &what) }
+    /// An error of one kind, in words.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), refusal: None }
     }
 
-    pub(super) fn refused(message: String) -> Self {
-        Self { kind: ErrorKind::Refused, message }
+    pub(super) fn sql(sql: &str, at: Option<(u64, u64)>, what: String) -> Self {
+        let place = at.map(|(line, column)| Place { line, column });
+        let message = pointed(sql, place, &what);
+        let refusal = Refusal { rule: "sql".into(), reason: what, place, ..Refusal::default() };
+        Self { refusal: Some(Box::new(refusal)), ..Self::new(ErrorKind::InvalidSql, message) }
+    }
+
+    /// A statement that is none that is answered.
+    pub(super) fn refused(reason: String) -> Self {
+        let message = reason.clone();
+        let refusal = Refusal { rule: "statement".into(), reason, ..Refusal::default() };
+        Self { refusal: Some(Box::new(refusal)), ..Self::new(ErrorKind::Refused, message) }
     }
 
     pub(super) fn limit(message: String) -> Self {
-        Self { kind: ErrorKind::TooLarge, message }
+        Self::new(ErrorKind::TooLarge, message)
     }
 
-    /// A refusal of this node's gate, with a caret to what it is about.
+    /// A refusal, with a caret to what it is about in `sql`.
+    fn from_refusal(sql: &str, refusal: Refusal) -> Self {
+        let refusal = placed(sql, refusal);
+        let message = pointed(sql, refusal.place, &refusal.to_string());
+        Self { refusal: Some(Box::new(refusal)), ..Self::new(ErrorKind::Refused, message) }
+    }
+
+    /// A refusal of this node's gate.
     pub(super) fn from_refused(sql: &str, refused: &Refused) -> Self {
-        let at = refused.needle.as_deref().and_then(|needle| text::find(sql, needle));
-        Self::refused(pointed(sql, at, &refused.to_string()))
+        Self::from_refusal(sql, refused.into())
     }
 
-    /// An error of planning.
-    pub(super) fn from_planning(sql: &str, error: DataFusionError) -> Self {
-        match classify(error) {
-            Found::Placement(error) => {
-                let at = error.needle.as_deref().and_then(|needle| text::find(sql, needle));
-                Self::refused(pointed(sql, at, &error.to_string()))
-            }
-            Found::Remote(error) => error.into(),
-            Found::Refused(refused) => Self::from_refused(sql, &refused),
-            Found::Exhausted => Self::limit(NO_MEMORY.into()),
-            Found::Other(error) => {
-                let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
-                let what = planning_text(&error);
-                let at = at.or_else(|| named(&what).and_then(|name| text::find(sql, name)));
-                Self::sql(sql, at, what)
-            }
-        }
+    /// A refusal of this node's placement.
+    pub(super) fn from_placement(sql: &str, error: PlacementError) -> Self {
+        let PlacementError { rule, dataset, column, reason, remedy, needle } = error;
+        Self::from_refusal(sql, Refusal { rule: rule.into(), dataset, column, needle, reason, remedy, place: None })
     }
 
-    /// An error while the answer was under way.
-    pub(super) fn from_running(error: DataFusionError) -> Self {
-        match classify(error) {
-            Found::Remote(error) => error.into(),
-            Found::Placement(error) => Self::refused(error.to_string()),
-            Found::Refused(refused) => Self::refused(refused.to_string()),
-            Found::Exhausted => Self::limit(NO_MEMORY.into()),
-            Found::Other(error) => Self { kind: ErrorKind::InvalidSql, message: planning_text(&error) },
-        }
-    }
-}
-
-impl From<LogError> for QueryError {
-    fn from(error: LogError) -> Self {
-        Self { kind: ErrorKind::Log, message: error.to_string() }
-    }
-}
-
-impl From<RemoteError> for QueryError {
-    fn from(error: RemoteError) -> Self {
+    /// What another body answered. Its refusal speaks of SQL that this node wrote: it is pointed out in the analyst's.
+    pub(super) fn from_remote(sql: &str, error: RemoteError) -> Self {
         let kind = match error.kind {
             RemoteErrorKind::Unavailable => ErrorKind::PeerUnavailable,
             RemoteErrorKind::Refused => ErrorKind::Refused,
             RemoteErrorKind::Failed => ErrorKind::PeerFailed,
             RemoteErrorKind::Limit => ErrorKind::TooLarge,
         };
-        Self { kind, message: error.to_string() }
+        let message = error.to_string();
+        let refusal = error.refusal.filter(|_| kind == ErrorKind::Refused);
+        let Some(refusal) = refusal else { return Self::new(kind, message) };
+        let refusal = placed(sql, Refusal { place: None, ..*refusal });
+        let message = pointed(sql, refusal.place, &message);
+        Self { refusal: Some(Box::new(refusal)), ..Self::new(kind, message) }
+    }
+
+    /// An error of planning.
+    pub(super) fn from_planning(sql: &str, error: DataFusionError) -> Self {
+        match classify(error) {
+            Found::Placement(error) => Self::from_placement(sql, error),
+            Found::Remote(error) => Self::from_remote(sql, error),
+            Found::Refused(refused) => Self::from_refused(sql, &refused),
+            Found::Exhausted => Self::limit(NO_MEMORY.into()),
+            Found::Other(error) => {
+                let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
+                let what = planning_text(&error);
+                let at = at.or_else(|| {
+                    named(&what).and_then(|name| find(sql, name, None)).map(|place| (place.line, place.column))
+                });
+                Self::sql(sql, at, what)
+            }
+        }
+    }
+
+    /// An error while the answer was under way.
+    pub(super) fn from_running(sql: &str, error: DataFusionError) -> Self {
+        match classify(error) {
+            Found::Remote(error) => Self::from_remote(sql, error),
+            Found::Placement(error) => Self::from_placement(sql, error),
+            Found::Refused(refused) => Self::from_refused(sql, &refused),
+            Found::Exhausted => Self::limit(NO_MEMORY.into()),
+            Found::Other(error) => Self::new(ErrorKind::InvalidSql, planning_text(&error)),
+        }
+    }
+}
+
+/// A refusal with its place in `sql`: the word that it is about, or else its column, or else its dataset.
+pub(super) fn placed(sql: &str, refusal: Refusal) -> Refusal {
+    let dataset = refusal.dataset.as_deref();
+    let words =
+        [refusal.needle.as_deref(), refusal.column.as_deref(), dataset.and_then(|name| name.rsplit('.').next())];
+    let place = words.into_iter().flatten().find_map(|word| find(sql, word, dataset));
+    Refusal { place, ..refusal }
+}
+
+impl From<&Refused> for Refusal {
+    fn from(refused: &Refused) -> Self {
+        let Refused { rule, dataset, column, reason, remedy, needle } = refused.clone();
+        Self { rule: rule.into(), dataset, column, needle, reason, remedy, place: None }
+    }
+}
+
+impl From<LogError> for QueryError {
+    fn from(error: LogError) -> Self {
+        Self::new(ErrorKind::Log, error.to_string())
     }
 }
 
@@ -204,12 +249,4 @@ fn named(text: &str) -> Option<&str> {
         }
     };
     name.filter(|name| !name.is_empty())
-}
-
-fn pointed(sql: &str, at: Option<(u64, u64)>, what: &str) -> String {
-    let place = at.and_then(|at| text::caret(sql, at).map(|caret| (at, caret)));
-    match place {
-        Some(((line, column), caret)) => format!("line {line}, column {column}: {what}\n{caret}"),
-        None => what.to_owned(),
-    }
 }

@@ -28,7 +28,7 @@ pub(super) fn lines(plan: &LogicalPlan, facts: &Facts, caller: &Caller, session:
         lines.push(format!("  what leaves {}, about {} rows", readable(&remote.columns.join(", ")), remote.rows));
         let own = if names.len() > 1 { " (each over its own dataset)" } else { "" };
         lines.push(format!("  SQL{own}"));
-        lines.push(format!("    {}", remote.sql));
+        lines.push(format!("    {}", remote.sql()));
     }
     for used in &facts.datasets {
         lines.push(String::new());

@@ -1,10 +1,10 @@
-//! The SQL text itself: limits before it is parsed, literals that must not be logged, and carets into it.
+//! The SQL text itself: limits before it is parsed, and that it is one query.
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::{ErrorKind, QueryError, dialect};
+use super::{QueryError, dialect};
 
 /// Most operators in one statement. Chains of operators nest as deep as they are long, and planning recurses.
 const MOST_OPERATORS: usize = 500;
@@ -74,13 +74,10 @@ fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
              (meridian query turns SET purpose = '…' into it)"
                 .into(),
         )),
-        _ => Err(QueryError {
-            kind: ErrorKind::Refused,
-            message: format!(
-                "only a query is answered, and EXPLAIN of one; this is another statement\n{}",
-                first_line(sql)
-            ),
-        }),
+        _ => Err(QueryError::refused(format!(
+            "only a query is answered, and EXPLAIN of one; this is another statement\n{}",
+            first_line(sql)
+        ))),
     }
 }
 
@@ -146,62 +143,6 @@ fn is_operator(token: &Token) -> bool {
     }
 }
 
-/// The statement with `?` in place of every literal, on one line: what the log keeps.
-pub(super) fn without_literals(sql: &str) -> String {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
-        return format!("({} bytes that are not SQL)", sql.len());
-    };
-    let mut text = String::with_capacity(sql.len());
-    for token in tokens {
-        match token {
-            Token::Whitespace(_) => {
-                if !text.ends_with(' ') && !text.is_empty() {
-                    text.push(' ');
-                }
-            }
-            Token::Number(..)
-            | Token::Char(_)
-            | Token::SingleQuotedString(_)
-            | Token::TripleSingleQuotedString(_)
-            | Token::TripleDoubleQuotedString(_)
-            | Token::DollarQuotedString(_)
-            | Token::SingleQuotedByteStringLiteral(_)
-            | Token::DoubleQuotedByteStringLiteral(_)
-            | Token::SingleQuotedRawStringLiteral(_)
-            | Token::DoubleQuotedRawStringLiteral(_)
-            | Token::NationalStringLiteral(_)
-            | Token::EscapedStringLiteral(_)
-            | Token::UnicodeStringLiteral(_)
-            | Token::HexStringLiteral(_) => text.push('?'),
-            other => text.push_str(&other.to_string()),
-        }
-    }
-    text.trim_end().to_owned()
-}
-
-/// Where `needle` stands in the statement as a word of its own: line and column from 1.
-pub(super) fn find(sql: &str, needle: &str) -> Option<(u64, u64)> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
-    tokens.into_iter().find_map(|token| match token.token {
-        Token::Word(word) if word.value.eq_ignore_ascii_case(needle) => {
-            Some((token.span.start.line, token.span.start.column))
-        }
-        _ => None,
-    })
-}
-
-/// The line of the statement that `at` points to, with a caret under the column.
-pub(super) fn caret(sql: &str, (line, column): (u64, u64)) -> Option<String> {
-    let text = sql.lines().nth(usize::try_from(line.checked_sub(1)?).ok()?)?;
-    let before = usize::try_from(column.checked_sub(1)?).ok()?;
-    // Long lines are shown around the caret.
-    let skip = before.saturating_sub(60);
-    let shown: String = text.chars().skip(skip).take(100).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let number = line.to_string();
-    let margin = " ".repeat(number.len());
-    Some(format!("{margin} |\n{number} | {shown}\n{margin} | {}^", " ".repeat(before - skip)))
-}
-
 /// Just behind the last word: line and column from 1.
 fn end_of(sql: &str) -> (u64, u64) {
     let text = sql.trim_end();
@@ -226,6 +167,7 @@ fn first_line(sql: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
     use super::*;
+    use crate::query::ErrorKind;
 
     #[test]
     fn only_one_query_is_taken() {
@@ -266,20 +208,5 @@ mod tests {
         assert_eq!(parse(&nest).unwrap_err().kind, ErrorKind::TooLarge);
         let list = format!("SELECT 1 WHERE 1 IN (1{})", ", 2".repeat(20_000));
         assert!(parse(&list).is_ok());
-    }
-
-    #[test]
-    fn literals_do_not_reach_the_log() {
-        let text = without_literals("SELECT a, 'Zamora' FROM t -- hm\n WHERE b = 42.5 AND c = X'ff' AND \"d\" = N'x'");
-        assert_eq!(text, "SELECT a, ? FROM t WHERE b = ? AND c = ? AND \"d\" = ?");
-        assert!(!without_literals("SELECT 'unterminated Zamora").contains("Zamora"));
-    }
-
-    #[test]
-    fn a_caret_stands_under_the_word() {
-        let sql = "SELECT x\n  FROM fires";
-        let at = find(sql, "FIRES").unwrap();
-        assert_eq!(at, (2, 8));
-        assert_eq!(caret(sql, at).unwrap(), "  |\n2 |   FROM fires\n  |        ^");
     }
 }

@@ -16,10 +16,10 @@ use datafusion::logical_expr::{
 use super::aggregates::{Asked, Asking, Contribution};
 use super::groupings::Groupings;
 use super::{Below, Origin};
-use crate::gate::Refused;
 use crate::gate::facts::Decision;
 use crate::gate::release::{self, Figured, Gathered, Kind, Point, Set};
 use crate::gate::terms::{Controls, Precision};
+use crate::gate::{Intent, Refused};
 use crate::history::Account;
 
 /// Cells that differ in more units than this are told apart without a fingerprint's help, whatever the threshold.
@@ -53,7 +53,7 @@ impl Below {
         }
         self.notify(&groupings, &controls, decision);
         let schema = released_schema(schema)?;
-        let accounts = self.accounts(&controls)?;
+        let accounts = self.accounts(&controls, decision)?;
         let nearness = self.nearness();
         let gathering = Gathering { below: &self, keys: &keys, dominance: controls.dominance.largest, nearness };
         let mut sets = Vec::new();
@@ -136,7 +136,7 @@ impl Below {
     }
 
     /// On whose accounts cells leave, one for each protected dataset; refused where nothing is left on one of them.
-    fn accounts(&self, controls: &Controls) -> Result<Vec<Account>, Refused> {
+    fn accounts(&self, controls: &Controls, decision: &mut Decision) -> Result<Vec<Account>, Refused> {
         let mut accounts: Vec<Account> = Vec::new();
         for leaf in &self.leaves {
             let Some(protection) = &leaf.protection else { continue };
@@ -146,10 +146,7 @@ impl Below {
             let agreement = leaf.granted.agreement.clone();
             let account = Account { agreement, dataset: leaf.name.clone(), allowance: protection.allowance };
             if let Some(allowance) = account.allowance {
-                let spent = controls.history.spent(account.agreement.as_deref(), &account.dataset).unwrap_or(u64::MAX);
-                if spent >= allowance {
-                    return Err(Refused::spent(account.agreement.as_deref(), &account.dataset, allowance));
-                }
+                affordable(&account, allowance, controls, decision)?;
             }
             accounts.push(account);
         }
@@ -217,6 +214,23 @@ impl Below {
 /// A question by the plans that answer it; whoever asks it again in the same words makes the same ones.
 fn question(plans: &[LogicalPlan]) -> String {
     plans.iter().map(|plan| plan.display_indent().to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// Refuses where nothing is left on an account; a check only says that there is one.
+fn affordable(account: &Account, allowance: u64, controls: &Controls, decision: &mut Decision) -> Result<(), Refused> {
+    let (agreement, dataset) = (account.agreement.as_deref(), &account.dataset);
+    match decision.intent {
+        Intent::Release => {
+            let spent = controls.history.spent(agreement, dataset).unwrap_or(u64::MAX);
+            if spent >= allowance { Err(Refused::spent(agreement, dataset, allowance)) } else { Ok(()) }
+        }
+        Intent::Check => {
+            let agreement = agreement.unwrap_or("its terms");
+            let left = "how many of them are left is not looked at in a check";
+            decision.notice(&format!("{agreement} gives {allowance} cells of {dataset}; {left}"));
+            Ok(())
+        }
+    }
 }
 
 fn units() -> Figured {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
 
 use super::setup::{Body, Incident, alike, exact, grant, loda};
-use crate::gate::{Controls, Terms};
+use crate::gate::{Controls, Intent, Terms};
 use crate::history::History;
 
 const LARGEST: i64 = 5;
@@ -112,6 +112,9 @@ async fn what_an_agreement_gives_is_spent_and_then_nothing_leaves() {
     assert_eq!(body.rows("SELECT count(*) FROM homes", &loda()).await.unwrap().len(), 1, "one was left");
     let refused = body.refusal("SELECT count(*) FROM homes", &loda()).await;
     assert_eq!(refused.rule, "allowance.spent");
+    // A check says nothing of what is left, since that tells how many cells were visible.
+    let checked = body.decide("SELECT count(*) FROM homes", &loda(), Intent::Check).await.unwrap();
+    assert!(checked.facts().notices.iter().any(|notice| notice.contains("is not looked at in a check")));
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ use meridian_certs::Identity;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
 
 use super::super::{
-    Admitted, Caller, ColumnTerms, Controls, Dominance, Facts, ForeignUse, Grant, InForce, PublishedTable, Refused,
-    Request, Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
+    Admitted, Caller, ColumnTerms, Controls, Dominance, Facts, ForeignUse, Grant, InForce, Intent, PublishedTable,
+    Refused, Request, Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
 };
 use crate::audit::Durable;
 use crate::history::History;
@@ -367,13 +367,17 @@ impl Body {
     }
 
     pub(super) async fn admit(&self, sql: &str, caller: &Caller) -> Result<Admitted, Refused> {
+        self.decide(sql, caller, Intent::Release).await
+    }
+
+    pub(super) async fn decide(&self, sql: &str, caller: &Caller, intent: Intent) -> Result<Admitted, Refused> {
         let plan = self.state.create_logical_plan(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let analysed = self.state.analyzer().execute_and_check(plan, &self.state.config_options().clone(), |_, _| {});
         let analysed = analysed.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let foreign = |table: &dyn TableProvider| {
             table.is::<Elsewhere>().then(|| ForeignUse { names: vec!["london.gla.elsewhere".into()] })
         };
-        gate(analysed, &Request { caller, now: now(), foreign: &foreign })
+        gate(analysed, &Request { caller, now: now(), intent, foreign: &foreign })
     }
 
     pub(super) async fn physical(&self, admitted: &Admitted) -> Arc<dyn ExecutionPlan> {
