@@ -7,6 +7,8 @@ mod check;
 mod closing;
 mod dialect;
 mod error;
+#[cfg(test)]
+mod exhaustion;
 mod explain;
 mod in_force;
 mod pairs;

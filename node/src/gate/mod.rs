@@ -11,6 +11,8 @@
 //! | `caller`, `terms`, `table` | who asks, and what is asked for |
 //! | `access`, `choice` | the form in which a dataset may leave for a caller, and by which agreement |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
+//! | `functions`, `growth` | every function and operator classified; texts that would grow without bound |
+//! | `total` | expressions that could fail on some row, in forms that give NULL |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
@@ -23,7 +25,9 @@ mod choice;
 mod compact;
 mod expressions;
 mod facts;
+mod functions;
 mod governed;
+mod growth;
 mod guard;
 mod leaf;
 mod permit;
@@ -33,6 +37,7 @@ mod release;
 mod released;
 mod table;
 mod terms;
+pub(crate) mod total;
 mod walk;
 
 use arrow::datatypes::SchemaRef;
@@ -108,6 +113,7 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
     for _ in 0..MOST_CHOICES {
         match walk::walk(plan.clone(), request, &mut choice) {
             Ok((plan, decision)) => {
+                let plan = finished(plan, decision.facts.protected, request)?;
                 let permit = permit::Permit::new(request.caller, decision.grounds);
                 return Ok(Admitted { plan, facts: decision.facts, permit });
             }
@@ -118,6 +124,13 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
         }
     }
     Err(first.unwrap_or_else(|| Refused::new("plan", "the query was not decided", "write it more simply")))
+}
+
+/// What holds for the whole of an admitted plan: its texts are bounded, and over data that is not open nothing fails.
+fn finished(plan: LogicalPlan, protected: bool, request: &Request<'_>) -> Result<LogicalPlan, Refused> {
+    growth::bounded(&plan)?;
+    let foreign = |table: &dyn TableProvider| (request.foreign)(table).is_some();
+    if protected { total::made_total(plan, &foreign) } else { Ok(plan) }
 }
 
 #[cfg(test)]

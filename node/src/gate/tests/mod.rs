@@ -10,4 +10,5 @@ mod reference;
 mod refused;
 mod setup;
 mod several;
+mod total;
 mod ways_out;
