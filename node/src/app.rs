@@ -13,7 +13,7 @@ use meridian_federation::remote::Peers;
 use meridian_proto::{Description, Name};
 use tokio::net::TcpListener;
 
-use crate::audit::{Log, LogError};
+use crate::audit::{Keeping, Log, LogError};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Config, NodeConfig};
@@ -79,7 +79,9 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         tokio::spawn(web::serve(health, readiness.clone()));
     }
     let credentials = credentials(node)?;
-    let log = Log::open(&node.state.join("audit"))?;
+    let secret = Arc::new(Secret::open(&node.state)?);
+    let keeping = Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days };
+    let log = Log::open(&node.state.join("audit"), &keeping)?;
     let endpoints: HashMap<Name, String> =
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
@@ -90,7 +92,6 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         Arc::clone(&peers),
         node.state.join("peers"),
     );
-    let secret = Arc::new(Secret::open(&node.state)?);
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history, clock: clock.clone() }).await;
     describe(node, &datasets, &credentials, &directory)?;
@@ -101,6 +102,7 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         catalogue: Arc::clone(&catalogue),
         clock: clock.clone(),
         log,
+        near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
         memory: node.limits.memory_mib << 20,

@@ -12,6 +12,7 @@ mod faults;
 mod house;
 mod identities;
 mod outages;
+mod private;
 mod protection;
 mod records;
 mod support;

@@ -40,6 +40,8 @@ mod terms;
 pub(crate) mod total;
 mod walk;
 
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
@@ -51,6 +53,7 @@ pub use guard::{Guarded, guard};
 pub use permit::InForce;
 pub use planner::extension_planner;
 pub use refused::{Refused, unknown_dataset};
+pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
 pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, UNIT_COLUMN, Unit};
@@ -82,6 +85,7 @@ pub enum Intent {
 pub struct Admitted {
     plan: LogicalPlan,
     facts: Facts,
+    tally: Arc<Tally>,
     permit: permit::Permit,
 }
 
@@ -94,6 +98,11 @@ impl Admitted {
     /// What is recorded.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Where it is noted what becomes of its cells when it runs.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The schema of the answer, exactly.
@@ -115,7 +124,7 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
             Ok((plan, decision)) => {
                 let plan = finished(plan, decision.facts.protected, request)?;
                 let permit = permit::Permit::new(request.caller, decision.grounds);
-                return Ok(Admitted { plan, facts: decision.facts, permit });
+                return Ok(Admitted { plan, facts: decision.facts, tally: decision.tally, permit });
             }
             Err(refused) => first = first.or(Some(refused)),
         }

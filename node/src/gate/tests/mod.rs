@@ -8,6 +8,7 @@ mod oracle;
 mod permits;
 mod reference;
 mod refused;
+mod remedies;
 mod setup;
 mod several;
 mod total;
