@@ -1,28 +1,32 @@
 //! A node put together from its configuration, from opened files to the last answer.
 
+mod controls;
 mod datasets;
+mod describe;
 mod terms;
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use meridian_certs::{Credentials, Identity};
 use meridian_federation::remote::Peers;
-use meridian_proto::{Description, Name};
+use meridian_proto::Name;
 use tokio::net::TcpListener;
 
-use crate::audit::{Keeping, Log, LogError};
+use crate::audit::{Log, LogError};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{Config, NodeConfig};
+use crate::config::{Config, NodeConfig, Reader};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
+use describe::Describer;
 
 /// Why a node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +73,13 @@ pub enum Error {
     Service(String),
 }
 
-/// Runs a node until `shutdown` completes. Agreements begin and end, and snapshots are renewed, by `clock`.
-pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+/// Runs a node until `shutdown` completes. `config` was read from `file` and is followed there. Agreements begin and end, and snapshots are renewed, by `clock`.
+pub async fn serve(
+    file: &Path,
+    config: Config,
+    clock: Clock,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
     let node = &config.node;
     let listener = listen("the Flight SQL port", "listen", node.listen, TcpListener::bind(node.listen).await)?;
     let readiness = Readiness::default();
@@ -79,9 +88,7 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         tokio::spawn(web::serve(health, readiness.clone()));
     }
     let credentials = credentials(node)?;
-    let secret = Arc::new(Secret::open(&node.state)?);
-    let keeping = Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days };
-    let log = Log::open(&node.state.join("audit"), &keeping)?;
+    let log = Log::open(&node.state.join("audit"))?;
     let endpoints: HashMap<Name, String> =
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
@@ -92,9 +99,19 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         Arc::clone(&peers),
         node.state.join("peers"),
     );
+    let secret = Arc::new(Secret::open(&node.state)?);
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history, clock: clock.clone() }).await;
-    describe(node, &datasets, &credentials, &directory)?;
+    let mut describer = Describer {
+        federation: node.federation.clone(),
+        body: node.body.clone(),
+        title: node.title.clone(),
+        credentials: Arc::clone(&credentials),
+        directory: Arc::clone(&directory),
+        told: None,
+    };
+    let told = describer.try_tell(datasets.listed());
+    told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
     let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
@@ -102,7 +119,6 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         catalogue: Arc::clone(&catalogue),
         clock: clock.clone(),
         log,
-        near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
         memory: node.limits.memory_mib << 20,
@@ -110,7 +126,10 @@ pub async fn serve(config: Config, clock: Clock, shutdown: impl Future<Output = 
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
     })?;
-    let background = [tokio::spawn(directory.learn()), tokio::spawn(datasets.watch(catalogue))];
+    let background = [
+        tokio::spawn(directory.learn()),
+        tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer)),
+    ];
     readiness.set(true);
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
     let limits = flight::Limits {
@@ -146,23 +165,4 @@ fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
         return Err(Error::Identity { cert: node.tls.cert.display().to_string(), found, expected });
     }
     Ok(credentials)
-}
-
-/// Tells the federation what this body publishes.
-fn describe(
-    node: &NodeConfig,
-    datasets: &datasets::Datasets,
-    credentials: &Credentials,
-    directory: &Directory,
-) -> Result<(), Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let description = Description {
-        federation: node.federation.clone(),
-        body: node.body.clone(),
-        version: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
-        title: node.title.clone(),
-        datasets: datasets.listed(),
-    };
-    let signed = credentials.sign(description.encode())?;
-    directory.accept(signed).map(drop).map_err(|why| Error::Service(format!("its own description: {why}")))
 }

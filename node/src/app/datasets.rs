@@ -1,4 +1,9 @@
-//! The datasets of this body: loaded when the node starts, and again when their files change.
+//! The datasets of this body and what is agreed over them: loaded when the node starts, and followed while it runs.
+//!
+//! One loop looks at the configuration's files and at the sources. Terms take effect at once: what is revoked or
+//! withdrawn ends before anything is loaded. Rows are loaded again only where the file behind them, or what the
+//! configuration says of them, has changed. What an answer to the same rows depends on beside them ([`Controls`]) stays
+//! as long as their snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,21 +13,27 @@ use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name};
 
+use super::controls::{Fixed, Made};
+use super::describe::Describer;
 use super::terms::{self, Ground};
 use crate::catalogue::{Catalogue, Own};
-use crate::config::{Config, DatasetConfig, NodeConfig};
+use crate::config::{Config, DatasetConfig, NodeConfig, Reader};
 use crate::gate::{Grant, PublishedTable};
 use crate::sources::{self, Inputs, Loaded};
 
 /// Time between looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Why a dataset can't be asked.
+type Broken = Box<dyn std::error::Error + Send + Sync>;
+
 /// A dataset as it is configured and as it was last loaded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Held {
     config: DatasetConfig,
     grants: Vec<Grant>,
     loaded: Option<Loaded>,
+    made: Option<Made>,
     /// What loading depended on when it was last tried without success.
     failed_at: Option<Inputs>,
     own: Own,
@@ -46,10 +57,9 @@ impl Datasets {
             context: SessionContext::new_with_config(settings),
             held: Mutex::default(),
         };
-        for dataset in config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None) {
-            let grants = terms::grants(dataset, &config.agreements);
-            let held = datasets.held(dataset.clone(), grants).await;
-            datasets.lock().insert(dataset.dataset.name.clone(), held);
+        for (name, (dataset, grants)) in given(config) {
+            let held = datasets.held(dataset, grants, None).await;
+            datasets.lock().insert(name, held);
         }
         Arc::new(datasets)
     }
@@ -63,61 +73,146 @@ impl Datasets {
     pub(super) fn listed(&self) -> Vec<Dataset> {
         let held = self.lock();
         let listed = held.values().filter(|held| held.config.listed);
-        listed.map(|held| sized(&held.config, held.loaded.as_ref()).as_ref().clone()).collect()
+        listed.map(|held| described(held).as_ref().clone()).collect()
     }
 
-    /// Notices changed files for as long as the node runs. A file that turns out unreadable puts its dataset out of
-    /// order; a wrong answer from an old copy would be worse than none.
-    pub(super) async fn watch(self: Arc<Self>, catalogue: Arc<Catalogue>) {
+    /// Notices changed files, ended periods and changed terms for as long as the node runs. A source that turns out
+    /// unreadable puts its dataset out of order; a wrong answer from an old copy would be worse than none.
+    pub(super) async fn watch(
+        self: Arc<Self>,
+        mut reader: Reader,
+        catalogue: Arc<Catalogue>,
+        mut describer: Describer,
+    ) {
         loop {
             tokio::time::sleep(LOOK).await;
-            for (config, grants) in self.stale() {
-                let name = config.dataset.name.clone();
-                let held = self.held(config, grants).await;
-                catalogue.replace(name.clone(), held.own.clone());
-                self.lock().insert(name, held);
+            if let Some(config) = tokio::task::block_in_place(|| look(&mut reader)) {
+                self.follow(&config, &catalogue, &mut describer).await;
             }
+            for held in self.stale() {
+                let held = self.held(held.config, held.grants, held.made).await;
+                self.put(held, &catalogue);
+            }
+            describer.tell(self.listed());
         }
     }
 
-    fn stale(&self) -> Vec<(DatasetConfig, Vec<Grant>)> {
+    /// Brings another configuration into force.
+    async fn follow(&self, config: &Config, catalogue: &Catalogue, describer: &mut Describer) {
+        let given = given(config);
+        let withdrawn: Vec<Name> = self.lock().keys().filter(|name| !given.contains_key(*name)).cloned().collect();
+        for name in withdrawn {
+            catalogue.remove(&name);
+            self.lock().remove(&name);
+            tracing::info!(dataset = %name, "withdrawn");
+        }
+        let mut anew = Vec::new();
+        for (name, (dataset, grants)) in given {
+            let before = self.lock().get(&name).cloned();
+            match before {
+                Some(held) if held.config == dataset && held.grants == grants => {}
+                Some(held) if self.same_rows(&held.config, &dataset) => {
+                    self.put(self.amended(held, dataset, grants).await, catalogue);
+                }
+                Some(held) => {
+                    // Other rows: the terms on which the old ones were given are not the owner's any more.
+                    catalogue.replace(name, Own::Broken { listed: dataset.listed });
+                    anew.push((dataset, grants, held.made));
+                }
+                None => anew.push((dataset, grants, None)),
+            }
+        }
+        // The federation learns what is withdrawn before it is kept waiting for what is new.
+        describer.tell(self.listed());
+        for (dataset, grants, made) in anew {
+            self.put(self.held(dataset, grants, made).await, catalogue);
+        }
+    }
+
+    fn put(&self, held: Held, catalogue: &Catalogue) {
+        let name = held.config.dataset.name.clone();
+        catalogue.replace(name.clone(), held.own.clone());
+        self.lock().insert(name, held);
+    }
+
+    fn same_rows(&self, one: &DatasetConfig, other: &DatasetConfig) -> bool {
+        let source = |config| terms::source(&self.node, config, &self.ground);
+        source(one).yields_what(&source(other))
+    }
+
+    fn stale(&self) -> Vec<Held> {
         let held = self.lock();
         let stale = held.values().filter(|held| match &held.loaded {
             Some(loaded) => loaded.is_stale(self.ground.clock.now()),
             None => Some(self.inputs(&held.config)) != held.failed_at,
         });
-        stale.map(|held| (held.config.clone(), held.grants.clone())).collect()
+        stale.cloned().collect()
     }
 
-    async fn held(&self, config: DatasetConfig, grants: Vec<Grant>) -> Held {
+    /// A dataset whose rows are loaded.
+    async fn held(&self, config: DatasetConfig, grants: Vec<Grant>, made: Option<Made>) -> Held {
         let before = Some(self.inputs(&config));
-        let (own, loaded, failed_at) = match self.publish(&config, &grants).await {
-            Ok((table, loaded)) => {
-                tracing::info!(dataset = %config.dataset.name, "loaded");
-                (Own::Ready(table), Some(loaded), None)
+        let source = terms::source(&self.node, &config, &self.ground);
+        let loaded = sources::load(&source, &self.context, self.ground.clock.now()).await;
+        let empty = Held { config, grants, loaded: None, made, failed_at: before, own: Own::Broken { listed: false } };
+        match loaded {
+            Ok(loaded) => {
+                let held = self.published(empty, loaded).await;
+                if held.loaded.is_some() {
+                    tracing::info!(dataset = %held.config.name(), "loaded");
+                }
+                held
             }
-            Err(error) => {
-                tracing::error!(dataset = %config.dataset.name, file = %config.file.display(), %error, "out of order");
-                (Own::Broken { listed: config.listed }, None, before)
-            }
+            Err(error) => out_of_order(empty, &error),
+        }
+    }
+
+    /// The same rows under other terms.
+    async fn amended(&self, held: Held, config: DatasetConfig, grants: Vec<Grant>) -> Held {
+        let Some(loaded) = held.loaded.clone() else {
+            let own = Own::Broken { listed: config.listed };
+            return Held { config, grants, own, ..held };
         };
-        Held { config, grants, loaded, failed_at, own }
+        let held = self.published(Held { config, grants, ..held }, loaded).await;
+        if held.loaded.is_some() {
+            tracing::info!(dataset = %held.config.name(), "its terms have changed");
+        }
+        held
+    }
+
+    /// These rows under the terms that are held.
+    async fn published(&self, held: Held, loaded: Loaded) -> Held {
+        match self.table(&held, &loaded).await {
+            Ok((table, made)) => {
+                let (own, made) = (Own::Ready(Arc::new(table)), Some(made));
+                Held { loaded: Some(loaded), made, failed_at: None, own, ..held }
+            }
+            Err(error) => out_of_order(held, error.as_ref()),
+        }
+    }
+
+    async fn table(&self, held: &Held, loaded: &Loaded) -> Result<(PublishedTable, Made), Broken> {
+        let Held { config, grants, made, .. } = held;
+        let source = terms::source(&self.node, config, &self.ground);
+        let said = Fixed::of(config)?;
+        let fixed = said.clone().kept(&source, loaded).await?;
+        let made = match made {
+            Some(made) if made.of(&fixed, config) => made.clone(),
+            Some(_) | None => Made::new(config, fixed, &self.ground)?,
+        };
+        if !made.of(&said, config)
+            && let Err(error) = Made::new(config, said, &self.ground)
+        {
+            tracing::error!(dataset = %config.dataset.name, %error, "it will be out of order with its next snapshot");
+        }
+        let dataset = sized(&made.fixed.dataset(config), config.sized, Some(loaded));
+        let terms = terms::terms(&self.node, config, dataset, grants, &made);
+        let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
+        Ok((table, made))
     }
 
     fn inputs(&self, config: &DatasetConfig) -> Inputs {
         sources::inputs(&terms::source(&self.node, config, &self.ground), self.ground.clock.now())
-    }
-
-    async fn publish(
-        &self,
-        config: &DatasetConfig,
-        grants: &[Grant],
-    ) -> Result<(Arc<PublishedTable>, Loaded), Box<dyn std::error::Error + Send + Sync>> {
-        let source = terms::source(&self.node, config, &self.ground);
-        let loaded = sources::load(&source, &self.context, self.ground.clock.now()).await?;
-        let terms = terms::terms(&self.node, config, sized(config, Some(&loaded)), grants, &self.ground)?;
-        let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
-        Ok((Arc::new(table), loaded))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Held>> {
@@ -125,13 +220,48 @@ impl Datasets {
     }
 }
 
+/// Looks at the configuration's files and says what is wrong with them; the configuration, where it is another one.
+fn look(reader: &mut Reader) -> Option<Config> {
+    let news = reader.look()?;
+    for problem in &news.problems {
+        tracing::error!(%problem, "the configuration is bad here, and what was last good stays in force");
+    }
+    if !news.restart.is_empty() {
+        tracing::warn!(keys = news.restart.join(", "), "node.toml has changed: this takes effect with a restart");
+    }
+    if news.recovered {
+        tracing::info!("the configuration is good again");
+    }
+    news.changed
+}
+
+/// The datasets that are given at all, and what is granted of each.
+fn given(config: &Config) -> BTreeMap<Name, (DatasetConfig, Vec<Grant>)> {
+    let given = config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None);
+    let with_grants = |dataset: &DatasetConfig| (dataset.clone(), terms::grants(dataset, &config.agreements));
+    given.map(|dataset| (dataset.dataset.name.clone(), with_grants(dataset))).collect()
+}
+
+fn out_of_order(held: Held, error: &(dyn std::error::Error + 'static)) -> Held {
+    tracing::error!(dataset = %held.config.name(), file = %held.config.file.display(), %error, "out of order");
+    let own = Own::Broken { listed: held.config.listed };
+    Held { loaded: None, own, ..held }
+}
+
+/// What the federation is told of a dataset.
+fn described(held: &Held) -> Arc<Dataset> {
+    let dataset =
+        held.made.as_ref().map_or_else(|| Arc::clone(&held.config.dataset), |m| m.fixed.dataset(&held.config));
+    sized(&dataset, held.config.sized, held.loaded.as_ref())
+}
+
 /// The description with its size class, told roughly so that it says nothing about a unit.
-fn sized(config: &DatasetConfig, loaded: Option<&Loaded>) -> Arc<Dataset> {
+fn sized(dataset: &Arc<Dataset>, said: bool, loaded: Option<&Loaded>) -> Arc<Dataset> {
     match loaded {
-        Some(loaded) if !config.sized => {
+        Some(loaded) if !said => {
             let size_class = sources::size_class(loaded.rows);
-            Arc::new(Dataset { size_class, ..config.dataset.as_ref().clone() })
+            Arc::new(Dataset { size_class, ..dataset.as_ref().clone() })
         }
-        _ => Arc::clone(&config.dataset),
+        _ => Arc::clone(dataset),
     }
 }

@@ -1,45 +1,18 @@
 //! A dataset's terms as the gate takes them, from its configuration.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters, TableError};
 use meridian_proto::{ColumnType, Dataset, DatasetName, Name};
 
+use super::controls::Made;
 use crate::clock::Clock;
-use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, HistoryMode, NodeConfig, NoiseConfig, UnitKey};
-use crate::gate::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, Unit};
+use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, NodeConfig, UnitKey};
+use crate::gate::{Belongs, ColumnTerms, Grant, Precision, Terms, Unit};
 use crate::history::History;
 use crate::secrets::{Purpose, Secret};
 use crate::sources::{self, AsOf, SnapshotStore, SourceError, SourceSpec, UnitSpec};
-
-/// Noise of sums where that of counts comes from a file: the largest, and its variance, in contributions.
-const SUMS_BESIDE_A_TABLE: (u32, f64) = (5, 2.0);
-
-/// Why a dataset's controls can't be made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ControlsError {
-    /// The noise can't be had.
-    #[error("the noise of {dataset}: {why}")]
-    Noise {
-        /// The dataset.
-        dataset: Name,
-        /// What is wrong with it.
-        why: TableError,
-    },
-    /// The table's file can't be read.
-    #[error("the noise of {dataset}: {file} can't be read: {why}")]
-    File {
-        /// The dataset.
-        dataset: Name,
-        /// The file.
-        file: String,
-        /// The operating system's reason.
-        why: std::io::Error,
-    },
-}
 
 /// What all datasets of a node have in common.
 #[derive(Debug, Clone)]
@@ -55,22 +28,22 @@ pub(super) fn terms(
     config: &DatasetConfig,
     dataset: Arc<Dataset>,
     grants: &[Grant],
-    ground: &Ground,
-) -> Result<Terms, ControlsError> {
-    Ok(Terms {
+    made: &Made,
+) -> Terms {
+    Terms {
         name: DatasetName {
             federation: node.federation.clone(),
             body: node.body.clone(),
             dataset: config.dataset.name.clone(),
         },
-        columns: columns(config, &dataset),
+        columns: columns(config, &dataset, made),
         dataset,
         own: config.own,
         unit: unit(config),
-        controls: controls(config, ground)?,
+        controls: made.controls.clone(),
         listed: config.listed,
         grants: grants.to_vec(),
-    })
+    }
 }
 
 fn unit(config: &DatasetConfig) -> Option<Unit> {
@@ -84,17 +57,18 @@ fn unit(config: &DatasetConfig) -> Option<Unit> {
     Some(Unit { kind: unit.kind.clone(), column, unique, belongs_to })
 }
 
-fn columns(config: &DatasetConfig, dataset: &Dataset) -> HashMap<Name, ColumnTerms> {
+fn columns(config: &DatasetConfig, dataset: &Dataset, made: &Made) -> HashMap<Name, ColumnTerms> {
     let of = |column: &meridian_proto::Column| {
         let name = &column.name;
-        let precision = config.precision.get(name).map(|p| Precision { decimals: p.decimals, multiple: p.multiple });
+        let precision =
+            made.fixed.precision.get(name).map(|p| Precision { decimals: p.decimals, multiple: p.multiple });
         let domain = config
             .domains
             .get(name)
             .map(|texts| texts.iter().filter_map(|text| sources::literal(column.column_type, text)).collect());
         let bands =
             config.bands.get(name).map(|bands| bands.iter().filter_map(|b| band(column.column_type, *b)).collect());
-        let bounds = config.bounds.get(name).copied();
+        let bounds = made.fixed.bounds.get(name).copied();
         (name.clone(), ColumnTerms { bounds, precision: precision.unwrap_or_default(), bands, domain })
     };
     dataset.columns.iter().map(of).collect()
@@ -113,44 +87,6 @@ fn band(column_type: ColumnType, edge: f64) -> Option<ScalarValue> {
     .ok()
 }
 
-fn controls(config: &DatasetConfig, ground: &Ground) -> Result<Option<Arc<Controls>>, ControlsError> {
-    let dataset = &config.dataset.name;
-    let noise = |why| ControlsError::Noise { dataset: dataset.clone(), why };
-    let Some(kind) = config.unit.as_ref().map(|unit| unit.kind.as_str()) else { return Ok(None) };
-    let counts = match &config.noise {
-        NoiseConfig::Made { largest, variance, forbidden, stay } => {
-            let parameters = Parameters { largest: *largest, variance: *variance, forbidden: *forbidden, stay: *stay };
-            CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(kind)))
-        }
-        NoiseConfig::Table(path) => {
-            let file = path.display().to_string();
-            let read = File::open(path).map_err(|why| ControlsError::File { dataset: dataset.clone(), file, why })?;
-            CountTable::read(read)
-        }
-    }
-    .map_err(noise)?;
-    if !counts.keyed(u64::from(config.dataset.threshold)) {
-        tracing::warn!(%dataset, "its table rounds and adds no noise, so that no statistics are made of it on request");
-        return Ok(None);
-    }
-    let (largest, variance) = match &config.noise {
-        NoiseConfig::Made { largest, variance, .. } => (*largest, *variance),
-        NoiseConfig::Table(_) => SUMS_BESIDE_A_TABLE,
-    };
-    let magnitudes = MagnitudeTable::made(largest, variance).map_err(noise)?;
-    Ok(Some(Arc::new(Controls {
-        counts,
-        magnitudes,
-        dominance: Dominance {
-            percent: config.dominance.percent,
-            largest: config.dominance.largest.map(|(n, share)| (usize::try_from(n).unwrap_or(usize::MAX), share)),
-        },
-        key: ground.secret.key(Purpose::Magnitudes(kind)),
-        reuse: config.history == HistoryMode::Reuse,
-        history: Arc::clone(&ground.history),
-    })))
-}
-
 /// The dataset's source, with what of it depends on the node's secret.
 pub(super) fn source(node: &NodeConfig, config: &DatasetConfig, ground: &Ground) -> SourceSpec {
     let unit = config.unit.as_ref().map(|unit| {
@@ -166,9 +102,15 @@ pub(super) fn source(node: &NodeConfig, config: &DatasetConfig, ground: &Ground)
     SourceSpec { unit, as_of, snapshots: Some(snapshots), ..config.source.clone() }
 }
 
-/// What the agreements grant of one dataset. A filter that can't be read grants nothing.
+/// What the agreements grant of one dataset. A grant that does not fit the dataset grants nothing: the agreement was good
+/// before the dataset changed.
 pub(super) fn grants(dataset: &DatasetConfig, agreements: &[AgreementConfig]) -> Vec<Grant> {
     let of = |agreement: &AgreementConfig, grant: &GrantConfig| -> Result<Grant, SourceError> {
+        for column in grant.columns.iter().flatten() {
+            if dataset.dataset.column(column.as_str()).is_none() {
+                return Err(SourceError::NoColumn { dataset: dataset.dataset.name.clone(), column: column.clone() });
+            }
+        }
         let filter = grant.filter.as_deref().map(|sql| sources::predicate(&dataset.dataset, sql)).transpose()?;
         Ok(Grant {
             agreement: agreement.id.clone(),

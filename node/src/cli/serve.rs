@@ -51,7 +51,7 @@ impl Serve {
             let end = CancellationToken::new();
             tokio::spawn(wait_for_end(Interrupts::new()?, self.stdin_closed()?, end.clone()));
             tokio::select! {
-                served = app::serve(config, Clock::system(), end.clone().cancelled_owned()) => {
+                served = app::serve(&self.config, config, Clock::system(), end.clone().cancelled_owned()) => {
                     served.map_err(|error| Error::Serve(error.to_string()))
                 }
                 () = drained(end) => Ok(()),

@@ -126,7 +126,7 @@ pub struct Dominance {
 }
 
 /// What one agreement grants over one dataset.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The agreement's id.
     pub agreement: String,

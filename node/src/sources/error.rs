@@ -143,6 +143,14 @@ pub enum SourceError {
         /// The column.
         column: Name,
     },
+    /// An agreement grants a column that there is no more.
+    #[error("dataset {dataset} has no column {column}: take it out of the agreement's grant, or publish it again")]
+    NoColumn {
+        /// The dataset.
+        dataset: Name,
+        /// The column.
+        column: Name,
+    },
     /// A dataset without what snapshots need.
     #[error(
         "dataset {dataset}: as_of = \"{as_of}\" needs a [unit] and the node's state folder; add the unit, or set as_of = \"live\""

@@ -14,6 +14,7 @@ mod predicate;
 mod promises;
 mod snapshot;
 mod spec;
+mod total;
 mod types;
 mod units;
 
@@ -135,6 +136,16 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
     }
     let freshness = Freshness::Period(spec.as_of, start);
     Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), freshness })
+}
+
+/// What is to stay the same as long as the snapshot that these rows come from: the text that is kept beside it, which is
+/// this one from now on if there is none. It is this one where rows are live.
+pub async fn kept(spec: &SourceSpec, loaded: &Loaded, text: String) -> Result<String, SourceError> {
+    let Some(start) = loaded.as_of else { return Ok(text) };
+    match Snapshot::of(spec, start)? {
+        Some(snapshot) => blocking(spec, move || snapshot.beside(&text)).await,
+        None => Ok(text),
+    }
 }
 
 fn fingerprint(spec: &SourceSpec) -> Result<Fingerprint, SourceError> {

@@ -33,6 +33,24 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
+    /// Whether both yield the same published rows while the file is the same.
+    pub fn yields_what(&self, other: &Self) -> bool {
+        let shape = |dataset: &Dataset| {
+            let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
+            (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
+        };
+        let Self { dataset, kind, path, mapping, unit, as_of, snapshots, left_out, rectified } = self;
+        shape(dataset) == shape(&other.dataset)
+            && *kind == other.kind
+            && *path == other.path
+            && *mapping == other.mapping
+            && *unit == other.unit
+            && *as_of == other.as_of
+            && *snapshots == other.snapshots
+            && *left_out == other.left_out
+            && *rectified == other.rectified
+    }
+
     /// A live source that is about no units.
     pub fn new(dataset: Arc<Dataset>, kind: SourceKind, path: PathBuf, mapping: Option<String>) -> Self {
         Self {

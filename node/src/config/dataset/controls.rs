@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use meridian_disclosure::noise::MOST_NOISE;
 use meridian_proto::Form;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::super::problem::{File, Report};
@@ -18,7 +18,7 @@ const MOST_CONTRIBUTIONS: u32 = 10;
 const DEFAULT_PERCENT: f64 = 10.0;
 
 /// Where the noise of released cells comes from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum NoiseConfig {
     /// The node makes the table.
     Made {
@@ -42,7 +42,7 @@ impl Default for NoiseConfig {
 }
 
 /// When a sum is withheld because few units make most of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DominanceConfig {
     /// The p% rule's p: what is left beside the two largest contributions is at least p% of the largest.
     pub percent: f64,
@@ -57,7 +57,7 @@ impl Default for DominanceConfig {
 }
 
 /// What earlier answers do to a cell that is near to one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HistoryMode {
     /// A magnitude gets the earliest such answer, a count is recorded.

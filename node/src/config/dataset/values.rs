@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use datafusion::common::ScalarValue;
 use meridian_proto::{Column, ColumnType, Name, Role};
+use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::super::problem::{File, Report};
@@ -23,7 +24,7 @@ const LARGEST_DOMAIN: usize = 10_000;
 const LARGEST_FIXED: f64 = 1e24;
 
 /// The step of which released values are multiples: `multiple` × 10^-`decimals`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Precision {
     /// Digits after the point.
     pub decimals: u8,

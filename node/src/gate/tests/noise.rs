@@ -184,3 +184,28 @@ async fn a_join_gives_no_second_answer() {
         assert_eq!(number(&body, &joined).await, all, "{condition}");
     }
 }
+
+#[tokio::test]
+async fn each_dataset_of_a_join_is_charged_under_its_own_agreement() {
+    let history = History::in_memory();
+    let body = body(&homes(40, "bexley", 1), &history, true);
+    for (dataset, allowance) in [("homes", 2), ("incidents", 9)] {
+        body.amend(dataset, |terms: &mut Terms| {
+            let granted = grant(dataset, meridian_proto::Form::Statistics);
+            terms.grants = vec![crate::gate::Grant { allowance: Some(allowance), ..granted }];
+            terms.controls = Some(Arc::new(noisy(&history, true)));
+            Arc::make_mut(&mut terms.dataset).needs_agreement = true;
+        });
+    }
+    let joined = |year: i32| {
+        format!("SELECT count(DISTINCT h.uprn) FROM homes h JOIN incidents i ON h.uprn = i.uprn WHERE i.year >= {year}")
+    };
+    let spent = |dataset: &str| history.spent(Some(dataset), &format!("london.lfb.{dataset}")).unwrap();
+    body.rows(&joined(2019), &loda()).await.unwrap();
+    assert_eq!((spent("homes"), spent("incidents")), (1, 1));
+    body.rows("SELECT count(*) FROM homes", &loda()).await.unwrap();
+    // A join is no way around what is spent of one of its datasets.
+    let refused = body.refusal(&joined(2020), &loda()).await;
+    assert!(refused.reason.contains("homes gives 2 cells of london.lfb.homes"), "{refused}");
+    assert!(body.rows("SELECT count(*) FROM incidents", &loda()).await.is_ok());
+}

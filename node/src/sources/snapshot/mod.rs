@@ -5,7 +5,7 @@ mod seal;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -94,13 +94,48 @@ impl Snapshot {
     }
 
     fn sealed(&self, batches: &[RecordBatch]) -> io::Result<()> {
+        self.put(&self.name, |sealer| encoded(sealer, &self.spec, batches).map_err(io::Error::other))
+    }
+
+    /// Seals a file under its name: whole or not at all.
+    fn put(&self, name: &str, write: impl FnOnce(Sealer<File>) -> io::Result<Sealer<File>>) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let made = self.folder.join(format!("{}.new", self.name));
+        let made = self.folder.join(format!("{name}.new"));
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
-        let sealer = Sealer::new(file, &self.key, self.name.as_bytes())?;
-        encoded(sealer, &self.spec, batches).map_err(io::Error::other)?.finish()?.sync_all()?;
-        fs::rename(&made, self.path())?;
+        let sealer = Sealer::new(file, &self.key, name.as_bytes())?;
+        write(sealer)?.finish()?.sync_all()?;
+        fs::rename(&made, self.folder.join(name))?;
         File::open(&self.folder)?.sync_all()
+    }
+
+    /// The text that is kept beside it; this one from now on, if there is none.
+    pub(super) fn beside(&self, text: &str) -> Result<String, SourceError> {
+        let name = self.name_beside();
+        let path = self.folder.join(&name);
+        let broken = |why: &str| SourceError::Snapshot { dataset: self.dataset(), path: path.clone(), why: why.into() };
+        let altered = "it was altered, cut short or put in another's place, or the node's secret is another";
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let put = self.put(&name, |mut sealer| sealer.write_all(text.as_bytes()).map(|()| sealer));
+                let failed = |error: io::Error| SourceError::SnapshotWrite {
+                    dataset: self.dataset(),
+                    path: path.clone(),
+                    why: error.to_string(),
+                };
+                put.map_err(failed).map(|()| text.to_owned())
+            }
+            Err(error) => Err(broken(&error.to_string())),
+            Ok(file) => {
+                let mut kept = String::new();
+                let opened = Opener::new(BufReader::new(file), &self.key, name.as_bytes());
+                let read = opened.and_then(|mut opener| opener.read_to_string(&mut kept));
+                read.map(|_| kept).map_err(|_| broken(altered))
+            }
+        }
+    }
+
+    fn name_beside(&self) -> String {
+        format!("{}.controls", self.name)
     }
 
     /// Removes the dataset's other snapshots, and halves of such. What can't be removed now is tried again with the next.
@@ -115,9 +150,10 @@ impl Snapshot {
 
     fn others(&self) -> io::Result<Vec<PathBuf>> {
         let own = format!("{}.", self.spec.dataset.name);
+        let beside = self.name_beside();
         let other = |path: &Path| {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            name.starts_with(&own) && name.contains(SUFFIX) && name != self.name
+            name.starts_with(&own) && name.contains(SUFFIX) && name != self.name && name != beside
         };
         let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path()));
         Ok(paths.collect::<io::Result<Vec<_>>>()?.into_iter().filter(|path| other(path)).collect())

@@ -1,0 +1,57 @@
+//! Tells the federation what this body publishes, and again whenever that changes.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use meridian_certs::Credentials;
+use meridian_proto::{Dataset, Description, Name};
+
+use crate::peers::Directory;
+
+/// Signs descriptions, each newer than the one before.
+pub(super) struct Describer {
+    pub(super) federation: Name,
+    pub(super) body: Name,
+    pub(super) title: String,
+    pub(super) credentials: Arc<Credentials>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) told: Option<Told>,
+}
+
+/// What was last told.
+pub(super) struct Told {
+    version: u64,
+    datasets: Vec<Dataset>,
+}
+
+impl Describer {
+    /// Tells this unless it is what was last told. Where that fails the log says so, and it is tried again.
+    pub(super) fn tell(&mut self, datasets: Vec<Dataset>) {
+        if self.told.as_ref().is_some_and(|told| told.datasets == datasets) {
+            return;
+        }
+        match self.try_tell(datasets) {
+            Ok(version) => tracing::info!(version, "the federation is told what this body publishes"),
+            Err(why) => tracing::error!(why, "the federation can't be told what this body publishes"),
+        }
+    }
+
+    /// Tells this, and returns the version under which it is known.
+    pub(super) fn try_tell(&mut self, datasets: Vec<Dataset>) -> Result<u64, String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        // A clock that was set back does not make the news old.
+        let version = self.told.as_ref().map_or(now, |told| now.max(told.version.saturating_add(1)));
+        let description = Description {
+            federation: self.federation.clone(),
+            body: self.body.clone(),
+            version,
+            title: self.title.clone(),
+            datasets: datasets.clone(),
+        };
+        let signed = self.credentials.sign(description.encode()).map_err(|error| error.to_string())?;
+        self.directory.accept(signed)?;
+        self.told = Some(Told { version, datasets });
+        Ok(version)
+    }
+}

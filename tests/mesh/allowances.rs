@@ -1,0 +1,51 @@
+//! Allowances through the front door: what is spent is spent for all analysts of an agreement, and over restarts.
+
+use super::support::PURPOSE;
+use super::terms::Brigade;
+
+const ASHA: &str = "spiffe://london/body/loda/analyst/asha";
+const BOLA: &str = "spiffe://london/body/loda/analyst/bola";
+const BY_YEAR: &str = "SELECT year, COUNT(*) AS n FROM lfb.incidents GROUP BY year";
+
+/// One cell.
+fn of_year(year: i32) -> String {
+    format!("SELECT COUNT(*) AS n FROM lfb.incidents WHERE year = {year}")
+}
+
+#[test]
+fn an_agreement_gives_so_many_cells_and_no_more() {
+    let brigade = Brigade::up(4);
+    let mut loda = brigade.loda();
+    let cells = loda.remote_for(BY_YEAR, ASHA, PURPOSE).unwrap().rows();
+    assert!(cells > 10);
+    let allowance = cells + 4;
+    brigade.amend(
+        "agreements/fire-risk-2026.toml",
+        "form = \"statistics\"",
+        &format!("form = \"statistics\"\nallowance = {allowance}"),
+    );
+    // Both analysts ask again what is charged already, and it costs nothing.
+    for analyst in [ASHA, BOLA, ASHA] {
+        assert_eq!(loda.remote_for(BY_YEAR, analyst, PURPOSE).unwrap().rows(), cells);
+    }
+    // Four are left, for both together.
+    loda.remote_for(&of_year(2019), ASHA, PURPOSE).unwrap();
+    loda.remote_for(&of_year(2020), BOLA, PURPOSE).unwrap();
+    let by_month = "SELECT month, COUNT(*) AS n FROM lfb.incidents GROUP BY month";
+    let status = loda.remote_for(by_month, ASHA, PURPOSE).unwrap_err();
+    let words = format!("fire-risk-2026 gives {allowance} cells of london.lfb.incidents");
+    assert!(status.message().contains(&words) && status.message().contains("counts as one"), "{status}");
+    // Whoever reads how much is left by such questions pays for it: one is left, also after a restart.
+    brigade.mesh.stop("lfb");
+    brigade.mesh.start("lfb");
+    let mut loda = brigade.loda();
+    loda.remote_for(&of_year(2021), BOLA, PURPOSE).unwrap();
+    for (analyst, sql) in [(ASHA, of_year(2022)), (BOLA, of_year(2019)), (ASHA, BY_YEAR.to_owned())] {
+        let status = loda.remote_for(&sql, analyst, PURPOSE).unwrap_err();
+        assert!(status.message().contains(&words), "{sql}: {status}");
+    }
+    // The owner raises it while the node runs.
+    let (from, to) = (format!("allowance = {allowance}"), format!("allowance = {}", allowance + 1));
+    brigade.amend("agreements/fire-risk-2026.toml", &from, &to);
+    loda.remote_for(&of_year(2022), ASHA, PURPOSE).unwrap();
+}
