@@ -7,13 +7,12 @@ mod check;
 mod closing;
 mod dialect;
 mod error;
-#[cfg(test)]
-mod exhaustion;
 mod explain;
 mod in_force;
 mod pairs;
 mod place;
 mod progress;
+mod purpose;
 mod redacted;
 mod text;
 
@@ -38,7 +37,7 @@ use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{EVERY, Name, Refusal, Signed};
 
-use crate::audit::{Entry, Log, Private, Use};
+use crate::audit::{Entry, Log, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
@@ -48,6 +47,7 @@ pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
 pub use place::caret;
 pub use progress::Progress;
+pub use purpose::{Malformed, is_blank, set_purpose};
 
 /// What a caller asks.
 #[derive(Debug, Clone)]
@@ -93,8 +93,6 @@ pub struct Parts {
     pub clock: Clock,
     /// The log.
     pub log: Arc<Log>,
-    /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
-    pub near_alert: u64,
     /// The node's own certificate, which signs release records.
     pub credentials: Arc<Credentials>,
     /// The way to the other bodies.
@@ -168,8 +166,7 @@ impl Engine {
             Ok(guarded) => guarded,
             Err(refused) => return Err(self.refuse(&asked, QueryError::from_refused(&asked.sql, &refused)).await),
         };
-        let (entry, private) = self.entry(&asked, planned.admitted.facts());
-        let logged = self.parts.log.release(entry, &private).await?;
+        let logged = self.parts.log.release(self.entry(&asked, planned.admitted.facts())).await?;
         let closing = Closing::new(self, &asked, &planned, &logged);
         let released = guarded.release(logged, planned.state.task_ctx(), self.in_force());
         let released = released.map_err(|error| closing.fail(error))?;
@@ -342,12 +339,12 @@ impl Engine {
         if error.kind != ErrorKind::Refused && !probed {
             return error;
         }
-        let (mut entry, private) = self.entry(asked, &gate::Facts::default());
+        let mut entry = self.entry(asked, &gate::Facts::default());
         if let Some(refusal) = &error.refusal {
             entry.rules = vec![refusal.rule.clone()];
             entry.datasets = self.named(refusal).into_iter().collect();
         }
-        match self.parts.log.refusal(entry, &private).await {
+        match self.parts.log.refusal(entry).await {
             Ok(_) => error,
             Err(log) => log.into(),
         }
@@ -369,17 +366,13 @@ impl Engine {
             || self.parts.catalogue.publishes(name)
     }
 
-    /// What the log keeps of a question, and what it keeps for a time only.
-    fn entry(&self, asked: &Asked, facts: &gate::Facts) -> (Entry, Private) {
+    fn entry(&self, asked: &Asked, facts: &gate::Facts) -> Entry {
         let used = |used: &meridian_proto::DatasetUse| Use {
             dataset: used.name.clone(),
             columns: used.columns.clone(),
             form: used.form.to_string(),
         };
-        let redacted::Redacted { sql, literals, names } = redacted::redacted(&asked.sql, |name| self.publishes(name));
-        let parameters = asked.parameters.iter().map(ToString::to_string).collect();
-        let private = Private { literals, names, parameters, ..Private::default() };
-        let entry = Entry {
+        Entry {
             query_id: asked.query_id.clone(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
@@ -387,9 +380,8 @@ impl Engine {
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.iter().map(used).collect(),
             rules: facts.rules.clone(),
-            sql,
-        };
-        (entry, private)
+            sql: redacted::redacted(&asked.sql, |name| self.publishes(name)).sql,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 Arguments: the demo's folder, then the names of the checks to run (all by default). Each check prints `ok NAME`.
 """
 
+import json
 import pathlib
 import sys
 import threading
@@ -10,11 +11,11 @@ import tomllib
 
 import adbc_driver_flightsql.dbapi as flightsql
 import adbc_driver_manager
-from adbc_driver_flightsql import DatabaseOptions
+from adbc_driver_flightsql import ConnectionOptions, DatabaseOptions
 
 
-def connect(folder, purpose="fire-risk", **overrides):
-    """Connects as the profile says; `overrides` replaces cert and key by other files."""
+def connect(folder, purpose="fire-risk", cookies=False, **overrides):
+    """Connects as the profile says; `overrides` replaces cert and key by other files. With cookies a session is kept."""
     profile_file = pathlib.Path(folder) / "profile.toml"
     profile = tomllib.loads(profile_file.read_text())
     profile.update(overrides)
@@ -28,6 +29,8 @@ def connect(folder, purpose="fire-risk", **overrides):
         options[DatabaseOptions.MTLS_PRIVATE_KEY.value] = text("key")
     if purpose:
         options[DatabaseOptions.RPC_CALL_HEADER_PREFIX.value + "meridian-purpose"] = purpose
+    if cookies:
+        options[DatabaseOptions.WITH_COOKIE_MIDDLEWARE.value] = "true"
     uri = profile["node"].replace("https://", "grpc+tls://")
     return flightsql.connect(uri, db_kwargs=options, autocommit=True)
 
@@ -131,7 +134,29 @@ def refusals(folder):
         refused(lambda: rows(connection, "SELECT COUNT(*) FROM lfb.incidents"), "purpose")
 
 
-CHECKS = {f.__name__: f for f in (query, prepared, metadata, big, cancel, refusals)}
+def session(folder):
+    fires = "SELECT COUNT(*) FROM lfb.incidents"
+    option = ConnectionOptions.OPTION_SESSION_OPTION_PREFIX.value
+    with connect(folder, purpose=None, cookies=True) as connection:
+        refused(lambda: rows(connection, fires), "purpose")
+        connection.adbc_connection.set_options(**{option + "purpose": "fire-risk"})
+        assert rows(connection, fires)[0][0] > 1000
+        held = connection.adbc_connection.get_option(ConnectionOptions.OPTION_SESSION_OPTIONS.value)
+        assert json.loads(held) == {"purpose": "fire-risk"}, held
+        refused(lambda: connection.adbc_connection.set_options(**{option + "catalog": "paris"}), "catalog")
+        # The same by a statement; and a header goes before the session.
+        with connection.cursor() as cursor:
+            cursor.execute("SET purpose = 'curiosity'")
+        refused(lambda: rows(connection, fires), "curiosity")
+        header = ConnectionOptions.RPC_CALL_HEADER_PREFIX.value + "meridian-purpose"
+        connection.adbc_connection.set_options(**{header: "fire-risk"})
+        assert rows(connection, fires)[0][0] > 1000
+    # Without cookies there is no session to set it in, and the advice says what there is.
+    with connect(folder, purpose=None) as connection:
+        refused(lambda: rows(connection, "SET purpose = 'fire-risk'"), "adbc.flight.sql.rpc.with_cookie_middleware")
+
+
+CHECKS = {f.__name__: f for f in (query, prepared, metadata, big, cancel, refusals, session)}
 
 
 def main():

@@ -114,7 +114,8 @@ fn calls_that_a_node_does_not_have_are_refused_by_name() {
     for (kind, body) in [
         ("BeginTransaction", ActionBeginTransactionRequest {}.as_any().encode_to_vec()),
         ("CreatePreparedSubstraitPlan", ActionCreatePreparedSubstraitPlanRequest::default().as_any().encode_to_vec()),
-        ("SetSessionOptions", Vec::new()),
+        ("SetSessionOptions", vec![0xff; 20]),
+        ("GetSessionOptions", Vec::new()),
         ("meridian.everything", Vec::new()),
         ("", Vec::new()),
         ("CreatePreparedStatement", vec![0xff; 20]),

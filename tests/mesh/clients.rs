@@ -38,3 +38,8 @@ fn adbc_cancels() {
 fn adbc_is_told_why_it_is_refused() {
     check("refusals");
 }
+
+#[test]
+fn adbc_keeps_a_session() {
+    check("session");
+}

@@ -78,7 +78,7 @@ fn statements_that_are_no_query_are_refused() {
         "SELECT 1; SELECT 2",
     ] {
         let said = complaint(mesh, sql);
-        let words = ["only a query", "keeps no session", "2 statements"];
+        let words = ["only a query", "SET changes nothing", "2 statements"];
         assert!(words.iter().any(|word| said.contains(word)), "{sql}: {said}");
     }
     let empty = mesh.ask("  -- nothing");

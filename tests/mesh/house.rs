@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers of `node`, top to bottom; a line is one layer. Imports go down only.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["cli"],
     &["app"],
@@ -15,7 +15,6 @@ const LAYERS: [&[&str]; 11] = [
     &["sources", "peers"],
     &["gate"],
     &["audit", "clock", "history", "secrets", "telemetry"],
-    &["seal"],
 ];
 
 fn root() -> PathBuf {

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod allowances;
 mod answers;
 mod bypass;
+mod calendar;
 mod check;
 mod clients;
 mod demo;
@@ -12,8 +14,9 @@ mod faults;
 mod house;
 mod identities;
 mod outages;
-mod private;
 mod protection;
 mod records;
+mod sessions;
 mod support;
+mod terms;
 mod tickets;

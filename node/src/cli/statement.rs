@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Error;
+use crate::query;
 
 /// Where the SQL comes from: the argument, a file, or standard input.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ fn from_stdin() -> Result<String, Error> {
 impl Statement {
     /// Takes the purpose out of the text, if the first statement sets it.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let (sql, purpose) = match set_purpose(text)? {
+        let (sql, purpose) = match query::set_purpose(text).map_err(|malformed| Error::Usage(malformed.to_string()))? {
             Some((end, purpose)) => {
                 let (set, rest) = text.split_at_checked(end).unwrap_or((text, ""));
                 let blank = set.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { ' ' });
@@ -65,70 +66,10 @@ impl Statement {
             }
             None => (text.to_owned(), None),
         };
-        if after_blank(&sql).is_empty() {
+        if query::is_blank(&sql) {
             return Err(Error::Usage("the SQL is empty: write one query".into()));
         }
         Ok(Self { sql, purpose })
-    }
-}
-
-/// The purpose, and the byte behind its statement. None: the text sets no purpose.
-fn set_purpose(text: &str) -> Result<Option<(usize, String)>, Error> {
-    let head = word(after_blank(text), "set").and_then(|rest| word(after_blank(rest), "purpose"));
-    let Some(rest) = head.map(after_blank) else { return Ok(None) };
-    let Some(rest) = rest.strip_prefix('=').or_else(|| word(rest, "to")) else { return Err(malformed()) };
-    let quoted = after_blank(rest).strip_prefix('\'').ok_or_else(malformed)?;
-    let (purpose, rest) = literal(quoted).ok_or_else(malformed)?;
-    let rest = after_blank(rest);
-    match rest.strip_prefix(';') {
-        Some(rest) => Ok(Some((text.len() - rest.len(), purpose))),
-        None if rest.is_empty() => Ok(Some((text.len(), purpose))),
-        None => Err(malformed()),
-    }
-}
-
-fn malformed() -> Error {
-    Error::Usage(
-        "the purpose is not set as it should be: write SET purpose = 'fire-risk'; and the query after it".into(),
-    )
-}
-
-/// A string literal's value, and what comes behind its closing quote.
-fn literal(text: &str) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut rest = text;
-    loop {
-        let (part, behind) = rest.split_once('\'')?;
-        value.push_str(part);
-        match behind.strip_prefix('\'') {
-            Some(behind) => {
-                value.push('\'');
-                rest = behind;
-            }
-            None => return Some((value, behind)),
-        }
-    }
-}
-
-/// What comes behind a keyword, if the text begins with it.
-fn word<'a>(text: &'a str, keyword: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(keyword.len())?;
-    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    (head.eq_ignore_ascii_case(keyword) && ends).then_some(rest)
-}
-
-/// The text without leading white space and comments.
-fn after_blank(text: &str) -> &str {
-    let mut rest = text.trim_start();
-    loop {
-        let behind = if let Some(comment) = rest.strip_prefix("--") {
-            comment.split_once('\n').map_or("", |(_, behind)| behind)
-        } else if let Some((_, behind)) = rest.strip_prefix("/*").and_then(|comment| comment.split_once("*/")) {
-            behind
-        } else {
-            return rest;
-        };
-        rest = behind.trim_start();
     }
 }
 

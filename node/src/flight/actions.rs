@@ -1,4 +1,6 @@
-//! The Flight actions: prepared statements, cancelling, sessions that a node does not keep, and descriptions.
+//! The Flight actions: prepared statements, cancelling, sessions, and descriptions.
+
+use std::time::Instant;
 
 use arrow::datatypes::Schema;
 use arrow::ipc::writer::IpcWriteOptions;
@@ -11,12 +13,14 @@ use arrow_flight::{
     SchemaAsIpc,
 };
 use bytes::Bytes;
+use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, Name, wire};
 use prost::Message;
 use tonic::Status;
 
 use super::command::{self, Ticketed};
+use super::sessions::{self, InSession, Sessions};
 use super::statements::Statements;
 use super::{PURPOSE_HEADER, remote, status};
 use crate::gate::Caller;
@@ -25,12 +29,10 @@ use crate::query::Engine;
 /// Flight SQL's ActionCancelQueryResult.CancelResult, as far as it is used.
 const CANCELLED: i32 = 1;
 const NOT_CANCELLABLE: i32 = 3;
-/// Flight's CloseSessionResult.Status, as far as it is used.
-const CLOSED: i32 = 1;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 8] = [
+const ACTIONS: [(&str, &str); 9] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -41,8 +43,13 @@ const ACTIONS: [(&str, &str); 8] = [
         "Ends the answer to a ticket, or forgets the ticket. CancelFlightInfoRequest, CancelFlightInfoResult",
     ),
     ("CancelQuery", "The same in its older form. ActionCancelQueryRequest, ActionCancelQueryResult"),
-    ("GetSessionOptions", "Always empty: a node keeps no session. GetSessionOptionsRequest, GetSessionOptionsResult"),
-    ("CloseSession", "Always done: a node keeps no session. CloseSessionRequest, CloseSessionResult"),
+    (
+        "SetSessionOptions",
+        "Sets the purpose of a session, and begins one where there is none. SetSessionOptionsRequest, \
+         SetSessionOptionsResult",
+    ),
+    ("GetSessionOptions", "The purpose of the session. GetSessionOptionsRequest, GetSessionOptionsResult"),
+    ("CloseSession", "Ends the session. CloseSessionRequest, CloseSessionResult"),
     (
         CHECK_ACTION,
         "Whether every body that a query needs would release its part; nothing runs. meridian.v1.RemoteQuery (an analyst \
@@ -59,17 +66,52 @@ pub(super) fn list() -> impl Iterator<Item = ActionType> {
     ACTIONS.into_iter().map(|(name, text)| ActionType { r#type: name.into(), description: text.into() })
 }
 
-/// Does an action and returns the bodies of its results.
+/// Who asks for an action.
+pub(super) struct By {
+    pub(super) caller: Caller,
+    pub(super) verified: Verified,
+    pub(super) session: Option<InSession>,
+}
+
+/// What an action gives.
+pub(super) struct Done {
+    /// The bodies of its results.
+    pub(super) results: Vec<Bytes>,
+    /// The cookie of a session that begins or ends with it.
+    pub(super) cookie: Option<HeaderValue>,
+}
+
+impl From<Vec<Bytes>> for Done {
+    fn from(results: Vec<Bytes>) -> Self {
+        Self { results, cookie: None }
+    }
+}
+
+/// Does an action.
 pub(super) async fn run(
     action: Action,
     engine: &Engine,
     statements: &Statements,
-    caller: Caller,
-    verified: &Verified,
-) -> Result<Vec<Bytes>, Status> {
+    sessions: &Sessions,
+    by: By,
+) -> Result<Done, Status> {
+    let now = Instant::now();
+    let (results, cookie) = match action.r#type.as_str() {
+        "SetSessionOptions" => sessions.set(&action.body, by.session.as_ref(), &by.verified, now)?,
+        "GetSessionOptions" => (Sessions::options(by.session.as_ref())?, None),
+        "CloseSession" => sessions.close(by.session.as_ref(), now),
+        _ => return of_no_session(action, engine, statements, by).await.map(Done::from),
+    };
+    Ok(Done { results: vec![results.into()], cookie })
+}
+
+async fn of_no_session(action: Action, engine: &Engine, statements: &Statements, by: By) -> Result<Vec<Bytes>, Status> {
+    let By { caller, verified, session } = by;
     match action.r#type.as_str() {
         "CreatePreparedStatement" => match command::command(&action.body)? {
-            Command::ActionCreatePreparedStatementRequest(request) => prepare(request, statements, caller).await,
+            Command::ActionCreatePreparedStatementRequest(request) => {
+                prepare(request, statements, caller, session.as_ref()).await
+            }
             other => Err(unexpected(&other)),
         },
         "ClosePreparedStatement" => match command::command(&action.body)? {
@@ -92,18 +134,12 @@ pub(super) async fn run(
             }
             other => Err(unexpected(&other)),
         },
-        "GetSessionOptions" => Ok(vec![Bytes::new()]),
-        "CloseSession" => Ok(vec![CloseSessionResult { status: CLOSED }.encode_to_vec().into()]),
-        "SetSessionOptions" => Err(Status::unimplemented(format!(
-            "a node keeps no session: state the purpose in the header {PURPOSE_HEADER} of each request, and write names \
-             in full"
-        ))),
         "BeginTransaction" | "EndTransaction" | "BeginSavepoint" | "EndSavepoint" => Err(command::transactions()),
         "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
-        CHECK_ACTION => check(&action.body, engine, statements, caller, verified).await,
-        DESCRIBE_ACTION => describe(&action.body, engine, verified),
+        CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
+        DESCRIBE_ACTION => describe(&action.body, engine, &verified),
         other => {
             let name: String = other.chars().filter(|c| !c.is_control()).take(60).collect();
             Err(Status::unimplemented(format!("{name:?} is no action of a node: ListActions says which there are")))
@@ -115,11 +151,18 @@ async fn prepare(
     request: ActionCreatePreparedStatementRequest,
     statements: &Statements,
     caller: Caller,
+    session: Option<&InSession>,
 ) -> Result<Vec<Bytes>, Status> {
     if request.transaction_id.is_some_and(|id| !id.is_empty()) {
         return Err(command::transactions());
     }
-    let (handle, shape) = statements.prepare(caller, request.query).await?;
+    let (handle, shape) = match sessions::setting(&request.query)? {
+        Some(_) => {
+            sessions::in_session(session)?;
+            statements.prepare_set(&caller, request.query)?
+        }
+        None => statements.prepare(caller, request.query).await?,
+    };
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle.to_string().into(),
         dataset_schema: schema(&shape.dataset)?,
@@ -188,11 +231,4 @@ fn unexpected(command: &Command) -> Status {
 
 fn unreadable(why: &prost::DecodeError) -> Status {
     Status::invalid_argument(format!("the action's body can't be read: {why}"))
-}
-
-/// Flight's CloseSessionResult, which arrow-flight does not have.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
-struct CloseSessionResult {
-    #[prost(int32, tag = "1")]
-    status: i32,
 }

@@ -10,6 +10,7 @@
 //! - `metadata`, `sql_info`: what clients ask about the server and the catalogue
 //! - `actions`: the Flight actions
 //! - `remote`: the ticket that another node sends
+//! - `sessions`: the purpose that is stated once for several calls
 //! - `tickets`: the handles that are out, and whose they are
 //! - `encode`: batches into Flight messages, and the receipt behind them
 //! - `status`: errors into gRPC statuses
@@ -21,6 +22,7 @@ mod layers;
 mod metadata;
 mod remote;
 mod service;
+mod sessions;
 mod sql_info;
 mod statements;
 mod status;
@@ -91,8 +93,9 @@ pub async fn serve<IO>(
 where
     IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Verified> + Unpin + Send + 'static,
 {
-    let identity = layers::Identity::new(engine.federation().clone(), engine.body().clone());
-    let flight = FlightServiceServer::new(service::Service::new(engine, limits)?)
+    let sessions = sessions::Sessions::new();
+    let identity = layers::Identity::new(engine.federation().clone(), engine.body().clone(), sessions.clone());
+    let flight = FlightServiceServer::new(service::Service::new(engine, limits, sessions)?)
         .max_decoding_message_size(limits.message_bytes)
         .max_encoding_message_size(limits.message_bytes);
     Server::builder()

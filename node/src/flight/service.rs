@@ -1,11 +1,12 @@
 //! The calls of Flight, each handed to whoever answers it; what a node does not do is refused by name.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_server::FlightService;
-use arrow_flight::sql::{Command, DoPutPreparedStatementResult};
+use arrow_flight::sql::{Command, DoPutPreparedStatementResult, DoPutUpdateResult};
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, HandshakeRequest,
     HandshakeResponse, PollInfo, PutResult, Result as ActionResult, SchemaResult, Ticket,
@@ -14,11 +15,12 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use meridian_certs::Verified;
 use prost::Message;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::command::{self, Ticketed, Wanted};
 use super::encode::{self, Messages};
+use super::sessions::{self, InSession, Sessions};
 use super::sql_info::ServerInfo;
 use super::statements::Statements;
 use super::tickets::Handle;
@@ -33,17 +35,23 @@ pub(super) struct Service {
     engine: Arc<Engine>,
     limits: Limits,
     statements: Statements,
+    sessions: Sessions,
     info: ServerInfo,
 }
 
 impl Service {
-    pub(super) fn new(engine: Arc<Engine>, limits: Limits) -> Result<Self, FlightError> {
+    pub(super) fn new(engine: Arc<Engine>, limits: Limits, sessions: Sessions) -> Result<Self, FlightError> {
         let info = ServerInfo::new(&limits)?;
-        Ok(Self { statements: Statements::new(Arc::clone(&engine), limits), engine, limits, info })
+        Ok(Self { statements: Statements::new(Arc::clone(&engine), limits), sessions, engine, limits, info })
     }
 
     /// Where the answer to a descriptor is, after it was planned and not refused.
-    async fn info(&self, caller: Caller, descriptor: FlightDescriptor) -> Result<Response<FlightInfo>, Status> {
+    async fn info(
+        &self,
+        caller: Caller,
+        session: Option<InSession>,
+        descriptor: FlightDescriptor,
+    ) -> Result<Response<FlightInfo>, Status> {
         let asked = match command::wanted(&descriptor)? {
             Wanted::Statement(sql) => self.statements.asked(caller, sql, Vec::new())?,
             Wanted::Prepared(handle) => self.statements.asked_prepared(caller, &handle)?,
@@ -53,6 +61,11 @@ impl Service {
                 return Ok(Response::new(info(&batch.schema(), ticket, descriptor)?));
             }
         };
+        if self.set(&asked.sql, session.as_ref())? {
+            let info = FlightInfo::new().with_descriptor(descriptor).with_total_records(0);
+            let info = info.try_with_schema(&sessions::set_schema());
+            return info.map(Response::new).map_err(|why| status::fault("encode a schema", &why));
+        }
         let planned = self.statements.plan(asked).await?;
         let query_id = planned.asked.query_id.clone();
         let handle = self.statements.ticket(planned.asked)?;
@@ -63,8 +76,15 @@ impl Service {
         Ok(response)
     }
 
+    /// Whether the statement sets the purpose of the session; then that is done.
+    fn set(&self, sql: &str, session: Option<&InSession>) -> Result<bool, Status> {
+        let Some(purpose) = sessions::setting(sql)? else { return Ok(false) };
+        self.sessions.set_purpose(session, purpose, Instant::now()).map(|()| true)
+    }
+
     async fn schema(&self, caller: Caller, descriptor: &FlightDescriptor) -> Result<SchemaRef, Status> {
         match command::wanted(descriptor)? {
+            Wanted::Statement(sql) if sessions::setting(&sql)?.is_some() => Ok(sessions::set_schema()),
             Wanted::Statement(sql) => {
                 let asked = self.statements.asked(caller, sql, Vec::new())?;
                 Ok(self.statements.plan(asked).await?.schema)
@@ -90,6 +110,16 @@ fn ticket(handle: &Handle) -> Ticket {
 
 fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().cloned().ok_or_else(unknown)
+}
+
+/// Nothing is updated but the session.
+fn updated() -> Result<Response<Stream<PutResult>>, Status> {
+    let result = PutResult { app_metadata: DoPutUpdateResult { record_count: 0 }.encode_to_vec().into() };
+    Ok(Response::new(stream::iter([Ok(result)]).boxed()))
+}
+
+fn session<T>(request: &Request<T>) -> Option<InSession> {
+    request.extensions().get::<InSession>().cloned()
 }
 
 fn verified<T>(request: &Request<T>) -> Result<Verified, Status> {
@@ -128,12 +158,12 @@ impl FlightService for Service {
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        self.info(caller(&request)?, request.into_inner()).await
+        self.info(caller(&request)?, session(&request), request.into_inner()).await
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
         // The answer can be read at once, so that there is nothing to poll for.
-        let response = self.info(caller(&request)?, request.into_inner()).await?;
+        let response = self.info(caller(&request)?, session(&request), request.into_inner()).await?;
         let done = |info| PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() };
         Ok(response.map(done))
     }
@@ -160,7 +190,7 @@ impl FlightService for Service {
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
-        let caller = caller(&request)?;
+        let (caller, session) = (caller(&request)?, session(&request));
         let mut messages = request.into_inner();
         let first = messages.message().await?;
         let first = first.ok_or_else(|| Status::invalid_argument("the stream ended before its first message"))?;
@@ -177,15 +207,29 @@ impl FlightService for Service {
                 let result = PutResult { app_metadata: result.encode_to_vec().into() };
                 Ok(Response::new(stream::iter([Ok(result)]).boxed()))
             }
+            Command::CommandStatementUpdate(update) if self.set(&update.query, session.as_ref())? => updated(),
+            Command::CommandPreparedStatementUpdate(update)
+                if self.set(&self.statements.sql(&caller, &update.prepared_statement_handle)?, session.as_ref())? =>
+            {
+                updated()
+            }
             other => Err(command::refused(&other)),
         }
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let (caller, verified) = (caller(&request)?, verified(&request)?);
-        let results = actions::run(request.into_inner(), &self.engine, &self.statements, caller, &verified).await?;
-        let results = results.into_iter().map(|body| Ok(ActionResult { body }));
-        Ok(Response::new(stream::iter(results).boxed()))
+        let (caller, verified, session) = (caller(&request)?, verified(&request)?, session(&request));
+        let by = actions::By { caller, verified, session };
+        let done = actions::run(request.into_inner(), &self.engine, &self.statements, &self.sessions, by).await?;
+        let results = done.results.into_iter().map(|body| Ok(ActionResult { body }));
+        let response = Response::new(stream::iter(results).boxed());
+        let (mut metadata, results, extensions) = response.into_parts();
+        if let Some(cookie) = done.cookie {
+            let mut headers = metadata.into_headers();
+            headers.insert(http::header::SET_COOKIE, cookie);
+            metadata = MetadataMap::from_headers(headers);
+        }
+        Ok(Response::from_parts(metadata, results, extensions))
     }
 
     async fn list_actions(&self, _request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {

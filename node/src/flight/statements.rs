@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -17,7 +17,7 @@ use tonic::metadata::MetadataValue;
 
 use super::encode::{self, Messages, cancelled, cancelled_status};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
-use super::{Limits, QUERY_ID_HEADER, status};
+use super::{Limits, QUERY_ID_HEADER, sessions, status};
 use crate::gate::Caller;
 use crate::query::{Asked, Engine, Shape};
 
@@ -147,6 +147,19 @@ impl Statements {
         let prepared = Prepared { sql: asked.sql.into(), shape: shape.clone(), parameters: Vec::new() };
         let handle = self.prepared.put(Instant::now(), owner, prepared, bytes)?;
         Ok((handle, shape))
+    }
+
+    /// The text of a prepared statement.
+    pub(super) fn sql(&self, caller: &Caller, handle: &[u8]) -> Result<String, Status> {
+        Ok(self.find(caller, handle)?.1.sql.to_string())
+    }
+
+    /// Prepares `SET purpose = '…'`, which is done each time it is asked.
+    pub(super) fn prepare_set(&self, caller: &Caller, sql: String) -> Result<(Handle, Shape), Status> {
+        let shape = Shape { dataset: sessions::set_schema(), parameters: Arc::new(Schema::empty()) };
+        let bytes = sql.len();
+        let prepared = Prepared { sql: sql.into(), shape: shape.clone(), parameters: Vec::new() };
+        Ok((self.prepared.put(Instant::now(), caller.spiffe(), prepared, bytes)?, shape))
     }
 
     /// The schema of a prepared statement's answer.

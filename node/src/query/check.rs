@@ -52,8 +52,7 @@ impl Engine {
         let decision = match refused {
             Some(error) => Decision::Refused(self.said_no(asked, error).await?),
             None => {
-                let (entry, private) = self.entry(asked, planned.admitted.facts());
-                self.parts.log.check(entry, &private).await?;
+                self.parts.log.check(self.entry(asked, planned.admitted.facts())).await?;
                 Decision::Admitted(admission(planned))
             }
         };

@@ -70,8 +70,8 @@ fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
             Ok(Ask::Query(Box::new(Statement::Statement(inner))))
         }
         Statement::Statement(inner) if matches!(*inner, Sql::Set(_)) => Err(QueryError::refused(
-            "a node keeps no session, so SET has no effect; state the purpose in the request header meridian-purpose \
-             (meridian query turns SET purpose = '…' into it)"
+            "SET changes nothing here but the purpose, and that in a session or in front of a query of meridian query; \
+             state the purpose in the request header meridian-purpose"
                 .into(),
         )),
         _ => Err(QueryError::refused(format!(
@@ -90,9 +90,7 @@ fn bound(sql: &str) -> Result<(), QueryError> {
     let mut operators = 0usize;
     for token in &tokens {
         match token {
-            Token::LParen => depth += 1,
-            // Subscripts chain as operators do.
-            Token::LBracket => (depth, operators) = (depth + 1, operators + 1),
+            Token::LParen | Token::LBracket => depth += 1,
             Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
             token if is_operator(token) => operators += 1,
             _ => {}
@@ -115,44 +113,13 @@ fn bound(sql: &str) -> Result<(), QueryError> {
     Ok(())
 }
 
-/// Words behind or before which an expression or a query can stand again.
-const CHAINING: [&str; 29] = [
-    "AND",
-    "OR",
-    "XOR",
-    "NOT",
-    "IS",
-    "ISNULL",
-    "NOTNULL",
-    "IN",
-    "LIKE",
-    "ILIKE",
-    "RLIKE",
-    "REGEXP",
-    "SIMILAR",
-    "MATCH",
-    "MEMBER",
-    "OVERLAPS",
-    "DIV",
-    "COLLATE",
-    "ZONE",
-    "OPERATOR",
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "MINUS",
-    "JOIN",
-    "CASE",
-    "BETWEEN",
-    "EXPLAIN",
-    "DESCRIBE",
-];
-
 /// Whatever can chain: symbols, and the words that join or wrap expressions and queries.
 fn is_operator(token: &Token) -> bool {
     match token {
         Token::Word(word) => {
-            word.quote_style.is_none() && CHAINING.iter().any(|chains| word.value.eq_ignore_ascii_case(chains))
+            let words =
+                ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "UNION", "EXCEPT", "INTERSECT", "JOIN", "CASE", "BETWEEN"];
+            word.quote_style.is_none() && words.iter().any(|w| word.value.eq_ignore_ascii_case(w))
         }
         Token::Number(..)
         | Token::Char(_)
@@ -167,6 +134,7 @@ fn is_operator(token: &Token) -> bool {
         | Token::Period
         | Token::LParen
         | Token::RParen
+        | Token::LBracket
         | Token::RBracket
         | Token::SemiColon
         | Token::Placeholder(_)

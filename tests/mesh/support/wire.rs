@@ -44,6 +44,10 @@ pub(crate) struct Client {
     heard: Vec<u8>,
     /// Sent with every request.
     pub(crate) purpose: Option<&'static str>,
+    /// Sent with every request.
+    pub(crate) cookie: Option<String>,
+    /// The cookie that came with the last action's results.
+    pub(crate) set_cookie: Option<String>,
 }
 
 /// What an answer held.
@@ -91,7 +95,8 @@ impl Client {
         let channel = endpoint.connect_with_connector_lazy(tower::service_fn(connect));
         drop(entered);
         let flight = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
-        Self { runtime, flight, received, heard: Vec::new(), purpose: Some(PURPOSE) }
+        let (purpose, heard) = (Some(PURPOSE), Vec::new());
+        Self { runtime, flight, received, heard, purpose, cookie: None, set_cookie: None }
     }
 
     /// Asks as a node asks its peer.
@@ -149,8 +154,15 @@ impl Client {
     pub(crate) fn action(&mut self, kind: &str, body: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {
         let request = self.request(Action { r#type: kind.into(), body: body.into() });
         let mut flight = self.flight.clone();
-        let results =
-            self.block_on(async move { flight.do_action(request).await?.into_inner().try_collect::<Vec<_>>().await });
+        let answer = self.block_on(async move {
+            let answer = flight.do_action(request).await?;
+            let cookie = answer.metadata().get("set-cookie").map(|value| value.to_str().expect("text").to_owned());
+            Ok((cookie, answer.into_inner().try_collect::<Vec<_>>().await?))
+        });
+        let results = answer.map(|(cookie, results)| {
+            self.set_cookie = cookie;
+            results
+        });
         self.note_all(results).map(|results| results.into_iter().map(|result| result.body.to_vec()).collect())
     }
 
@@ -243,6 +255,9 @@ impl Client {
         let mut request = Request::new(message);
         if let Some(purpose) = self.purpose {
             request.metadata_mut().insert(PURPOSE_HEADER, purpose.parse().expect("a header"));
+        }
+        if let Some(cookie) = &self.cookie {
+            request.metadata_mut().insert("cookie", cookie.parse().expect("a header"));
         }
         request
     }

@@ -1,6 +1,7 @@
-//! Who is calling: the certificate that the connection was opened with, and the purpose that the request states.
+//! Who is calling: the certificate that the connection was opened with, and the purpose that request or session states.
 
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures::future::{Either, Ready, ready};
 use http::Request;
@@ -11,6 +12,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::super::remote::{PURPOSE_CHARS, line};
+use super::super::sessions::{InSession, Sessions};
 use super::super::{PURPOSE_HEADER, status};
 use super::Response;
 use crate::gate::Caller;
@@ -20,23 +22,28 @@ use crate::gate::Caller;
 pub(in super::super) struct Identity {
     federation: Name,
     body: Name,
+    sessions: Sessions,
 }
 
 impl Identity {
-    /// For the node of `body`.
-    pub(in super::super) fn new(federation: Name, body: Name) -> Self {
-        Self { federation, body }
+    /// For the node of `body`, with these sessions.
+    pub(in super::super) fn new(federation: Name, body: Name, sessions: Sessions) -> Self {
+        Self { federation, body, sessions }
     }
 
-    fn caller(&self, request: &Request<Body>) -> Result<Caller, Status> {
+    /// The caller and their session. A purpose in the header goes before the session's.
+    fn caller(&self, request: &Request<Body>) -> Result<(Caller, Option<InSession>), Status> {
         let verified = request.extensions().get::<Verified>().ok_or_else(|| {
             Status::unauthenticated("the connection has no verified certificate: connect by mutual TLS with your own")
         })?;
         let own = (&self.federation, &self.body);
-        Caller::new(verified, own, purpose(request.headers())?, None).map_err(|refused| {
+        let session = self.sessions.of(request.headers(), verified, Instant::now())?;
+        let purpose = purpose(request.headers())?.or_else(|| session.as_ref()?.purpose());
+        let caller = Caller::new(verified, own, purpose, None).map_err(|refused| {
             tracing::warn!(caller = %verified.identity(), %refused, "a caller was turned away");
             status::refused(&refused)
-        })
+        });
+        Ok((caller?, session))
     }
 }
 
@@ -80,8 +87,11 @@ impl<S: Service<Request<Body>, Response = Response>> Service<Request<Body>> for 
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.identity.caller(&request) {
-            Ok(caller) => {
+            Ok((caller, session)) => {
                 request.extensions_mut().insert(caller);
+                if let Some(session) = session {
+                    request.extensions_mut().insert(session);
+                }
                 Either::Left(self.inner.call(request))
             }
             Err(status) => Either::Right(ready(Ok(status.into_http()))),
@@ -117,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_without_a_verified_certificate_goes_no_further() {
         let inner = |_: Request<Body>| async { Ok::<_, std::convert::Infallible>(Response::default()) };
-        let identity = Identity::new("london".parse().unwrap(), "gla".parse().unwrap());
+        let identity = Identity::new("london".parse().unwrap(), "gla".parse().unwrap(), Sessions::new());
         let response = identity.layer(tower::service_fn(inner)).call(Request::default()).await.unwrap();
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(status.code(), tonic::Code::Unauthenticated);
