@@ -105,6 +105,7 @@ impl Rejection {
 pub(crate) struct Fetched {
     pub(crate) parts: Vec<RemotePart>,
     pub(crate) schema: SchemaRef,
+    pub(crate) columns: Vec<String>,
     pub(crate) rows: f64,
     pub(crate) cells: BTreeSet<String>,
     /// Whether an aggregate is over an aggregate.
@@ -113,11 +114,11 @@ pub(crate) struct Fetched {
 
 impl Fetched {
     fn here(self, schema: DFSchemaRef) -> Here {
-        let Self { parts, schema: _, rows, cells, twice } = self;
+        let Self { parts, schema: _, columns, rows, cells, twice } = self;
         let notices = if twice { cells.iter().map(|name| cells_only(name)).collect() } else { BTreeSet::new() };
         let protected = if cells.is_empty() { 0.0 } else { rows };
         let bytes = rows * 16.0 * schema.fields().len() as f64;
-        let node = RemoteNode { parts, schema, rows: rows.round().clamp(1.0, 1e18) as usize };
+        let node = RemoteNode { parts, schema, columns, rows: rows.round().clamp(1.0, 1e18) as usize };
         let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         Here { plan, notices, cells, cost: Cost { cells: protected, bytes, rows } }
     }

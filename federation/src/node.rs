@@ -31,6 +31,8 @@ pub struct RemoteNode {
     /// Names, qualifiers and types of the answer: those of the subtree that the node replaces. Where a part is released as
     /// statistics every column may be NULL, since a withheld cell is.
     pub schema: DFSchemaRef,
+    /// What its columns are, for people.
+    pub columns: Vec<String>,
     /// Roughly how many rows all parts answer together.
     pub rows: usize,
 }

@@ -305,7 +305,8 @@ impl Search {
         let schema = checked.into_iter().next().map(|(_, schema)| schema);
         let schema = schema.ok_or_else(|| Rejection::of(&away.parts, &Why::new("there is no body to ask")))?;
         let twice = aggregates(&away.rel) > 1;
-        Ok(Fetched { parts, schema, rows: away.rows, cells, twice })
+        let columns = (0..width).map(|index| away.rel.label(index)).collect();
+        Ok(Fetched { parts, schema, columns, rows: away.rows, cells, twice })
     }
 
     /// Notes what can't be had at a node of the plan.

@@ -9,6 +9,8 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{AggregateUDF, Expr};
 use meridian_proto::{DatasetName, Name};
 
+use crate::tables::BODY_COLUMN;
+
 /// A query over one dataset, or over each dataset of a standard.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rel {
@@ -122,6 +124,43 @@ impl Rel {
             Self::Project { exprs, .. } => exprs.len(),
             Self::Aggregate { groups, aggs, .. } => groups.len() + aggs.len(),
             Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => input.width(),
+        }
+    }
+
+    /// What stands at this position, for people: a published column, or what is made of some.
+    pub fn label(&self, index: usize) -> String {
+        let over = |input: &Rel, expr: &Expr| {
+            let named = replace(expr.clone(), |index| Expr::Column(Column::new_unqualified(input.label(index))));
+            named.map_or_else(|_| "an expression".to_owned(), |expr| expr.human_display().to_string())
+        };
+        match self {
+            Self::Scan { columns, .. } => match columns.get(index) {
+                Some(ScanColumn::Named(name)) => name.clone(),
+                Some(ScanColumn::Body) => BODY_COLUMN.to_owned(),
+                None => String::new(),
+            },
+            Self::Project { input, exprs } => exprs.get(index).map_or_else(String::new, |expr| over(input, expr)),
+            Self::Aggregate { input, groups, aggs } => {
+                match (groups.get(index), aggs.get(index.wrapping_sub(groups.len()))) {
+                    (Some(group), _) => over(input, group),
+                    (None, Some(Agg { func, args, distinct, filter })) => {
+                        let args: Vec<String> = args
+                            .iter()
+                            .map(|arg| match arg {
+                                Expr::Literal(..) => "*".to_owned(),
+                                arg => over(input, arg),
+                            })
+                            .collect();
+                        let distinct = if *distinct { "DISTINCT " } else { "" };
+                        let filter = filter
+                            .as_ref()
+                            .map_or_else(String::new, |filter| format!(" where {}", over(input, filter)));
+                        format!("{}({distinct}{}){filter}", func.name(), args.join(", "))
+                    }
+                    (None, None) => String::new(),
+                }
+            }
+            Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => input.label(index),
         }
     }
 

@@ -16,7 +16,7 @@ pub struct RemoteSummary {
     pub parts: Vec<RemotePart>,
     /// The form in which it leaves.
     pub form: Form,
-    /// What leaves: the names of the answer's columns at this node.
+    /// What leaves: the columns of the answer, for people.
     pub columns: Vec<String>,
     /// Roughly how many rows all of them answer together.
     pub rows: usize,
@@ -43,7 +43,7 @@ pub(crate) fn summaries(plan: &LogicalPlan) -> Result<Vec<RemoteSummary>> {
 }
 
 fn summarised(remote: &RemoteNode) -> Vec<RemoteSummary> {
-    let columns: Vec<String> = remote.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let columns = &remote.columns;
     let mut groups: Vec<(String, RemoteSummary)> = Vec::new();
     for part in &remote.parts {
         let (dataset, body) = (&part.dataset, &part.body);

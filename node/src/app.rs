@@ -16,7 +16,7 @@ use meridian_federation::remote::Peers;
 use meridian_proto::Name;
 use tokio::net::TcpListener;
 
-use crate::audit::{Log, LogError};
+use crate::audit::{Keeping, Log, LogError};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Config, NodeConfig, Reader};
@@ -88,7 +88,9 @@ pub async fn serve(
         tokio::spawn(web::serve(health, readiness.clone()));
     }
     let credentials = credentials(node)?;
-    let log = Log::open(&node.state.join("audit"))?;
+    let secret = Arc::new(Secret::open(&node.state)?);
+    let keeping = Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days };
+    let log = Log::open(&node.state.join("audit"), &keeping)?;
     let endpoints: HashMap<Name, String> =
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
@@ -99,7 +101,6 @@ pub async fn serve(
         Arc::clone(&peers),
         node.state.join("peers"),
     );
-    let secret = Arc::new(Secret::open(&node.state)?);
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history, clock: clock.clone() }).await;
     let mut describer = Describer {
@@ -119,6 +120,7 @@ pub async fn serve(
         catalogue: Arc::clone(&catalogue),
         clock: clock.clone(),
         log,
+        near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
         memory: node.limits.memory_mib << 20,

@@ -13,6 +13,7 @@ pub mod gate;
 pub mod history;
 pub mod peers;
 pub mod query;
+mod seal;
 pub mod secrets;
 pub mod sources;
 pub mod telemetry;

@@ -7,6 +7,8 @@ mod check;
 mod closing;
 mod dialect;
 mod error;
+#[cfg(test)]
+mod exhaustion;
 mod explain;
 mod in_force;
 mod pairs;
@@ -37,7 +39,7 @@ use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{EVERY, Name, Refusal, Signed};
 
-use crate::audit::{Entry, Log, Use};
+use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
@@ -93,6 +95,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The log.
     pub log: Arc<Log>,
+    /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
+    pub near_alert: u64,
     /// The node's own certificate, which signs release records.
     pub credentials: Arc<Credentials>,
     /// The way to the other bodies.
@@ -166,7 +170,8 @@ impl Engine {
             Ok(guarded) => guarded,
             Err(refused) => return Err(self.refuse(&asked, QueryError::from_refused(&asked.sql, &refused)).await),
         };
-        let logged = self.parts.log.release(self.entry(&asked, planned.admitted.facts())).await?;
+        let (entry, private) = self.entry(&asked, planned.admitted.facts());
+        let logged = self.parts.log.release(entry, &private).await?;
         let closing = Closing::new(self, &asked, &planned, &logged);
         let released = guarded.release(logged, planned.state.task_ctx(), self.in_force());
         let released = released.map_err(|error| closing.fail(error))?;
@@ -339,12 +344,12 @@ impl Engine {
         if error.kind != ErrorKind::Refused && !probed {
             return error;
         }
-        let mut entry = self.entry(asked, &gate::Facts::default());
+        let (mut entry, private) = self.entry(asked, &gate::Facts::default());
         if let Some(refusal) = &error.refusal {
             entry.rules = vec![refusal.rule.clone()];
             entry.datasets = self.named(refusal).into_iter().collect();
         }
-        match self.parts.log.refusal(entry).await {
+        match self.parts.log.refusal(entry, &private).await {
             Ok(_) => error,
             Err(log) => log.into(),
         }
@@ -366,13 +371,17 @@ impl Engine {
             || self.parts.catalogue.publishes(name)
     }
 
-    fn entry(&self, asked: &Asked, facts: &gate::Facts) -> Entry {
+    /// What the log keeps of a question, and what it keeps for a time only.
+    fn entry(&self, asked: &Asked, facts: &gate::Facts) -> (Entry, Private) {
         let used = |used: &meridian_proto::DatasetUse| Use {
             dataset: used.name.clone(),
             columns: used.columns.clone(),
             form: used.form.to_string(),
         };
-        Entry {
+        let redacted::Redacted { sql, literals, names } = redacted::redacted(&asked.sql, |name| self.publishes(name));
+        let parameters = asked.parameters.iter().map(ToString::to_string).collect();
+        let private = Private { literals, names, parameters, ..Private::default() };
+        let entry = Entry {
             query_id: asked.query_id.clone(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
@@ -380,8 +389,9 @@ impl Engine {
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.iter().map(used).collect(),
             rules: facts.rules.clone(),
-            sql: redacted::redacted(&asked.sql, |name| self.publishes(name)).sql,
-        }
+            sql,
+        };
+        (entry, private)
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Purpose<'a> {
     Snapshots,
     /// Entries of the list of objections, by kind.
     Objections(&'a str),
+    /// The private parts of the log's records.
+    Audit,
 }
 
 /// Why there is no secret.
@@ -59,18 +61,26 @@ impl Secret {
         let path = state.join(FILE);
         let failed = |why| SecretError::File { path: path.clone(), why };
         fs::create_dir_all(state).map_err(failed)?;
+        match Self::read(state) {
+            Err(SecretError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
+                let secret = Self::random().map_err(failed)?;
+                secret.write(state, &path).map_err(failed)?;
+                Ok(secret)
+            }
+            other => other,
+        }
+    }
+
+    /// The secret of the state folder of a node that has one.
+    pub fn read(state: &Path) -> Result<Self, SecretError> {
+        let path = state.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let mut secret = [0; LENGTH];
                 hex::decode_to_slice(text.trim(), &mut secret).map_err(|_| SecretError::Malformed { path })?;
                 Ok(Self(secret))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = Self::random().map_err(failed)?;
-                secret.write(state, &path).map_err(failed)?;
-                Ok(secret)
-            }
-            Err(error) => Err(failed(error)),
+            Err(why) => Err(SecretError::File { path, why }),
         }
     }
 
@@ -100,6 +110,7 @@ impl Secret {
             Purpose::History => ("history", ""),
             Purpose::Snapshots => ("snapshots", ""),
             Purpose::Objections(kind) => ("objections", kind),
+            Purpose::Audit => ("audit", ""),
         };
         let info = [b"meridian ".as_slice(), name.as_bytes(), b"\0", of.as_bytes()];
         let mut key = [0; N];
@@ -134,6 +145,7 @@ mod tests {
     #[test]
     fn a_secret_is_made_once_and_found_again() {
         let state = tempfile::tempdir().unwrap();
+        assert!(Secret::read(state.path()).is_err(), "reading makes none");
         let key: [u8; 16] = Secret::open(state.path()).unwrap().key(Purpose::Units("person"));
         let again = Secret::open(state.path()).unwrap();
         assert_eq!(again.key::<16>(Purpose::Units("person")), key);

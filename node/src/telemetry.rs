@@ -1,6 +1,14 @@
 //! Tracing to standard error: text for people, JSON lines for machines, never a value of a row.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+
 use tracing_subscriber::EnvFilter;
+
+thread_local! {
+    /// Whether what this thread does may panic, as one of several ways to have no value.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Sets tracing up for the process, once: `filter` holds where MERIDIAN_LOG says nothing, `json` writes one object a
 /// line in place of text.
@@ -9,4 +17,25 @@ pub fn init(filter: &str, json: bool) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     // A second call, as from a test, keeps the first one's settings.
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    // A panic's own words may hold a value of a row: only its place is told.
+    report_panics(|panic| {
+        tracing::error!(at = panic.location().map(tracing::field::display), "a fault of this program")
+    });
+}
+
+/// Has `report` told of every panic that [`quietly`] does not keep to itself.
+pub(crate) fn report_panics(report: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
+    set_hook(Box::new(move |panic| {
+        if !QUIET.get() {
+            report(panic);
+        }
+    }));
+}
+
+/// Does what may panic; `None` if it did.
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let before = QUIET.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(before);
+    done.ok()
 }

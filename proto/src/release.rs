@@ -100,6 +100,10 @@ pub struct ReleaseRecord {
     pub log_hash: Vec<u8>,
     /// What a reader of the answer must know.
     pub notices: Vec<String>,
+    /// What commits to the private part of that log record, a SHA-256 …
+    pub commitment: Vec<u8>,
+    /// … and to that of the record which says how the release ended.
+    pub closing_commitment: Vec<u8>,
 }
 
 impl ReleaseRecord {
@@ -121,10 +125,9 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
         if message.body.is_empty() {
             return Err(Invalid::Missing { message: "ReleaseRecord", field: "body" });
         }
-        if message.log_hash.len() != 32 {
-            let found = message.log_hash.len().to_string();
-            return Err(Invalid::value("ReleaseRecord", "log_hash", &found, "a SHA-256 has 32 bytes"));
-        }
+        hashed("log_hash", &message.log_hash)?;
+        hashed("commitment", &message.commitment)?;
+        hashed("closing_commitment", &message.closing_commitment)?;
         let datasets = uses(message.datasets)?;
         Ok(Self {
             query_id: message.query_id,
@@ -143,6 +146,8 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
             log_index: message.log_index,
             log_hash: message.log_hash,
             notices: message.notices,
+            commitment: message.commitment,
+            closing_commitment: message.closing_commitment,
         })
     }
 }
@@ -168,8 +173,17 @@ impl From<&ReleaseRecord> for wire::ReleaseRecord {
             log_index: value.log_index,
             log_hash: value.log_hash,
             notices: value.notices,
+            commitment: value.commitment,
+            closing_commitment: value.closing_commitment,
         }
     }
+}
+
+fn hashed(field: &'static str, hash: &[u8]) -> Result<(), Invalid> {
+    if hash.len() == 32 {
+        return Ok(());
+    }
+    Err(Invalid::value("ReleaseRecord", field, &hash.len().to_string(), "a SHA-256 has 32 bytes"))
 }
 
 /// Datasets as they arrive.
@@ -242,6 +256,8 @@ mod tests {
             log_index: 0,
             log_hash: vec![7; 32],
             notices: vec![],
+            commitment: vec![8; 32],
+            closing_commitment: vec![9; 32],
         }
     }
 
@@ -254,6 +270,9 @@ mod tests {
     fn a_record_without_a_log_entry_is_none() {
         let mut message = wire::ReleaseRecord::from(&record());
         message.log_hash.clear();
+        assert!(ReleaseRecord::try_from(message).is_err());
+        let mut message = wire::ReleaseRecord::from(&record());
+        message.closing_commitment.push(0);
         assert!(ReleaseRecord::try_from(message).is_err());
     }
 

@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
-use meridian::audit::Log;
+use meridian::audit::{Keeping, Log};
 use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms};
@@ -70,7 +70,8 @@ impl InProcess {
             catalogue: Catalogue::new(federation.clone(), body.clone(), own, directory),
             federation,
             body,
-            log: Log::open(&folder.path().join("audit")).unwrap(),
+            log: Log::open(&folder.path().join("audit"), &Keeping { key: [8; 32], days: 90 }).unwrap(),
+            near_alert: 20,
             credentials: Arc::clone(&credentials),
             peers,
             clock: Clock::system(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers of `node`, top to bottom; a line is one layer. Imports go down only.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["main"],
     &["cli"],
     &["app"],
@@ -15,6 +15,7 @@ const LAYERS: [&[&str]; 10] = [
     &["sources", "peers"],
     &["gate"],
     &["audit", "clock", "history", "secrets", "telemetry"],
+    &["seal"],
 ];
 
 fn root() -> PathBuf {

@@ -14,6 +14,7 @@ mod faults;
 mod house;
 mod identities;
 mod outages;
+mod private;
 mod protection;
 mod records;
 mod sessions;

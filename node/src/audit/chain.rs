@@ -54,7 +54,7 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Broken> {
             Record::Release(_) => {
                 state.open.insert(line.index);
             }
-            Record::Refusal(_) | Record::Check(_) => {}
+            Record::Refusal(_) | Record::Check(_) | Record::Alert(_) => {}
             Record::Outcome { of, .. } => {
                 if !state.open.remove(&of) {
                     return Err(broken("it tells the outcome of no open release"));

@@ -3,13 +3,22 @@
 //! First form: JSON lines in `audit/log.jsonl`, each holding the SHA-256 of the line before it. One writer thread
 //! commits whatever has gathered with one `fdatasync` (group commit). What the chain catches: edits, insertions and
 //! deletions in the middle; a cut tail and a fork are caught only by whoever holds a later hash, such as a receipt.
+//!
+//! What a record must not hold for good (literals of the SQL, numbers of withheld cells) is its private part, in a side
+//! file that forgets: [`Private`].
 
 mod chain;
+mod private;
+mod read;
 mod record;
+mod side;
 mod writer;
 
 pub use chain::{Broken, Verified, verify};
-pub use record::{Entry, Outcome, Use};
+pub use private::{Cells, Committed, Private};
+pub use read::{Kept, Recorded, private, records};
+pub use record::{Alert, Entry, Outcome, Record, Use};
+pub use side::Keeping;
 pub use writer::{Durable, Log};
 
 /// Why the log can't take a record, so that the node answers nothing.

@@ -74,6 +74,9 @@ pub(super) struct Line {
     pub(super) previous: String,
     /// Milliseconds since the Unix epoch.
     pub(super) time_ms: u64,
+    /// What commits to the record's private part, in hexadecimal; empty where it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) commitment: String,
     /// The record.
     #[serde(flatten)]
     pub(super) record: Record,
@@ -82,7 +85,7 @@ pub(super) struct Line {
 /// The kinds of record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Record {
+pub enum Record {
     /// A release is about to begin.
     Release(Entry),
     /// A query was refused.
@@ -96,4 +99,19 @@ pub(super) enum Record {
         /// How.
         outcome: Outcome,
     },
+    /// Somebody made many near pairs of counts.
+    Alert(Alert),
+}
+
+/// Somebody made many pairs of counts that differ in few units; how many is private.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `analyst` or `agreement`.
+    pub who: String,
+    /// Which one.
+    pub name: String,
+    /// On which day, by UTC.
+    pub day: String,
+    /// The number of pairs a day from which on there is an alert.
+    pub limit: u64,
 }

@@ -4,20 +4,28 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::NaiveDate;
 use tokio::sync::oneshot;
 
 use super::LogError;
 use super::chain::{self, hash};
-use super::record::{Entry, Line, Outcome, Record};
+use super::private::Committed;
+use super::record::{Alert, Entry, Line, Outcome, Record};
+use super::side::{Keeping, Side};
+use super::{Private, side};
+
+/// Time between looks for private parts whose days are over.
+const PURGE: Duration = Duration::from_secs(60 * 60);
 
 /// Proof that a record is durable: the argument without which nothing is released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Durable {
     index: u64,
     hash: [u8; 32],
+    commitment: [u8; 32],
 }
 
 impl Durable {
@@ -31,15 +39,21 @@ impl Durable {
         self.hash
     }
 
+    /// What commits to the record's private part.
+    pub fn commitment(&self) -> [u8; 32] {
+        self.commitment
+    }
+
     /// For tests of what takes the proof.
     #[cfg(test)]
     pub(crate) fn for_test() -> Self {
-        Self { index: 0, hash: [0; 32] }
+        Self { index: 0, hash: [0; 32], commitment: [0; 32] }
     }
 }
 
 struct Job {
     record: Record,
+    private: Committed,
     done: Option<oneshot::Sender<Result<Durable, LogError>>>,
 }
 
@@ -51,9 +65,9 @@ pub struct Log {
 
 impl Log {
     /// Opens or begins the log in `folder`, verifies its chain, sets a torn tail aside, and closes releases that a
-    /// crash left open as interrupted.
-    pub fn open(folder: &Path) -> Result<Arc<Self>, LogError> {
-        let mut writer = Writer::open(folder)?;
+    /// crash left open as interrupted. Private parts whose days are over are deleted, then and from then on.
+    pub fn open(folder: &Path, keeping: &Keeping) -> Result<Arc<Self>, LogError> {
+        let mut writer = Writer::open(folder, keeping)?;
         let (jobs, queue) = channel();
         std::thread::Builder::new()
             .name("audit".into())
@@ -63,33 +77,42 @@ impl Log {
     }
 
     /// Records that a release is about to begin; returns when that is durable.
-    pub async fn release(&self, entry: Entry) -> Result<Durable, LogError> {
-        self.durable(Record::Release(entry)).await
+    pub async fn release(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
+        self.durable(Record::Release(entry), private).await
     }
 
     /// Records a refusal; returns when that is durable.
-    pub async fn refusal(&self, entry: Entry) -> Result<Durable, LogError> {
-        self.durable(Record::Refusal(entry)).await
+    pub async fn refusal(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
+        self.durable(Record::Refusal(entry), private).await
     }
 
     /// Records that a query would be released, as somebody was told; returns when that is durable.
-    pub async fn check(&self, entry: Entry) -> Result<Durable, LogError> {
-        self.durable(Record::Check(entry)).await
+    pub async fn check(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
+        self.durable(Record::Check(entry), private).await
     }
 
     /// Records how a release ended. It becomes durable with the next record; after a crash before that, the release
     /// counts as interrupted.
-    pub fn outcome(&self, of: &Durable, outcome: Outcome) {
-        let record = Record::Outcome { of: of.index, outcome };
-        if self.jobs.send(Job { record, done: None }).is_err() {
-            tracing::error!("the log's writer has ended; an outcome is not recorded");
+    pub fn outcome(&self, of: &Durable, outcome: Outcome, private: Committed) {
+        self.later(Record::Outcome { of: of.index, outcome }, private);
+    }
+
+    /// Records that somebody made many near pairs of counts. It becomes durable with the next record.
+    pub fn alert(&self, alert: Alert, private: Committed) {
+        self.later(Record::Alert(alert), private);
+    }
+
+    fn later(&self, record: Record, private: Committed) {
+        if self.jobs.send(Job { record, private, done: None }).is_err() {
+            tracing::error!("the log's writer has ended; a record is not written");
         }
     }
 
-    async fn durable(&self, record: Record) -> Result<Durable, LogError> {
+    async fn durable(&self, record: Record, private: &Private) -> Result<Durable, LogError> {
         let (done, answer) = oneshot::channel();
         let gone = || LogError::Write("its writer has ended".into());
-        self.jobs.send(Job { record, done: Some(done) }).map_err(|_| gone())?;
+        let private = Committed::new(private)?;
+        self.jobs.send(Job { record, private, done: Some(done) }).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -97,14 +120,17 @@ impl Log {
 struct Writer {
     path: PathBuf,
     file: File,
+    side: Side,
     length: u64,
     records: u64,
     head: [u8; 32],
     failed: Option<LogError>,
+    /// The day on which private parts were last deleted.
+    purged: Option<NaiveDate>,
 }
 
 impl Writer {
-    fn open(folder: &Path) -> Result<Self, LogError> {
+    fn open(folder: &Path, keeping: &Keeping) -> Result<Self, LogError> {
         let path = folder.join("log.jsonl");
         let failed =
             |error: std::io::Error| LogError::Open { path: path.display().to_string(), why: error.to_string() };
@@ -119,14 +145,17 @@ impl Writer {
             tracing::warn!(bytes = torn.len(), kept = %aside.display(), "the log had a torn tail; it was set aside");
         }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        let mut side = Side::open(folder, keeping).map_err(failed)?;
+        side.purge(now_ms()).map_err(failed)?;
+        let length = found.whole as u64;
         let mut writer =
-            Self { path, file, length: found.whole as u64, records: found.records, head: found.head, failed: None };
-        let stopped = || Outcome::Interrupted { why: "the node stopped".into(), rows: None, bytes: None };
-        let outcomes: Vec<_> = found
-            .open
-            .into_iter()
-            .map(|of| Job { record: Record::Outcome { of, outcome: stopped() }, done: None })
-            .collect();
+            Self { path, file, side, length, records: found.records, head: found.head, failed: None, purged: None };
+        let stopped = |of| {
+            let outcome = Outcome::Interrupted { why: "the node stopped".into(), rows: None, bytes: None };
+            let record = Record::Outcome { of, outcome };
+            Ok(Job { record, private: Committed::new(&Private::default())?, done: None })
+        };
+        let outcomes = found.open.into_iter().map(stopped).collect::<Result<Vec<_>, LogError>>()?;
         if !outcomes.is_empty() {
             writer.commit(&outcomes)?;
         }
@@ -134,7 +163,14 @@ impl Writer {
     }
 
     fn run(&mut self, queue: &Receiver<Job>) {
-        while let Ok(first) = queue.recv() {
+        loop {
+            let first = match queue.recv_timeout(PURGE) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            self.purge();
+            let Some(first) = first else { continue };
             let mut jobs = vec![first];
             jobs.extend(queue.try_iter());
             match self.commit(&jobs) {
@@ -153,40 +189,68 @@ impl Writer {
         }
     }
 
-    /// Appends all jobs and makes them durable, or leaves the log as it was.
+    /// Deletes private parts whose days are over, once a day.
+    fn purge(&mut self) {
+        let now_ms = now_ms();
+        if self.purged == Some(side::day_of(now_ms)) {
+            return;
+        }
+        match self.side.purge(now_ms) {
+            Ok(()) => self.purged = Some(side::day_of(now_ms)),
+            Err(error) => tracing::error!(%error, "private parts of the log whose days are over can't be deleted"),
+        }
+    }
+
+    /// Appends all jobs and makes them durable, or leaves the log as it was. Private parts are durable before the records
+    /// that commit to them.
     fn commit(&mut self, jobs: &[Job]) -> Result<Vec<Durable>, LogError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
+        }
+        let time_ms = now_ms();
+        let waits = jobs.iter().any(|job| job.done.is_some());
+        if let Err(error) = self.side.append(time_ms, (self.records..).zip(jobs.iter().map(|job| &job.private))) {
+            return Err(LogError::Write(error.to_string()));
+        }
+        if waits && let Err(error) = self.side.sync() {
+            return Err(self.lost(&error));
         }
         let mut bytes = Vec::new();
         let mut head = self.head;
         let mut proofs = Vec::with_capacity(jobs.len());
         for (index, job) in (self.records..).zip(jobs) {
-            let line = Line { index, previous: hex::encode(head), time_ms: now_ms(), record: job.record.clone() };
+            let commitment = job.private.commitment();
+            let (previous, record) = (hex::encode(head), job.record.clone());
+            let line = Line { index, previous, time_ms, commitment: hex::encode(commitment), record };
             let text = serde_json::to_vec(&line).map_err(|error| LogError::Write(error.to_string()))?;
             head = hash(&text);
             bytes.extend_from_slice(&text);
             bytes.push(b'\n');
-            proofs.push(Durable { index, hash: head });
+            proofs.push(Durable { index, hash: head, commitment });
         }
         if let Err(error) = self.file.write_all(&bytes) {
             return Err(self.undo(&error));
         }
-        // What the disk took and then lost can't be known: no further record is taken until a restart reads it back.
-        let waits = jobs.iter().any(|job| job.done.is_some());
         if waits && let Err(error) = self.file.sync_data() {
-            let error = LogError::Sync(error.to_string());
-            self.failed = Some(error.clone());
-            return Err(error);
+            return Err(self.lost(&error));
         }
+        self.side.keep();
         self.length += bytes.len() as u64;
         self.records += jobs.len() as u64;
         self.head = head;
         Ok(proofs)
     }
 
+    /// What the disk took and then lost can't be known: no further record is taken until a restart reads it back.
+    fn lost(&mut self, error: &std::io::Error) -> LogError {
+        let error = LogError::Sync(error.to_string());
+        self.failed = Some(error.clone());
+        error
+    }
+
     /// Cuts a half-written line off, so that the next record can be tried on a clean end.
     fn undo(&mut self, error: &std::io::Error) -> LogError {
+        self.side.undo();
         let error = LogError::Write(error.to_string());
         let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
         if cut.is_err() {
@@ -210,10 +274,19 @@ fn now_ms() -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use super::super::{Cells, Kept, Recorded, records};
     use super::*;
 
     fn entry(id: &str) -> Entry {
         Entry { query_id: id.into(), caller: "spiffe://london/body/loda/node".into(), ..Entry::default() }
+    }
+
+    fn keeping() -> Keeping {
+        Keeping { key: [3; 32], days: 90 }
+    }
+
+    fn private() -> Private {
+        Private { literals: vec!["'Zamora'".into()], ..Private::default() }
     }
 
     fn read(folder: &Path) -> Vec<u8> {
@@ -223,23 +296,35 @@ mod tests {
     #[tokio::test]
     async fn records_are_chained_and_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path()).unwrap();
-        let first = log.release(entry("a")).await.unwrap();
-        log.outcome(&first, Outcome::Completed { rows: 3, bytes: 64 });
-        let second = log.refusal(entry("b")).await.unwrap();
+        let log = Log::open(folder.path(), &keeping()).unwrap();
+        let first = log.release(entry("a"), &private()).await.unwrap();
+        let cells = Cells { withheld: 2, ..Cells::default() };
+        let closing = Private { cells: vec![cells], ..Private::default() };
+        log.outcome(&first, Outcome::Completed { rows: 3, bytes: 64 }, Committed::new(&closing).unwrap());
+        let second = log.refusal(entry("b"), &private()).await.unwrap();
         assert_eq!((first.index(), second.index()), (0, 2));
         let found = chain::verify(&read(folder.path())).unwrap();
         assert_eq!(found.records, 3);
         assert_eq!(found.head, second.hash());
         assert!(found.open.is_empty());
+        let records = records(folder.path()).unwrap();
+        let kept = |index: usize| super::super::private(folder.path(), &[3; 32], &records[index]).unwrap();
+        assert_eq!(hex::encode(first.commitment()), records[0].commitment);
+        assert_eq!((kept(0), kept(1), kept(2)), (Kept::Whole(private()), Kept::Whole(closing), Kept::Whole(private())));
+        assert!(!String::from_utf8(read(folder.path())).unwrap().contains("Zamora"));
+        // What is shown in its place is told apart, and so is what was deleted.
+        let other = Recorded { commitment: records[1].commitment.clone(), ..records[0].clone() };
+        assert_eq!(super::super::private(folder.path(), &[3; 32], &other).unwrap(), Kept::Altered);
+        fs::remove_dir_all(folder.path().join("private")).unwrap();
+        assert_eq!(kept(0), Kept::Deleted);
     }
 
     #[tokio::test]
     async fn every_edit_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path()).unwrap();
+        let log = Log::open(folder.path(), &keeping()).unwrap();
         for id in ["a", "b", "c"] {
-            log.refusal(entry(id)).await.unwrap();
+            log.refusal(entry(id), &private()).await.unwrap();
         }
         let good = read(folder.path());
         let lines: Vec<&[u8]> = good.split_inclusive(|b| *b == b'\n').collect();
@@ -254,20 +339,20 @@ mod tests {
         for (name, bytes) in cases {
             assert!(chain::verify(&bytes).is_err(), "{name}");
             fs::write(folder.path().join("log.jsonl"), bytes).unwrap();
-            assert!(matches!(Log::open(folder.path()), Err(LogError::Damaged { .. })), "{name}");
+            assert!(matches!(Log::open(folder.path(), &keeping()), Err(LogError::Damaged { .. })), "{name}");
         }
     }
 
     #[tokio::test]
     async fn a_crash_leaves_a_torn_tail_and_an_open_release() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path()).unwrap();
-        log.release(entry("a")).await.unwrap();
+        let log = Log::open(folder.path(), &keeping()).unwrap();
+        log.release(entry("a"), &private()).await.unwrap();
         let mut bytes = read(folder.path());
         bytes.extend_from_slice(b"{\"index\":1,\"prev");
         fs::write(folder.path().join("log.jsonl"), bytes).unwrap();
-        let log = Log::open(folder.path()).unwrap();
-        log.refusal(entry("b")).await.unwrap();
+        let log = Log::open(folder.path(), &keeping()).unwrap();
+        log.refusal(entry("b"), &private()).await.unwrap();
         let text = String::from_utf8(read(folder.path())).unwrap();
         assert!(text.contains("interrupted"), "{text}");
         assert_eq!(chain::verify(text.as_bytes()).unwrap().records, 3);
@@ -280,16 +365,20 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_stops_answers_and_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(folder.path()).unwrap();
+        let mut writer = Writer::open(folder.path(), &keeping()).unwrap();
         // /dev/full takes an open and refuses every write, as a full disk does.
         let Ok(full) = OpenOptions::new().append(true).open("/dev/full") else { return };
         let good = std::mem::replace(&mut writer.file, full);
-        let job = || [Job { record: Record::Refusal(entry("a")), done: None }];
+        let job =
+            || [Job { record: Record::Refusal(entry("a")), private: Committed::new(&private()).unwrap(), done: None }];
         let error = writer.commit(&job()).unwrap_err().to_string();
         assert!(error.contains("answers nothing"), "{error}");
         writer.file = good;
         writer.failed = None;
         writer.commit(&job()).unwrap();
+        let records = records(folder.path()).unwrap();
+        let kept = super::super::private(folder.path(), &[3; 32], &records[0]).unwrap();
+        assert_eq!(kept, Kept::Whole(private()), "what was not recorded left nothing in its place");
         assert_eq!(chain::verify(&read(folder.path())).unwrap().records, 1);
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to the writer that `main` hands down, everything else to stderr.
 
+mod audit;
 mod authority;
 mod catalogue;
 mod check;
@@ -47,6 +48,9 @@ enum Command {
     /// Run the node of a body, or prepare it
     #[command(subcommand)]
     Node(Node),
+    /// Read the log of one's own body, with what of it stays at home
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Found a federation and sign its certificates
     #[command(subcommand)]
     Authority(authority::Authority),
@@ -89,6 +93,7 @@ impl Cli {
             Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
+            Command::Audit(audit) => audit.run(out),
             Command::Authority(authority) => authority.run(),
         }
     }

@@ -195,6 +195,8 @@ fn full(record: &ReleaseRecord, text: &mut String) {
     }
     item("rules", &record.rules.join(", "));
     item("log hash", &hex::encode(&record.log_hash));
+    let commitments = [&record.commitment, &record.closing_commitment].map(hex::encode);
+    item("private", &format!("not shown; commitments {}", commitments.join(" and ")));
     for (index, sql) in printable_lines(&record.sql).lines().enumerate() {
         let _ = writeln!(text, "  {:<10}{sql}", if index == 0 { "SQL" } else { "" });
     }

@@ -117,7 +117,20 @@ fn node_changes(file: &File, in_force: &NodeConfig, report: &mut Report) -> Vec<
 }
 
 fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
-    let NodeConfig { federation, body, title, listen, health, state, datasets, agreements, tls, limits, members } = new;
+    let NodeConfig {
+        federation,
+        body,
+        title,
+        listen,
+        health,
+        state,
+        datasets,
+        agreements,
+        tls,
+        limits,
+        audit,
+        members,
+    } = new;
     let keys = [
         ("federation", *federation != old.federation),
         ("body", *body != old.body),
@@ -129,6 +142,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("agreements", *agreements != old.agreements),
         ("[tls]", *tls != old.tls),
         ("[limits]", *limits != old.limits),
+        ("[audit]", *audit != old.audit),
         ("[[members]]", *members != old.members),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

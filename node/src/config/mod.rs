@@ -58,6 +58,8 @@ pub struct NodeConfig {
     pub tls: TlsPaths,
     /// What the node does at most.
     pub limits: Limits,
+    /// What becomes of its log.
+    pub audit: AuditConfig,
     /// The bodies of the federation and where their nodes are.
     pub members: Vec<Member>,
 }
@@ -103,6 +105,21 @@ impl Default for Limits {
             worker_threads: 2,
             target_partitions: 2,
         }
+    }
+}
+
+/// What becomes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// The most days that the private part of a record is kept: literals of the SQL, cells withheld and reused.
+    pub private_days: u32,
+    /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
+    pub near_alert: u32,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { private_days: 90, near_alert: 20 }
     }
 }
 

@@ -8,7 +8,7 @@ use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{Limits, Member, NodeConfig, TlsPaths, raw};
+use super::{AuditConfig, Limits, Member, NodeConfig, TlsPaths, raw};
 
 /// The folders of datasets and agreements.
 pub(super) struct Folders {
@@ -50,6 +50,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let state = file.text(report, "state", &raw.state).map(|text| base.join(text));
     let tls = tls(file, &base, &raw.tls, report);
     let limits = limits(file, &raw.limits, report);
+    let audit = audit(file, &raw.audit, report);
     let members = members(file, &raw.members, report);
     Some(NodeConfig {
         federation: federation?,
@@ -65,6 +66,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         agreements,
         tls: tls?,
         limits,
+        audit,
         members,
     })
 }
@@ -108,20 +110,34 @@ fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<
     Some(TlsPaths { ca: ca?, cert: cert?, key: key? })
 }
 
-fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
-    let default = Limits::default();
-    let mut limit = |key: &str, said: &Option<Spanned<u32>>, default: usize| match said {
+/// A number of at least 1, or a problem and the default.
+fn number(file: &File, key: &str, said: Option<&Spanned<u32>>, default: u32, report: &mut Report) -> u32 {
+    match said {
         Some(number) if *number.get_ref() == 0 => {
-            file.problem(
-                report,
-                number.span(),
-                format!("limits.{key} is 0"),
-                "write 1 or more, or leave it out for the default",
-            );
+            let what = format!("{key} is 0");
+            file.problem(report, number.span(), what, "write 1 or more, or leave it out for the default");
             default
         }
-        Some(number) => usize::try_from(*number.get_ref()).unwrap_or(default),
+        Some(number) => *number.get_ref(),
         None => default,
+    }
+}
+
+fn audit(file: &File, raw: &raw::Audit, report: &mut Report) -> AuditConfig {
+    let default = AuditConfig::default();
+    let mut number = |key, said, default| number(file, key, said, default, report);
+    AuditConfig {
+        private_days: number("audit.private_days", raw.private_days.as_ref(), default.private_days),
+        near_alert: number("audit.near_alert", raw.near_alert.as_ref(), default.near_alert),
+    }
+}
+
+fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
+    let default = Limits::default();
+    let mut limit = |key: &str, said: &Option<Spanned<u32>>, default: usize| {
+        let known = u32::try_from(default).unwrap_or(u32::MAX);
+        let number = number(file, &format!("limits.{key}"), said.as_ref(), known, report);
+        if said.is_none() { default } else { usize::try_from(number).unwrap_or(default) }
     };
     Limits {
         streams: limit("streams", &raw.streams, default.streams),

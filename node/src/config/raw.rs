@@ -24,6 +24,8 @@ pub(super) struct Node {
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
+    pub(super) audit: Audit,
+    #[serde(default)]
     pub(super) members: Vec<Member>,
 }
 
@@ -45,6 +47,13 @@ pub(super) struct Limits {
     pub(super) memory_mib: Option<Spanned<u32>>,
     pub(super) worker_threads: Option<Spanned<u32>>,
     pub(super) target_partitions: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Audit {
+    pub(super) private_days: Option<Spanned<u32>>,
+    pub(super) near_alert: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

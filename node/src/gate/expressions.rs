@@ -5,9 +5,10 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result as PlanResult};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
 
 use super::Refused;
+use super::functions::{self, Use};
 
 /// Admits an expression over public input, or says what in it is not known here.
 pub(super) fn admit(expr: &Expr) -> Result<(), Refused> {
@@ -25,7 +26,6 @@ fn unknown(node: &Expr) -> Option<Refused> {
         Expr::Alias(_)
         | Expr::Column(_)
         | Expr::Literal(..)
-        | Expr::BinaryExpr(_)
         | Expr::Like(_)
         | Expr::SimilarTo(_)
         | Expr::Not(_)
@@ -42,8 +42,6 @@ fn unknown(node: &Expr) -> Option<Refused> {
         | Expr::Case(_)
         | Expr::Cast(_)
         | Expr::TryCast(_)
-        | Expr::AggregateFunction(_)
-        | Expr::WindowFunction(_)
         | Expr::InList(_)
         | Expr::Exists(_)
         | Expr::InSubquery(_)
@@ -51,7 +49,22 @@ fn unknown(node: &Expr) -> Option<Refused> {
         | Expr::GroupingSet(_)
         | Expr::OuterReferenceColumn(..)
         | Expr::Unnest(_) => None,
-        Expr::ScalarFunction(call) => inflating(call.name()),
+        Expr::BinaryExpr(binary) => match functions::operator(binary.op) {
+            Use::Connective
+            | Use::Equality
+            | Use::Order
+            | Use::Arithmetic
+            | Use::Pattern
+            | Use::Bits
+            | Use::Concatenation => None,
+            Use::Never => Some(not_known(&format!("the operator {}", binary.op))),
+        },
+        Expr::ScalarFunction(call) => functions::scalar(call.name()).err(),
+        Expr::AggregateFunction(call) => functions::aggregate(call.func.name()).err(),
+        Expr::WindowFunction(window) => match &window.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => functions::aggregate(function.name()).err(),
+            WindowFunctionDefinition::WindowUDF(function) => functions::window(function.name()).err(),
+        },
         // DataFusion 55.2 compares the inner column with itself where both sides bear one name.
         Expr::SetComparison(_) => Some(Refused::new(
             "expression",
@@ -66,16 +79,6 @@ fn unknown(node: &Expr) -> Option<Refused> {
         ),
         Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => Some(not_known("a lambda")),
     }
-}
-
-/// Functions whose value is as long as an argument says: they take memory that no pool counts.
-const INFLATING: [&str; 3] = ["repeat", "lpad", "rpad"];
-
-fn inflating(name: &str) -> Option<Refused> {
-    INFLATING.contains(&name).then(|| {
-        let reason = format!("{name} is not answered here, since its value can be of any length");
-        Refused::new("expression", reason, "pad or repeat text at the client").at(name)
-    })
 }
 
 fn not_known(what: &str) -> Refused {

@@ -1,6 +1,7 @@
 //! What the gate found out on the way: the part of a decision that is recorded and told.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use meridian_proto::{DatasetUse, Form};
@@ -8,6 +9,7 @@ use meridian_proto::{DatasetUse, Form};
 use super::access::Access;
 use super::choice::Choice;
 use super::permit::Grounds;
+use super::release::Tally;
 use super::{Intent, Request, Terms};
 
 /// What an admitted query uses, and why it may.
@@ -41,6 +43,7 @@ pub(super) struct Decision {
     /// Who asks, as it is recorded.
     pub(super) caller: String,
     pub(super) facts: Facts,
+    pub(super) tally: Arc<Tally>,
     /// Of each dataset in use, the names of its published columns.
     pub(super) published: HashMap<String, HashSet<String>>,
     /// Which of several agreements datasets go by.
@@ -58,7 +61,8 @@ impl Decision {
             None => caller.spiffe(),
         };
         let (facts, published, grounds) = (Facts::default(), HashMap::new(), Vec::new());
-        Self { now, intent, caller, facts, published, choice, grounds, numbers: 0 }
+        let tally = Arc::default();
+        Self { now, intent, caller, facts, tally, published, choice, grounds, numbers: 0 }
     }
 
     /// A number that was not given out before, for names that SQL can't write.

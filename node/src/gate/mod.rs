@@ -11,6 +11,8 @@
 //! | `caller`, `terms`, `table` | who asks, and what is asked for |
 //! | `access`, `choice` | the form in which a dataset may leave for a caller, and by which agreement |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
+//! | `functions`, `growth` | every function and operator classified; texts that would grow without bound |
+//! | `total` | expressions that could fail on some row, in forms that give NULL |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
@@ -23,7 +25,9 @@ mod choice;
 mod compact;
 mod expressions;
 mod facts;
+mod functions;
 mod governed;
+mod growth;
 mod guard;
 mod leaf;
 mod permit;
@@ -33,7 +37,10 @@ mod release;
 mod released;
 mod table;
 mod terms;
+pub(crate) mod total;
 mod walk;
+
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
@@ -46,6 +53,7 @@ pub use guard::{Guarded, guard};
 pub use permit::InForce;
 pub use planner::extension_planner;
 pub use refused::{Refused, unknown_dataset};
+pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
 pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, UNIT_COLUMN, Unit};
@@ -77,6 +85,7 @@ pub enum Intent {
 pub struct Admitted {
     plan: LogicalPlan,
     facts: Facts,
+    tally: Arc<Tally>,
     permit: permit::Permit,
 }
 
@@ -89,6 +98,11 @@ impl Admitted {
     /// What is recorded.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Where it is noted what becomes of its cells when it runs.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// The schema of the answer, exactly.
@@ -108,8 +122,9 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
     for _ in 0..MOST_CHOICES {
         match walk::walk(plan.clone(), request, &mut choice) {
             Ok((plan, decision)) => {
+                let plan = finished(plan, decision.facts.protected, request)?;
                 let permit = permit::Permit::new(request.caller, decision.grounds);
-                return Ok(Admitted { plan, facts: decision.facts, permit });
+                return Ok(Admitted { plan, facts: decision.facts, tally: decision.tally, permit });
             }
             Err(refused) => first = first.or(Some(refused)),
         }
@@ -118,6 +133,13 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
         }
     }
     Err(first.unwrap_or_else(|| Refused::new("plan", "the query was not decided", "write it more simply")))
+}
+
+/// What holds for the whole of an admitted plan: its texts are bounded, and over data that is not open nothing fails.
+fn finished(plan: LogicalPlan, protected: bool, request: &Request<'_>) -> Result<LogicalPlan, Refused> {
+    growth::bounded(&plan)?;
+    let foreign = |table: &dyn TableProvider| (request.foreign)(table).is_some();
+    if protected { total::made_total(plan, &foreign) } else { Ok(plan) }
 }
 
 #[cfg(test)]

@@ -162,3 +162,43 @@ fn kind(error: &DataFusionError) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use arrow::error::ArrowError;
+
+    use super::*;
+
+    fn told(error: DataFusionError) -> String {
+        Discretion { protected: true, foreign: false }.outward(error).to_string()
+    }
+
+    #[test]
+    fn every_error_over_data_that_is_not_open_is_the_same_sentence() {
+        let sentence = told(DataFusionError::Execution("no".into()));
+        assert!(sentence.contains("could not be finished"), "{sentence}");
+        let cast = || ArrowError::CastError("Cannot cast string 'Zamora' to value of Int32 type".into());
+        for error in [
+            DataFusionError::ArrowError(Box::new(ArrowError::DivideByZero), None),
+            DataFusionError::ArrowError(Box::new(cast()), None),
+            DataFusionError::ResourcesExhausted("4711 bytes for HashJoinInput[0] with 815 bytes remaining".into()),
+            DataFusionError::Internal("row 4711".into()),
+            DataFusionError::External(Box::new(cast())),
+            DataFusionError::Execution("Zamora".into()).context("while sorting"),
+            DataFusionError::Shared(Arc::new(DataFusionError::ArrowError(Box::new(cast()), None))),
+            DataFusionError::Collection(vec![DataFusionError::Execution("Zamora".into())]),
+        ] {
+            let told = told(error);
+            assert_eq!(told, sentence);
+        }
+        let open = Discretion { protected: false, foreign: false };
+        assert!(open.outward(DataFusionError::Execution("why".into())).to_string().contains("why"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_as_it_is() {
+        let refused = Refused::new("rule", "since so", "do so");
+        assert!(told(DataFusionError::from(refused)).contains("since so"));
+    }
+}

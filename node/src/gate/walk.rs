@@ -19,6 +19,7 @@ use super::below::Below;
 use super::choice::Choice;
 use super::expressions;
 use super::facts::Decision;
+use super::functions;
 use super::leaf;
 use super::table::PublishedTable;
 use super::{Refused, Request};
@@ -397,6 +398,9 @@ fn not_a_query(what: &str) -> Refused {
 }
 
 fn not_a_dataset(scan: &TableScan) -> Refused {
+    if let Some(refused) = functions::table(scan.table_name.table()) {
+        return refused;
+    }
     Refused::new(
         "table.unknown",
         format!("{} is no dataset of this federation", scan.table_name),
@@ -406,7 +410,7 @@ fn not_a_dataset(scan: &TableScan) -> Refused {
 }
 
 /// The operator's schema over its new inputs: what was withheld may be NULL in places where SQL has no NULL.
-fn renewed_schema(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
+pub(super) fn renewed_schema(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
     match plan.recompute_schema()? {
         LogicalPlan::Union(union) => {
             Ok(LogicalPlan::Union(Union { schema: union_schema(&union)?, inputs: union.inputs }))

@@ -8,7 +8,6 @@
 //! settle.rs   what becomes of each cell of a release
 //! index.rs    which anchors may be near, held in memory
 //! tables.rs   the file's tables, one transaction at a time
-//! near.rs     how a count of near pairs is written
 //! seal.rs     the file's keys: what is in it can't be read, moved or altered
 //! ```
 //!
@@ -35,7 +34,6 @@
 
 mod error;
 mod index;
-mod near;
 mod seal;
 mod settle;
 mod tables;
@@ -47,6 +45,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::NaiveDate;
 use error::Fault;
 pub use error::HistoryError;
 use index::Index;
@@ -96,6 +95,8 @@ pub struct Release {
     pub accounts: Vec<Account>,
     /// What is asked, in words that are the same whenever it is asked again.
     pub question: String,
+    /// The day, by UTC, to which near pairs of counts are counted.
+    pub day: NaiveDate,
 }
 
 /// What is counted together: the visible cells of a dataset under an agreement.
@@ -127,19 +128,32 @@ pub enum Settled {
 pub struct Outcome {
     /// One for each cell, in the order given.
     pub settled: Vec<Settled>,
+    /// Pairs that it made, each of a count and an anchor that was fewer than k units from it.
+    pub pairs: u64,
+    /// Where it made any: how many there are of this day by its caller, and by its agreement.
+    pub near: Vec<NearToday>,
 }
 
-/// How many pairs of near counts somebody made, for the owner alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NearCount {
-    /// Who asked for the later of the two.
-    pub caller: String,
-    /// Under which agreement.
-    pub agreement: Option<String>,
-    /// Of which dataset.
-    pub dataset: String,
-    /// Pairs, each of a count and an anchor that was fewer than k units from it.
-    pub pairs: u64,
+/// How many pairs of near counts somebody made in a day, for the owner alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearToday {
+    /// Who made them.
+    pub who: Who,
+    /// When.
+    pub day: NaiveDate,
+    /// Before this release.
+    pub before: u64,
+    /// With it.
+    pub now: u64,
+}
+
+/// To whom near pairs are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// Whoever asks.
+    Caller(String),
+    /// An agreement, whoever asks under it.
+    Agreement(String),
 }
 
 impl Scope {
@@ -207,15 +221,6 @@ impl History {
     /// The file can't be read.
     pub fn spent(&self, agreement: Option<&str>, dataset: &str) -> Result<u64, HistoryError> {
         tables::spent(&self.database, &self.keys, agreement, dataset).map_err(|fault| fault.at(&self.path))
-    }
-
-    /// Who made how many near pairs, in order of caller, agreement and dataset.
-    ///
-    /// # Errors
-    ///
-    /// The file can't be read.
-    pub fn near_counts(&self) -> Result<Vec<NearCount>, HistoryError> {
-        tables::near_counts(&self.database, &self.keys).map_err(|fault| fault.at(&self.path))
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

@@ -7,7 +7,7 @@ use super::error::{Fault, HistoryError};
 use super::index::Index;
 use super::seal::Keys;
 use super::tables::{Anchor, Listed, Tables, place_of_anchors};
-use super::{Account, NearCount, Observation, Outcome, Release, Settled};
+use super::{NearToday, Observation, Outcome, Release, Settled, Who};
 use meridian_disclosure::sketch::Distance;
 
 /// Refuses sketches that can't tell all distances that matter.
@@ -54,11 +54,23 @@ fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> R
         settled.push(becomes);
     }
     tables.set_next_sequence(sequence)?;
-    for account in release.accounts.iter().filter(|_| pairs > 0) {
-        let Account { agreement, dataset, allowance: _ } = account.clone();
-        tables.add_near(&NearCount { caller: release.caller.clone(), agreement, dataset, pairs })?;
+    let near = if pairs > 0 { near_today(tables, release, pairs)? } else { Vec::new() };
+    Ok(Outcome { settled, pairs, near })
+}
+
+/// Counts near pairs to whoever made them.
+fn near_today(tables: &mut Tables<'_>, release: &Release, pairs: u64) -> Result<Vec<NearToday>, Fault> {
+    let mut agreements: Vec<&String> =
+        release.accounts.iter().filter_map(|account| account.agreement.as_ref()).collect();
+    agreements.sort_unstable();
+    agreements.dedup();
+    let agreements = agreements.into_iter().cloned().map(Who::Agreement);
+    let mut near = Vec::new();
+    for who in std::iter::once(Who::Caller(release.caller.clone())).chain(agreements) {
+        let before = tables.add_near(&who, release.day, pairs)?;
+        near.push(NearToday { who, day: release.day, before, now: before.saturating_add(pairs) });
     }
-    Ok(Outcome { settled })
+    Ok(near)
 }
 
 /// What a refusal costs, in cells: that the answer has more than are left is an answer, too.

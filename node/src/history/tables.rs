@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
+use chrono::{Datelike, NaiveDate};
 use redb::{
     Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
 };
 
 use super::error::Fault;
-use super::near;
 use super::seal::Keys;
-use super::{Account, NearCount, Scope};
+use super::{Account, Scope, Who};
 use meridian_disclosure::sketch::{Outline, Sketch};
 
 /// Place of the scope and number of units, and sequence → answer and sketch.
@@ -19,8 +19,8 @@ pub(super) const ANCHORS: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinit
 const SPENT: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("spent");
 /// Place of agreement, dataset and an answer that was charged to them → nothing.
 const ANSWERED: TableDefinition<'_, u128, ()> = TableDefinition::new("answered");
-/// Place of caller, agreement and dataset → these and the number of pairs.
-const NEAR: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("near");
+/// Place of whoever made near pairs → the day on which they last did, and the number of pairs of that day.
+const NEAR: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("near today");
 /// [`CHECK`] and [`SEQUENCE`].
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
@@ -57,18 +57,6 @@ pub(super) fn in_memory(keys: &Keys) -> Result<Database, Fault> {
 pub(super) fn spent(database: &Database, keys: &Keys, agreement: Option<&str>, dataset: &str) -> Result<u64, Fault> {
     let table = database.begin_read()?.open_table(SPENT)?;
     read_spent(&table, keys, place_of_spent(keys, agreement, dataset))
-}
-
-/// All near counts, sorted.
-pub(super) fn near_counts(database: &Database, keys: &Keys) -> Result<Vec<NearCount>, Fault> {
-    let table = database.begin_read()?.open_table(NEAR)?;
-    let mut counts = Vec::new();
-    for entry in table.iter()? {
-        let (place, sealed) = entry?;
-        counts.push(open_near(keys, place.value(), sealed.value())?);
-    }
-    counts.sort();
-    Ok(counts)
 }
 
 /// Where the anchors of a scope with this many units are.
@@ -169,16 +157,19 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Adds pairs to what the caller has made so far.
-    pub(super) fn add_near(&mut self, made: &NearCount) -> Result<(), Fault> {
-        let place = place_of_near(self.keys, made);
-        let mut count = made.clone();
-        if let Some(sealed) = self.near.get(place)? {
-            count.pairs = count.pairs.saturating_add(open_near(self.keys, place, sealed.value())?.pairs);
-        }
-        let sealed = self.keys.seal(&authenticated("near", place, 0), &near::to_bytes(&count))?;
+    /// Adds pairs to those that somebody made on a day, and returns how many there were.
+    pub(super) fn add_near(&mut self, who: &Who, day: NaiveDate, pairs: u64) -> Result<u64, Fault> {
+        let place = place_of_near(self.keys, who);
+        let before = match self.near.get(place)? {
+            Some(sealed) => read_near(self.keys, place, sealed.value())?,
+            None => (day, 0),
+        };
+        let before = if before.0 == day { before.1 } else { 0 };
+        let value =
+            [day.num_days_from_ce().to_le_bytes().as_slice(), &before.saturating_add(pairs).to_le_bytes()].concat();
+        let sealed = self.keys.seal(&authenticated("near", place, 0), &value)?;
         self.near.insert(place, sealed.as_slice())?;
-        Ok(())
+        Ok(before)
     }
 
     fn check_or_begin(&mut self, path: &Path) -> Result<(), Fault> {
@@ -223,14 +214,20 @@ fn read_number(keys: &Keys, place: &[u8], sealed: &[u8]) -> Result<u64, Fault> {
     value.ok_or(Fault::Damaged("a counter doesn't open"))
 }
 
-fn open_near(keys: &Keys, place: u128, sealed: &[u8]) -> Result<NearCount, Fault> {
+fn read_near(keys: &Keys, place: u128, sealed: &[u8]) -> Result<(NaiveDate, u64), Fault> {
     let value = keys.open(&authenticated("near", place, 0), sealed);
-    value.and_then(|value| near::from_bytes(&value)).ok_or(Fault::Damaged("a count of near pairs doesn't open"))
+    let parts = value.as_deref().and_then(|value| {
+        let (day, pairs) = value.split_first_chunk()?;
+        Some((NaiveDate::from_num_days_from_ce_opt(i32::from_le_bytes(*day))?, u64::from_le_bytes(*pairs.as_array()?)))
+    });
+    parts.ok_or(Fault::Damaged("a count of near pairs doesn't open"))
 }
 
-fn place_of_near(keys: &Keys, count: &NearCount) -> u128 {
-    let NearCount { caller, agreement, dataset, pairs: _ } = count;
-    keys.index(&[b"near", caller.as_bytes(), &optional(agreement.as_deref()), dataset.as_bytes()])
+fn place_of_near(keys: &Keys, who: &Who) -> u128 {
+    match who {
+        Who::Caller(name) => keys.index(&[b"near", b"caller", name.as_bytes()]),
+        Who::Agreement(name) => keys.index(&[b"near", b"agreement", name.as_bytes()]),
+    }
 }
 
 /// Without the node's key no place can be made up, so that its being there is the proof.

@@ -52,7 +52,8 @@ impl Engine {
         let decision = match refused {
             Some(error) => Decision::Refused(self.said_no(asked, error).await?),
             None => {
-                self.parts.log.check(self.entry(asked, planned.admitted.facts())).await?;
+                let (entry, private) = self.entry(asked, planned.admitted.facts());
+                self.parts.log.check(entry, &private).await?;
                 Decision::Admitted(admission(planned))
             }
         };

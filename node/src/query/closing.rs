@@ -9,8 +9,9 @@ use meridian_federation::remote::Receipts;
 use meridian_proto::{Receipt, ReleaseRecord};
 
 use super::{Asked, Engine, ErrorKind, Planned, Progress, QueryError};
-use crate::audit::{Durable, Outcome};
-use crate::gate::Refused;
+use crate::audit::{Alert, Committed, Durable, LogError, Outcome, Private};
+use crate::gate::{Refused, Tally};
+use crate::history::{NearToday, Who};
 
 /// What is to be said when an answer has left. Dropped before that, it records the release as interrupted.
 pub struct Closing {
@@ -18,6 +19,7 @@ pub struct Closing {
     logged: Durable,
     record: ReleaseRecord,
     receipts: Arc<Receipts>,
+    tally: Arc<Tally>,
     progress: Progress,
     /// Why it ended early, where that is known, in words that depend on question and terms alone.
     ended: Mutex<Option<String>>,
@@ -52,10 +54,13 @@ impl Closing {
             log_index: logged.index(),
             log_hash: logged.hash().to_vec(),
             notices: facts.notices.clone(),
+            commitment: logged.commitment().to_vec(),
+            closing_commitment: Vec::new(),
         };
-        let receipts = Arc::clone(&planned.receipts);
+        let (receipts, tally) = (Arc::clone(&planned.receipts), Arc::clone(planned.admitted.tally()));
+        let (engine, logged) = (Arc::clone(engine), logged.clone());
         let (progress, ended) = (Progress::default(), Mutex::default());
-        Self { engine: Arc::clone(engine), logged: logged.clone(), record, receipts, progress, ended, closed: false }
+        Self { engine, logged, record, receipts, tally, progress, ended, closed: false }
     }
 
     /// Where whoever sends the answer counts what has left.
@@ -68,13 +73,48 @@ impl Closing {
         let (rows, bytes) = (self.progress.rows(), self.progress.bytes());
         self.record.rows = rows;
         self.record.bytes = bytes;
+        let private = self.private()?;
+        self.record.closing_commitment = private.commitment().to_vec();
         let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| {
             QueryError::new(ErrorKind::Internal, format!("the release record can't be signed: {error}"))
         })?;
-        self.engine.parts.log.outcome(&self.logged, Outcome::Completed { rows, bytes });
-        self.closed = true;
+        self.end(Outcome::Completed { rows, bytes }, private);
         let others = self.receipts.all().into_iter().map(|received| received.signed);
         Ok(Receipt { query_id: self.record.query_id.clone(), releases: std::iter::once(own).chain(others).collect() })
+    }
+
+    /// What became of the cells so far.
+    fn private(&self) -> Result<Committed, LogError> {
+        Committed::new(&Private { cells: self.tally.cells(), ..Private::default() })
+    }
+
+    /// Records how it ended, and who made many near pairs of counts with it.
+    fn end(&mut self, outcome: Outcome, private: Committed) {
+        self.closed = true;
+        self.engine.parts.log.outcome(&self.logged, outcome, private);
+        let limit = self.engine.parts.near_alert;
+        for near in self.tally.near().iter().filter(|near| near.before < limit && limit <= near.now) {
+            self.alert(near, limit);
+        }
+    }
+
+    /// Once for each of them and day, since the limit is passed once.
+    fn alert(&self, near: &NearToday, limit: u64) {
+        let (who, name) = match &near.who {
+            Who::Caller(name) => ("analyst", name),
+            Who::Agreement(name) => ("agreement", name),
+        };
+        tracing::warn!(
+            who,
+            name,
+            limit,
+            "many counts of a day are near each other, as from somebody who asks for differences: see meridian audit alerts"
+        );
+        let alert = Alert { who: who.into(), name: name.clone(), day: near.day.to_string(), limit };
+        match Committed::new(&Private { pairs: near.now, ..Private::default() }) {
+            Ok(private) => self.engine.parts.log.alert(alert, private),
+            Err(error) => tracing::error!(%error, "an alert is not recorded"),
+        }
     }
 
     /// What the caller is told of an error while the answer was under way.
@@ -99,6 +139,10 @@ impl Drop for Closing {
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let why = ended.unwrap_or_else(|| "it ended before all of it had left".into());
         let (rows, bytes) = (Some(self.progress.rows()), Some(self.progress.bytes()));
-        self.engine.parts.log.outcome(&self.logged, Outcome::Interrupted { why, rows, bytes });
+        match self.private() {
+            Ok(private) => self.end(Outcome::Interrupted { why, rows, bytes }, private),
+            // The log closes it as interrupted when the node starts again.
+            Err(error) => tracing::error!(%error, "the end of a release is not recorded"),
+        }
     }
 }

@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 
 /// Most relations in one statement, common table expressions counted as often as they are used: a statement of a
 /// kilobyte can double them thirty times.
-const MOST_RELATIONS: u64 = 500;
+const MOST_RELATIONS: u64 = 200;
 /// Most common table expressions in one statement.
 const MOST_CTES: usize = 100;
 /// Most items of one SELECT.
@@ -37,7 +37,7 @@ pub(super) fn check(statement: &Statement) -> Result<(), Objection> {
     }
     if expanded(statement, &walk.ctes) > MOST_RELATIONS {
         return Err((
-            "more than 500 tables once its common table expressions are put in",
+            "more than 200 tables once its common table expressions are put in",
             "refer to each of them fewer times",
         ));
     }

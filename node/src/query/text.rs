@@ -90,7 +90,9 @@ fn bound(sql: &str) -> Result<(), QueryError> {
     let mut operators = 0usize;
     for token in &tokens {
         match token {
-            Token::LParen | Token::LBracket => depth += 1,
+            Token::LParen => depth += 1,
+            // Subscripts chain as operators do.
+            Token::LBracket => (depth, operators) = (depth + 1, operators + 1),
             Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
             token if is_operator(token) => operators += 1,
             _ => {}
@@ -113,13 +115,44 @@ fn bound(sql: &str) -> Result<(), QueryError> {
     Ok(())
 }
 
+/// Words behind or before which an expression or a query can stand again.
+const CHAINING: [&str; 29] = [
+    "AND",
+    "OR",
+    "XOR",
+    "NOT",
+    "IS",
+    "ISNULL",
+    "NOTNULL",
+    "IN",
+    "LIKE",
+    "ILIKE",
+    "RLIKE",
+    "REGEXP",
+    "SIMILAR",
+    "MATCH",
+    "MEMBER",
+    "OVERLAPS",
+    "DIV",
+    "COLLATE",
+    "ZONE",
+    "OPERATOR",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "MINUS",
+    "JOIN",
+    "CASE",
+    "BETWEEN",
+    "EXPLAIN",
+    "DESCRIBE",
+];
+
 /// Whatever can chain: symbols, and the words that join or wrap expressions and queries.
 fn is_operator(token: &Token) -> bool {
     match token {
         Token::Word(word) => {
-            let words =
-                ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "UNION", "EXCEPT", "INTERSECT", "JOIN", "CASE", "BETWEEN"];
-            word.quote_style.is_none() && words.iter().any(|w| word.value.eq_ignore_ascii_case(w))
+            word.quote_style.is_none() && CHAINING.iter().any(|chains| word.value.eq_ignore_ascii_case(chains))
         }
         Token::Number(..)
         | Token::Char(_)
@@ -134,7 +167,6 @@ fn is_operator(token: &Token) -> bool {
         | Token::Period
         | Token::LParen
         | Token::RParen
-        | Token::LBracket
         | Token::RBracket
         | Token::SemiColon
         | Token::Placeholder(_)

@@ -11,7 +11,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, try_
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type, total};
+use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type};
+use crate::gate::total;
 
 /// A source as planned.
 pub(super) struct Mapped {
@@ -89,7 +90,7 @@ pub(super) async fn plan(
         .map_err(wrong)?;
     let view = match failure {
         Failure::Reported => view,
-        Failure::Null => total::total(spec, view)?,
+        Failure::Null => total::mapping(view).map_err(wrong)?,
     };
     publish(spec, view, failure).map_err(wrong)
 }

@@ -14,7 +14,6 @@ mod predicate;
 mod promises;
 mod snapshot;
 mod spec;
-mod total;
 mod types;
 mod units;
 

@@ -23,6 +23,8 @@ fn release(body: &str, form: Form) -> ReleaseRecord {
         log_index: 5,
         log_hash: vec![0xab; 32],
         notices: vec!["groups of fewer than 10 are left out".into()],
+        commitment: vec![0xcd; 32],
+        closing_commitment: vec![0xef; 32],
     }
 }
 

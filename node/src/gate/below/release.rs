@@ -89,6 +89,8 @@ impl Below {
             caller: decision.caller.clone(),
             accounts,
             question: question(&plans),
+            day: decision.now.date_naive(),
+            tally: Arc::clone(&decision.tally),
         };
         Ok(release::node(point, plans, schema))
     }

@@ -9,6 +9,8 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, TryCast, lit};
 
 use super::super::Refused;
 use super::super::facts::Decision;
+use super::super::functions::{self, Class, Shape, Totality};
+use super::super::total::total_call;
 use super::constants::constant;
 use super::totals::{CastKind, cast_kind};
 use super::{Below, Choices, Kind, Origin};
@@ -114,18 +116,25 @@ impl Below {
     /// Functions of labels that have an answer for every value: parts of dates whose ranges may be seen, prefixes and
     /// spellings of texts, and the choice among several.
     fn call(&self, call: &ScalarFunction, decision: &mut Decision) -> Result<Value, Refused> {
-        match (call.name(), call.args.as_slice()) {
-            ("date_trunc" | "date_part", [part, of]) => self.date(call, part, of, decision),
-            ("left", [of, length]) => self.text(call, of, &[length], decision),
-            ("substr" | "substring", [of, start, length]) => {
+        let Ok(Class::Below(shape, totality)) = functions::scalar(call.name()) else { return Err(self.function(call)) };
+        let (value, origin) = match (shape, call.args.as_slice()) {
+            (Shape::DatePart, [part, of]) => self.date(call, part, of, decision),
+            (Shape::Prefix, [of, length]) => self.text(call, of, &[length], decision),
+            (Shape::PrefixFromFirst, [of, start, length]) => {
                 let from_first = constant(start, decision.now)?.is_some_and(|start| {
                     start.cast_to(&DataType::Int64).is_ok_and(|start| start == ScalarValue::Int64(Some(1)))
                 });
                 if from_first { self.text(call, of, &[start, length], decision) } else { Err(self.function(call)) }
             }
-            ("upper" | "lower" | "btrim" | "ltrim" | "rtrim", [of]) => self.text(call, of, &[], decision),
-            ("coalesce" | "nullif" | "nvl", args) => self.choice(call, args, decision),
-            _ => Err(self.function(call)),
+            (Shape::Spelling, [of]) => self.text(call, of, &[], decision),
+            (Shape::Choice, args) => self.choice(call, args, decision),
+            (Shape::DatePart | Shape::Prefix | Shape::PrefixFromFirst | Shape::Spelling | Shape::StartsWith, _) => {
+                Err(self.function(call))
+            }
+        }?;
+        match (totality, value) {
+            (Totality::MadeTotal, Expr::ScalarFunction(call)) => Ok((Expr::ScalarFunction(total_call(call)), origin)),
+            (Totality::Total | Totality::MadeTotal | Totality::Rewritten, value) => Ok((value, origin)),
         }
     }
 

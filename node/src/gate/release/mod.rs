@@ -7,6 +7,7 @@
 //! | `control` | threshold, dominance and noise: from figures to an answer, or none |
 //! | `exec`, `settle` | the release at work: all cells, history, allowance |
 //! | `answer` | the columns that leave |
+//! | `tally` | what became of the cells, for the owner alone |
 
 mod answer;
 mod control;
@@ -15,10 +16,12 @@ mod figures;
 mod node;
 mod settle;
 mod single;
+mod tally;
 
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use chrono::NaiveDate;
 use datafusion::common::ScalarValue;
 
 use super::terms::{Controls, Precision};
@@ -27,6 +30,7 @@ use crate::history::Account;
 pub(super) use exec::ReleaseExec;
 pub(super) use figures::{Gathered, function};
 pub(super) use node::{ReleaseNode, node};
+pub use tally::Tally;
 
 /// What one release point gives, and by which rules.
 #[derive(Debug)]
@@ -57,6 +61,10 @@ pub(super) struct Point {
     pub(super) accounts: Vec<Account>,
     /// What is asked, in words that are the same whenever it is asked again.
     pub(super) question: String,
+    /// The day, by UTC.
+    pub(super) day: NaiveDate,
+    /// Where it is noted what became of its cells.
+    pub(super) tally: Arc<Tally>,
 }
 
 /// One figure of each cell.

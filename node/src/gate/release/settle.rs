@@ -6,6 +6,7 @@ use datafusion::error::{DataFusionError, Result};
 
 use super::figures::{self, Figure};
 use super::{Figured, Kind, Point, Set, control};
+use crate::audit::Cells;
 use crate::gate::Refused;
 use crate::history::{HistoryError, Observation, Release, Scope, Settled};
 
@@ -29,20 +30,24 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
     let mut groups = Vec::with_capacity(rows.len());
     let mut passed = Vec::new();
     let mut cells = Vec::new();
+    let mut withheld = 0;
     for (index, (set, rows)) in point.sets.iter().zip(rows).enumerate() {
         let (group, figures) = read(set, rows)?;
         let figured: Vec<&Figured> = set.figures.iter().filter_map(|figure| point.figures.get(*figure)).collect();
         for row in in_order(&group.keys, group.rows)? {
             for (at, (of, figures)) in figured.iter().zip(&figures).enumerate() {
                 let Some(figure) = figures.get(row) else { continue };
-                let Some(answer) = control::controlled(figure, of, point) else { continue };
+                let Some(answer) = control::controlled(figure, of, point) else {
+                    withheld += u64::from(figure.units > 0);
+                    continue;
+                };
                 passed.push(Passed { set: index, figure: at, row });
                 cells.push(observation(point, figure, of, answer)?);
             }
         }
         groups.push(group);
     }
-    for (cell, answer) in passed.iter().zip(remembered(point, cells).await?) {
+    for (cell, answer) in passed.iter().zip(remembered(point, cells, withheld).await?) {
         let slot = groups.get_mut(cell.set).and_then(|group| group.answers.get_mut(cell.figure)?.get_mut(cell.row));
         if let Some(slot) = slot {
             *slot = Some(answer);
@@ -52,8 +57,10 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
 }
 
 /// What is answered of cells that passed, after the history was asked.
-async fn remembered(point: &Point, cells: Vec<Observation>) -> Result<Vec<i128>> {
+async fn remembered(point: &Point, cells: Vec<Observation>, withheld: u64) -> Result<Vec<i128>> {
+    let mut counted = Cells { datasets: point.datasets.clone(), withheld, ..Cells::default() };
     if cells.is_empty() {
+        point.tally.note(counted, Vec::new());
         return Ok(Vec::new());
     }
     let answers: Vec<i128> = cells.iter().map(|cell| cell.answer).collect();
@@ -63,6 +70,7 @@ async fn remembered(point: &Point, cells: Vec<Observation>) -> Result<Vec<i128>>
         caller: point.caller.clone(),
         accounts: point.accounts.clone(),
         question: point.question.clone(),
+        day: point.day,
     };
     let outcome = point.controls.history.settled(release).await;
     let outcome = outcome.map_err(|error| match error {
@@ -74,6 +82,10 @@ async fn remembered(point: &Point, cells: Vec<Observation>) -> Result<Vec<i128>>
             Refused::forgetful(&point.datasets.join("+")).into()
         }
     })?;
+    counted.released = outcome.settled.len() as u64;
+    counted.reused = outcome.settled.iter().filter(|settled| matches!(settled, Settled::Reused(_))).count() as u64;
+    counted.near = outcome.pairs;
+    point.tally.note(counted, outcome.near);
     let settled = answers.into_iter().zip(outcome.settled).map(|(answer, settled)| match settled {
         Settled::Fresh | Settled::Repeated | Settled::Near => answer,
         Settled::Reused(earlier) => earlier,

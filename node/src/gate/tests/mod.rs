@@ -8,6 +8,8 @@ mod oracle;
 mod permits;
 mod reference;
 mod refused;
+mod remedies;
 mod setup;
 mod several;
+mod total;
 mod ways_out;

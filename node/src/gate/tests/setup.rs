@@ -14,6 +14,7 @@ use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, Session, Ta
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::physical_plan::ExecutionPlan;
@@ -364,6 +365,12 @@ impl Body {
         let table = self.schema.deregister_table(dataset).unwrap().unwrap();
         let seen = table.downcast_ref::<PublishedTable>().unwrap().seen_by(caller, now()).unwrap();
         self.schema.register_table(dataset.into(), Arc::new(seen)).unwrap();
+    }
+
+    /// Queries get so many bytes of memory from now on.
+    pub(super) fn limit_memory(&mut self, bytes: usize) {
+        let runtime = RuntimeEnvBuilder::new().with_memory_limit(bytes, 1.0).build_arc().unwrap();
+        self.state = SessionStateBuilder::new_from_existing(self.state.clone()).with_runtime_env(runtime).build();
     }
 
     pub(super) async fn admit(&self, sql: &str, caller: &Caller) -> Result<Admitted, Refused> {

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use tempfile::TempDir;
 
 use super::{Account, History, Observation, Release, Scope, Settled};
@@ -76,6 +77,7 @@ fn release(cells: Vec<Observation>) -> Release {
         caller: "ann@camden".to_owned(),
         accounts: vec![account("lfb.incidents", None)],
         question: String::new(),
+        day: NaiveDate::from_ymd_opt(2026, 6, 1).unwrap(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use super::super::{Account, History, HistoryError, NearCount, Observation, Release, Scope, Settled};
+use super::super::{Account, History, HistoryError, NearToday, Observation, Release, Scope, Settled, Who};
 use super::{CAPACITY, Place, account, cell, count, release, settle, sum};
 use meridian_disclosure::sketch::Sketch;
 
@@ -70,22 +70,25 @@ fn near_counts_are_released_recorded_and_anchors_themselves() {
     let place = Place::new();
     let history = place.open();
     assert_eq!(settle(&history, vec![count(0..50, 51), count(0..50, 51)]), [Settled::Fresh, Settled::Repeated]);
-    assert_eq!(history.near_counts().unwrap(), []);
     // 5 from the first; then 8 from the second; then 9 from the second and the third.
     let cells = vec![count(0..55, 54), count(4..59, 55), count(0..64, 66)];
-    assert_eq!(settle(&history, cells), [Settled::Near; 3]);
-    let accounts = vec![Account { agreement: None, ..account("lfb.incidents", None) }];
-    let bob = Release { caller: "bob".to_owned(), accounts, ..release(vec![count(0..49, 48), count(0..64, 66)]) };
-    assert_eq!(history.settle(bob).unwrap().settled, [Settled::Near, Settled::Repeated]);
-
-    let made = |caller: &str, agreement: Option<&str>, pairs| NearCount {
-        caller: caller.to_owned(),
-        agreement: agreement.map(str::to_owned),
-        dataset: "lfb.incidents".to_owned(),
-        pairs,
-    };
-    let expected = [made("ann@camden", Some("fire-risk-2026"), 4), made("bob", None, 2)];
-    assert_eq!(history.near_counts().unwrap(), expected);
+    let made = history.settle(release(cells)).unwrap();
+    assert_eq!(made.settled, [Settled::Near; 3]);
+    assert_eq!(made.pairs, 4);
+    let today = release(Vec::new()).day;
+    let near = |who, before, now| NearToday { who, day: today, before, now };
+    let (ann, agreement) = (Who::Caller("ann@camden".into()), Who::Agreement("fire-risk-2026".into()));
+    assert_eq!(made.near, [near(ann, 0, 4), near(agreement.clone(), 0, 4)]);
+    let bob = || Release { caller: "bob".to_owned(), ..release(vec![count(0..49, 48), count(0..64, 66)]) };
+    let made = history.settle(bob()).unwrap();
+    assert_eq!(made.settled, [Settled::Near, Settled::Repeated]);
+    assert_eq!(made.near, [near(Who::Caller("bob".into()), 0, 2), near(agreement, 4, 6)]);
+    // What is repeated makes no pairs, and the next day begins with none.
+    let made = history.settle(bob()).unwrap();
+    assert_eq!((made.pairs, made.near), (0, vec![]));
+    let tomorrow = Release { day: today.succ_opt().unwrap(), ..release(vec![count(0..48, 47)]) };
+    let made = history.settle(tomorrow).unwrap();
+    assert!(made.pairs > 0 && made.near.iter().all(|near| (near.before, near.now) == (0, made.pairs)), "{made:?}");
 }
 
 /// This question over these cells, on an account of so many.

@@ -1,0 +1,229 @@
+//! How long texts can become: an expression that doubles its text in each of thirty subqueries fills any memory, and
+//! no pool counts what expressions hold.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
+use datafusion::error::Result as PlanResult;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+
+use super::Refused;
+use super::functions::{self, Use};
+
+/// Most copies of the texts below that one expression may hold, through all subqueries and common table expressions.
+const MOST_COPIES: u64 = 256;
+/// Characters that one of a date's format, or of a text that is encoded, can become at most.
+const FORMATTED: u64 = 16;
+/// Bytes of a constant that count as one copy more: separators don't.
+const SHORT: u64 = 32;
+
+/// Refuses a plan in which texts could grow to more than [`MOST_COPIES`] times what they were.
+pub(super) fn bounded(plan: &LogicalPlan) -> Result<(), Refused> {
+    copies(plan, 1).map(drop)
+}
+
+/// How many times as long as the data's the longest text of a plan's rows may be, that of the plan around it being
+/// `outer` times as long.
+fn copies(plan: &LogicalPlan, outer: u64) -> Result<u64, Refused> {
+    let mut below = outer;
+    for input in plan.inputs() {
+        below = below.max(copies(input, outer)?);
+    }
+    let mut most = below;
+    plan.apply_expressions(|expr| {
+        most = most.max(of_expression(expr, below)?);
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(most)
+}
+
+fn of_expression(expr: &Expr, below: u64) -> PlanResult<u64> {
+    let mut count = Count { below, open: vec![Vec::new()] };
+    expr.visit(&mut count)?;
+    Ok(count.open.pop().and_then(|of| of.first().copied()).unwrap_or(below))
+}
+
+/// Walks an expression; chains of operators are too deep for functions that call themselves.
+struct Count {
+    below: u64,
+    /// The copies of each child seen so far, of every node on the way down to here.
+    open: Vec<Vec<u64>>,
+}
+
+impl<'n> TreeNodeVisitor<'n> for Count {
+    type Node = Expr;
+
+    fn f_down(&mut self, expr: &'n Expr) -> PlanResult<TreeNodeRecursion> {
+        let mut children = Vec::new();
+        if let Some(subquery) = subquery(expr) {
+            children.push(copies(&subquery.subquery, self.below)?);
+        }
+        self.open.push(children);
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn f_up(&mut self, expr: &'n Expr) -> PlanResult<TreeNodeRecursion> {
+        let children = self.open.pop().unwrap_or_default();
+        let copies = together(expr, &children, self.below)?;
+        if let Some(around) = self.open.last_mut() {
+            around.push(copies);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
+fn subquery(expr: &Expr) -> Option<&Subquery> {
+    match expr {
+        Expr::ScalarSubquery(subquery) => Some(subquery),
+        Expr::InSubquery(within) => Some(&within.subquery),
+        Expr::Exists(exists) => Some(&exists.subquery),
+        Expr::SetComparison(comparison) => Some(&comparison.subquery),
+        Expr::Alias(_)
+        | Expr::Column(_)
+        | Expr::ScalarVariable(..)
+        | Expr::Literal(..)
+        | Expr::BinaryExpr(_)
+        | Expr::Like(_)
+        | Expr::SimilarTo(_)
+        | Expr::Not(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Negative(_)
+        | Expr::Between(_)
+        | Expr::Case(_)
+        | Expr::Cast(_)
+        | Expr::TryCast(_)
+        | Expr::ScalarFunction(_)
+        | Expr::AggregateFunction(_)
+        | Expr::WindowFunction(_)
+        | Expr::InList(_)
+        | Expr::Wildcard { .. }
+        | Expr::GroupingSet(_)
+        | Expr::Placeholder(_)
+        | Expr::OuterReferenceColumn(..)
+        | Expr::Unnest(_)
+        | Expr::HigherOrderFunction(_)
+        | Expr::Lambda(_)
+        | Expr::LambdaVariable(_) => None,
+    }
+}
+
+/// What an expression makes of its children's copies.
+fn together(expr: &Expr, children: &[u64], below: u64) -> Result<u64, Refused> {
+    let most = children.iter().copied().max().unwrap_or(below);
+    let copies = match kind(expr) {
+        Kind::Constant(text) => return Ok(length(text) / SHORT),
+        Kind::Condition => return Ok(below),
+        Kind::Together => children.iter().fold(0, |sum: u64, copies| sum.saturating_add(*copies)),
+        Kind::Replaced(call) => most.saturating_mul(replacement(call)?),
+        Kind::Formatted => most.saturating_mul(FORMATTED),
+        Kind::Other => most,
+    };
+    if copies <= MOST_COPIES {
+        return Ok(copies);
+    }
+    Err(Refused::new(
+        "expression.growth",
+        format!("texts are put together so often that they could be {MOST_COPIES} times as long as in the data"),
+        "put them together once, or at the client",
+    ))
+}
+
+/// How many characters may stand for one.
+fn replacement(call: &ScalarFunction) -> Result<u64, Refused> {
+    let mut argument = call.args.get(2);
+    while let Some(Expr::Cast(cast)) = argument {
+        argument = Some(&cast.expr);
+    }
+    let text = match argument {
+        Some(Expr::Literal(text, _)) => text.try_as_str().flatten().unwrap_or_default(),
+        Some(_) => {
+            return Err(Refused::new(
+                "expression.growth",
+                format!("{} puts in a text that is no constant, so that its value can be of any length", call.name()),
+                "write the new text as a constant",
+            )
+            .at(call.name()));
+        }
+        None => "",
+    };
+    Ok(length(text).saturating_add(1))
+}
+
+fn length(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+/// What an expression does to the length of its texts.
+enum Kind<'a> {
+    /// Stands in the statement.
+    Constant(&'a str),
+    /// Puts them together.
+    Together,
+    /// Puts a constant in the place of parts.
+    Replaced(&'a ScalarFunction),
+    /// Writes each character of a format as several.
+    Formatted,
+    /// True or false, however long what it compares.
+    Condition,
+    /// None is longer than the longest.
+    Other,
+}
+
+#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
+fn kind(expr: &Expr) -> Kind<'_> {
+    match expr {
+        Expr::Literal(value, _) => Kind::Constant(value.try_as_str().flatten().unwrap_or_default()),
+        Expr::BinaryExpr(binary) => match functions::operator(binary.op) {
+            Use::Concatenation => Kind::Together,
+            Use::Connective | Use::Equality | Use::Order | Use::Pattern => Kind::Condition,
+            Use::Arithmetic | Use::Bits | Use::Never => Kind::Other,
+        },
+        Expr::ScalarFunction(call) => match call.name() {
+            "concat" | "concat_ws" | "overlay" | "struct" | "named_struct" => Kind::Together,
+            "replace" | "regexp_replace" => Kind::Replaced(call),
+            "to_char" | "encode" => Kind::Formatted,
+            _ => Kind::Other,
+        },
+        Expr::Like(_)
+        | Expr::SimilarTo(_)
+        | Expr::Not(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::Between(_)
+        | Expr::InList(_)
+        | Expr::Exists(_)
+        | Expr::InSubquery(_)
+        | Expr::SetComparison(_) => Kind::Condition,
+        Expr::Alias(_)
+        | Expr::Column(_)
+        | Expr::ScalarVariable(..)
+        | Expr::Negative(_)
+        | Expr::Case(_)
+        | Expr::Cast(_)
+        | Expr::TryCast(_)
+        | Expr::AggregateFunction(_)
+        | Expr::WindowFunction(_)
+        | Expr::ScalarSubquery(_)
+        | Expr::Wildcard { .. }
+        | Expr::GroupingSet(_)
+        | Expr::Placeholder(_)
+        | Expr::OuterReferenceColumn(..)
+        | Expr::Unnest(_)
+        | Expr::HigherOrderFunction(_)
+        | Expr::Lambda(_)
+        | Expr::LambdaVariable(_) => Kind::Other,
+    }
+}
