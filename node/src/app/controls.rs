@@ -4,7 +4,8 @@
 //! The same rows answered with other noise would be two observations of each cell. So what the dataset's file says of
 //! these takes effect with the next snapshot, and until then the node keeps to what is sealed beside the present one;
 //! its log says what waits, and until when. A threshold that is raised holds at once, as an agreement's does. Rows that
-//! are live have no snapshot: there a change holds at once.
+//! are live have no snapshot: there a change holds at once. Another definition of the rows, such as other columns, takes
+//! a snapshot of its own, and with it what the file says then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -224,7 +224,11 @@ impl Datasets {
 fn look(reader: &mut Reader) -> Option<Config> {
     let news = reader.look()?;
     for problem in &news.problems {
-        tracing::error!(%problem, "the configuration is bad here, and what was last good stays in force");
+        tracing::error!(
+            %problem,
+            "the configuration is bad here: a file that can't be understood stays in force as it last was, and an \
+             agreement that can't be read does not"
+        );
     }
     if !news.restart.is_empty() {
         tracing::warn!(keys = news.restart.join(", "), "node.toml has changed: this takes effect with a restart");
