@@ -272,7 +272,8 @@ impl TryFrom<wire::Dataset> for Dataset {
                 return Err(Invalid::value("Dataset", "columns", column.name.as_str(), "a name stands once"));
             }
         }
-        if columns.is_empty() && form != Form::None {
+        // Statistics of which every column is hidden can still be counted.
+        if columns.is_empty() && matches!(form, Form::Open | Form::Rows) {
             return Err(Invalid::Missing { message: "Dataset", field: "columns" });
         }
         let coverage = message.coverage.into_iter().map(Coverage::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -297,8 +298,10 @@ impl TryFrom<wire::Dataset> for Dataset {
     }
 }
 
+/// Without the hidden columns: whoever is told of a dataset is not told that they exist.
 impl From<&Dataset> for wire::Dataset {
     fn from(value: &Dataset) -> Self {
+        let told = |column: &Name| value.visible_columns().any(|visible| visible.name == *column);
         Self {
             name: value.name.to_string(),
             title: value.title.clone(),
@@ -306,11 +309,11 @@ impl From<&Dataset> for wire::Dataset {
             licence: value.licence.clone(),
             form: wire::Form::from(value.form).into(),
             needs_agreement: value.needs_agreement,
-            columns: value.columns.iter().map(Into::into).collect(),
+            columns: value.visible_columns().map(Into::into).collect(),
             unit_kind: value.unit_kind.clone(),
             threshold: value.threshold,
             standard: value.standard.as_ref().map(ToString::to_string).unwrap_or_default(),
-            coverage: value.coverage.iter().map(Into::into).collect(),
+            coverage: value.coverage.iter().filter(|coverage| told(&coverage.column)).map(Into::into).collect(),
             size_class: value.size_class,
             update_frequency: value.update_frequency.clone(),
         }
@@ -441,6 +444,25 @@ mod tests {
     fn a_description_comes_back_as_it_was_sent() {
         let sent = description();
         assert_eq!(Description::decode(&sent.encode()).unwrap(), sent);
+    }
+
+    #[test]
+    fn hidden_columns_of_statistics_are_not_told() {
+        let mut sent = description();
+        let hidden = |name: &str| Column {
+            name: name.parse().unwrap(),
+            role: Role::Hidden,
+            ..sent.datasets[0].columns[0].clone()
+        };
+        let columns = vec![sent.datasets[0].columns[0].clone(), hidden("easting")];
+        let coverage = vec![Coverage { column: "easting".parse().unwrap(), value: "1".into() }];
+        let told = sent.clone();
+        sent.datasets[0] = Dataset { columns, coverage, ..sent.datasets[0].clone() };
+        assert_eq!(Description::decode(&sent.encode()).unwrap(), told);
+        sent.datasets[0].columns.remove(0);
+        assert!(Description::decode(&sent.encode()).unwrap().datasets[0].columns.is_empty());
+        sent.datasets[0].form = Form::Rows;
+        assert_eq!(Description::decode(&sent.encode()).unwrap().datasets[0].columns.len(), 1);
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn ask_until_refused(mesh: &Mesh, sql: &str) -> (usize, String) {
     panic!("the disk never filled up");
 }
 
+/// Gains nothing: where no record can be written, nothing is answered.
 #[test]
 fn a_body_whose_disk_is_full_releases_nothing_without_a_record() {
     let mesh = Mesh::small();
@@ -59,6 +60,7 @@ fn a_body_whose_disk_is_full_releases_nothing_without_a_record() {
     assert_eq!(after[records.len() - 1].hash, records[records.len() - 1].hash, "what was recorded is still there");
 }
 
+/// Gains nothing: where an answer can't be remembered, there is none.
 #[test]
 fn a_body_that_can_not_remember_what_it_answers_answers_nothing() {
     let mesh = Mesh::small();
@@ -73,6 +75,7 @@ fn a_body_that_can_not_remember_what_it_answers_answers_nothing() {
     assert!(mesh.ask(SQL).csv().len() > 2);
 }
 
+/// Gains nothing: nor does the node that asks answer without a record.
 #[test]
 fn an_asker_whose_disk_is_full_answers_nothing() {
     let mesh = Mesh::small();

@@ -61,6 +61,7 @@ fn said(mesh: &Mesh, body: &str, words: &str) -> usize {
     mesh.log(body).matches(words).count()
 }
 
+/// Gains nothing: without a certificate of this federation that is valid today no call is answered, and the log says why.
 #[test]
 fn strangers_get_nothing_and_the_log_says_why() {
     let mesh = Mesh::small();
@@ -166,6 +167,7 @@ fn whom_a_peer_says_that_it_asks_for_opens_nothing() {
     }
 }
 
+/// Gains nothing: whoever sits at a peer's address without its certificate gets no question.
 #[test]
 fn a_node_does_not_talk_to_whoever_sits_at_a_peers_address() {
     // The brigade's address answers with Camden's certificate: LODA must not put its question to it.

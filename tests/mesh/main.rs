@@ -4,7 +4,7 @@
 
 mod allowances;
 mod answers;
-mod bypass;
+mod attacks;
 mod calendar;
 mod check;
 mod clients;

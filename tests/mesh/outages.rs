@@ -103,6 +103,7 @@ fn a_big_answer_whose_body_dies_ends_with_an_error_for_the_analyst() {
     answer.unwrap_err();
 }
 
+/// Gains nothing: a client that stops reading holds up nobody else, and its answer ends when it goes away.
 #[test]
 fn a_stopped_client_does_not_hold_up_the_others() {
     let mesh = Mesh::small();

@@ -241,6 +241,7 @@ fn ask_everything(client: &mut Client, statements: &[&str]) {
     let _ = client.read(arrow_flight::Ticket { ticket: vec![0xff; 40].into() });
 }
 
+/// Gains nothing: of all that a node sends and writes down, no byte is of a protected row.
 #[test]
 fn no_bytes_of_a_protected_row_leave_a_node() {
     let mesh = with_canaries();
@@ -263,6 +264,7 @@ fn no_bytes_of_a_protected_row_leave_a_node() {
     }
 }
 
+/// Gains nothing: nor does any reach an analyst through the node that asks.
 #[test]
 fn nor_does_it_reach_an_analyst() {
     let mesh = with_canaries();
@@ -280,6 +282,7 @@ fn nor_does_it_reach_an_analyst() {
     }
 }
 
+/// Gains nothing of nine rows: a cell of twenty is shown with its noise, and no cell of nine is.
 #[test]
 fn the_threshold_is_ten() {
     let mesh = with_canaries();
@@ -303,6 +306,7 @@ fn the_threshold_is_ten() {
     assert!(!text.contains(AT) && text.contains(ABOVE), "{text}");
 }
 
+/// Gains nothing: nine rows and none have the same answer, the same receipt and the same notices.
 #[test]
 fn nine_rows_and_none_look_alike() {
     let mesh = with_canaries();
@@ -327,6 +331,7 @@ fn nine_rows_and_none_look_alike() {
     }
 }
 
+/// Gains nothing: what was prepared or ticketed before the terms changed is decided by the terms as they are.
 #[test]
 fn terms_that_changed_hold_for_what_was_prepared_before() {
     let mesh = with_canaries();
@@ -357,6 +362,7 @@ fn the_search_finds_a_canary_in_every_form() {
     assert!(found(&canaries, b"CANARY-TWENTY-ROWS CANARY-NINE-ROW 773310250661001").is_empty());
 }
 
+/// Gains nothing: a limit is reported without a reason and without a figure.
 #[test]
 fn a_limit_is_no_ruler() {
     let mesh = Mesh::prepared();

@@ -113,6 +113,7 @@ fn a_receipt_that_was_tampered_with_does_not_verify() {
     }
 }
 
+/// Gains nothing: a log with one digit changed stops the node, which names the line.
 #[test]
 fn a_log_that_was_edited_stops_the_node_with_the_line() {
     let mesh = Mesh::small();
@@ -135,6 +136,7 @@ fn a_log_that_was_edited_stops_the_node_with_the_line() {
     chained(&mesh.records("gla"));
 }
 
+/// Gains nothing: what was killed between its record and its end is in the log as interrupted.
 #[test]
 fn killed_between_record_and_end_a_release_counts_as_interrupted() {
     let mesh = Mesh::small();

@@ -30,6 +30,7 @@ fn is_unknown(client: &mut Client, ticket: Ticket) {
     assert!(status.message().contains("ticket"), "{status}");
 }
 
+/// Gains nothing: somebody else's ticket is unknown, and so is one that was used.
 #[test]
 fn a_ticket_is_good_once_and_for_its_caller_alone() {
     let mesh = Mesh::shared();
@@ -44,6 +45,7 @@ fn a_ticket_is_good_once_and_for_its_caller_alone() {
     is_unknown(&mut asha, ticket);
 }
 
+/// Gains nothing: a ticket with a bit changed, and one that is guessed, are unknown.
 #[test]
 fn an_altered_or_guessed_ticket_is_nothing() {
     let mesh = Mesh::shared();
@@ -72,6 +74,7 @@ fn handles_are_long_and_never_the_same() {
     assert!(handles.iter().all(|handle| handle.len() >= 32), "128 bits or more");
 }
 
+/// Gains nothing: somebody else's prepared statement is unknown.
 #[test]
 fn a_prepared_statement_is_its_callers_own() {
     let mesh = Mesh::shared();

@@ -2,12 +2,14 @@
 
 mod error;
 mod exec;
+mod packed;
 mod peers;
 mod receipts;
 mod transport;
 
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};
+pub use packed::unpacked;
 pub use peers::{Peers, remote_ticket};
 pub use receipts::{Receipts, Received, Verifier};
 pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};

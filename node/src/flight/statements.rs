@@ -10,6 +10,7 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
+use meridian_federation::remote::unpacked;
 use meridian_proto::CheckAnswer;
 use tonic::Response;
 use tonic::Status;
@@ -231,8 +232,7 @@ async fn values(
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
     expected: usize,
 ) -> Result<Vec<ScalarValue>, Status> {
-    let messages = messages.map_err(|status| FlightError::Tonic(Box::new(status)));
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(messages);
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(unpacked(messages));
     let mut row: Option<RecordBatch> = None;
     while let Some(batch) = batches.try_next().await.map_err(unreadable)? {
         let rows = batch.num_rows() + row.as_ref().map_or(0, RecordBatch::num_rows);
@@ -278,7 +278,7 @@ fn plain(value: ScalarValue) -> datafusion::common::Result<ScalarValue> {
 fn unreadable(error: FlightError) -> Status {
     match error {
         FlightError::Tonic(status) => *status,
-        _ => Status::invalid_argument("the bound parameters are no Arrow record batch that can be read"),
+        _ => Status::invalid_argument("the bound parameters are no Arrow record batch, uncompressed, that can be read"),
     }
 }
 

@@ -11,17 +11,32 @@
 //! seal.rs     the file's keys: what is in it can't be read, moved or altered
 //! ```
 //!
-//! What holds: in one scope, and for one k, any two anchors are at least k units apart, whoever asked.
+//! What holds: in one scope, and for one k, any two anchors are at least k units apart, whoever asked, in whichever
+//! order, and whatever was joined on the way. So a sum with and without fewer than k units, of coarser or finer cells, of
+//! two analysts, or before and after fewer than k changed values is one answer. `tests/mesh/attacks/history.rs` tries
+//! that and what follows, and says what each attacker gains.
 //!
 //! What doesn't, and stays with noise and allowance:
 //!
-//! - Two equal answers tell that their sets are near, and two that differ that they aren't. Someone who knows, or put
-//!   there, k - 1 of the units that differ learns of one more from that alone, whatever the noise.
-//! - Sums and differences of three or more anchors, each far from the others, may be of one unit.
-//! - Scopes aren't compared: a sum that can be had by another function, measure name or dataset must be settled in the
-//!   scope of the sum. An average is settled as its sum.
+//! - Two equal answers tell that their sets are near, and two that differ that they aren't, for certain. Who knows, or put
+//!   there, k - 1 units leaves them out together with one unit more, and the answer tells whether that one was in the set
+//!   (measured: right of all of 40 people, one question each).
+//! - Nobody has to be known for that. Groups are left out, one more each time, until the answer changes: what was left out
+//!   before is k - 1 units, by some ten questions, and serves as the measure from then on (measured: right of all of 40). A
+//!   secret radius would not help: one for each anchor is found in the same way, and one for each cell tells unequal sets
+//!   from equal ones at once.
+//! - Counts with noise aren't reused. The same set has the same count, and a set of one unit less has another four times of
+//!   five: two pairs of counts that differ in one possible unit tell nearly always whether it is there. Near pairs are
+//!   recorded.
+//! - A cell that is split in two in many ways has as many sums of two fresh counts: some 250 cells take the noise off.
+//! - Sums and differences of three or more anchors, each far from the others, may be of one unit. They carry the noise of
+//!   each (measured: an income from 30 such triples is off by twice what guessing is).
+//! - Scopes aren't compared: a sum that can be had by another function or measure name must be settled in the scope of the
+//!   sum. An average is settled as its sum.
 //! - Anchors made under a smaller k stay as near to each other as that allowed.
 //! - A file put back from an older copy forgets what was answered since.
+//!
+//! Against the first four only an allowance stands: a dataset whose labels tell people apart needs a small one.
 //!
 //! An *allowance* is the most visible cells of a dataset under an agreement, whoever asks for it: analysts of one
 //! agreement share it, and an answer over several datasets is charged to each of them.

@@ -168,6 +168,25 @@ impl Mesh {
         self.folder(body).join("node.log")
     }
 
+    /// What a body's health port answers to a path.
+    pub(crate) fn health(&self, body: &str, path: &str) -> String {
+        let address = self.ports[body].health;
+        let mut stream = TcpStream::connect(address).expect("the health port");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// The most memory that a body's node has held, in MiB.
+    pub(crate) fn most_memory(&self, body: &str) -> u64 {
+        let id = self.nodes()[body].child.id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("the node's status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its most memory");
+        line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number of kB") / 1024
+    }
+
     /// The records of a body's log.
     pub(crate) fn records(&self, body: &str) -> Vec<Line> {
         super::log_lines(&self.folder(body).join("state/audit/log.jsonl"))

@@ -48,6 +48,8 @@ pub(crate) struct Client {
     pub(crate) cookie: Option<String>,
     /// The cookie that came with the last action's results.
     pub(crate) set_cookie: Option<String>,
+    /// Headers that are sent beside it.
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
 }
 
 /// What an answer held.
@@ -96,7 +98,7 @@ impl Client {
         drop(entered);
         let flight = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
         let (purpose, heard) = (Some(PURPOSE), Vec::new());
-        Self { runtime, flight, received, heard, purpose, cookie: None, set_cookie: None }
+        Self { runtime, flight, received, heard, purpose, cookie: None, set_cookie: None, headers: Vec::new() }
     }
 
     /// Asks as a node asks its peer.
@@ -258,6 +260,9 @@ impl Client {
         }
         if let Some(cookie) = &self.cookie {
             request.metadata_mut().insert("cookie", cookie.parse().expect("a header"));
+        }
+        for (name, value) in &self.headers {
+            request.metadata_mut().insert(*name, value.parse().expect("a header"));
         }
         request
     }
