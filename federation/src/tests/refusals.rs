@@ -49,6 +49,63 @@ async fn statistics_are_not_rows() {
 }
 
 #[tokio::test]
+async fn a_refusal_has_rule_and_column_and_what_it_advises_can_be_placed() {
+    let world = World::with(|_, _| Form::Statistics);
+    let cases = [
+        (
+            "SELECT borough_gss FROM lfb.incidents",
+            ("statistics.shape", None, "aggregate it (COUNT, SUM, AVG), grouped or filtered by its dimensions"),
+            "SELECT borough_gss, count(*) FROM lfb.incidents GROUP BY borough_gss",
+        ),
+        (
+            "SELECT uprn, count(*) FROM lfb.incidents GROUP BY uprn",
+            ("statistics.column", Some("uprn"), "borough_gss"),
+            "SELECT borough_gss, count(*) FROM lfb.incidents GROUP BY borough_gss",
+        ),
+        (
+            "SELECT count(*) FROM lfb.incidents WHERE cost > 5",
+            ("statistics.column", Some("cost"), "year"),
+            "SELECT count(*) FROM lfb.incidents WHERE year > 5",
+        ),
+        (
+            "SELECT max(cost) FROM lfb.incidents",
+            ("statistics.aggregate", None, "ask for COUNT, SUM or AVG"),
+            "SELECT avg(cost) FROM lfb.incidents",
+        ),
+        (
+            "SELECT sum(year) FROM lfb.incidents",
+            ("statistics.column", Some("year"), "cost"),
+            "SELECT sum(cost) FROM lfb.incidents",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT year FROM lfb.incidents LIMIT 5)",
+            ("statistics.shape", None, "put the LIMIT above the aggregate"),
+            "SELECT count(*) FROM lfb.incidents LIMIT 5",
+        ),
+    ];
+    for (sql, (rule, column, remedy), instead) in cases {
+        let error = refusal(&world, sql).await;
+        assert_eq!((error.rule, error.column.as_deref()), (rule, column), "{sql}: {error:?}");
+        assert_eq!(error.dataset.as_deref(), Some("london.lfb.incidents"), "{sql}");
+        assert!(error.remedy.contains(remedy), "{sql}: {error:?}");
+        assert!(world.placed(instead).await.is_ok(), "{sql}: {remedy}: {instead}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_asked_of_others_is_found_where_the_whole_can_not_be_placed() {
+    let world = World::with(|body, _| if body == "lfb" { Form::Statistics } else { Form::Open });
+    let sql = "SELECT b.name, i.year FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss";
+    let error = refusal(&world, sql).await;
+    assert_eq!(error.rule, "statistics.shape");
+    let plan = world.asker().sql(sql).await.unwrap().into_optimized_plan().unwrap();
+    let asked = crate::askable(plan).unwrap();
+    let bodies: Vec<&str> = asked.iter().flat_map(|asked| &asked.bodies).map(|body| body.as_str()).collect();
+    assert_eq!(bodies, ["gla"], "{asked:?}");
+    assert_eq!(asked[0].columns.len(), 2, "{asked:?}");
+}
+
+#[tokio::test]
 async fn what_leaves_in_no_form_is_named() {
     let error = refusal(&World::with(|_, _| Form::None), "SELECT count(*) FROM lfb.incidents").await;
     assert_eq!(error.dataset.as_deref(), Some("london.lfb.incidents"));

@@ -4,6 +4,8 @@ use std::fmt;
 
 use datafusion::error::DataFusionError;
 
+use super::released::kind;
+
 /// A refusal: a function of the SQL, the terms and the schema alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -81,7 +83,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// A refusal that travelled through DataFusion's tree walks comes out as it was; anything else is a plan that does
-/// not fit its terms. DataFusion's text stays here, since it lists columns that the caller may not know of.
+/// not fit its terms. DataFusion's text is told nobody: it lists columns that the caller may not know of, and literals.
 impl From<DataFusionError> for Refused {
     fn from(error: DataFusionError) -> Self {
         if let DataFusionError::External(inner) = error.find_root()
@@ -89,7 +91,7 @@ impl From<DataFusionError> for Refused {
         {
             return refused.clone();
         }
-        tracing::warn!(error = %error.strip_backtrace(), "a plan could not be rewritten for its terms");
+        tracing::warn!(kind = kind(&error), "a plan could not be rewritten for its terms");
         Self::new(
             "plan",
             "the query can't be brought into the form that the terms of its datasets ask for",

@@ -152,7 +152,8 @@ fn of_other_body(error: DataFusionError) -> Result<DataFusionError, DataFusionEr
     }
 }
 
-fn kind(error: &DataFusionError) -> &'static str {
+/// The kind of an error, which says nothing of data.
+pub(super) fn kind(error: &DataFusionError) -> &'static str {
     match error.find_root() {
         DataFusionError::ArrowError(..) => "arrow",
         DataFusionError::ResourcesExhausted(_) => "resources",

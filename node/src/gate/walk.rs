@@ -336,12 +336,13 @@ impl Walk<'_> {
         }
         let Some(foreign) = (self.request.foreign)(provider) else { return Err(not_a_dataset(scan)) };
         if self.request.caller.is_peer() {
-            return Err(Refused::new(
+            let refused = Refused::new(
                 "foreign.delegation",
                 "a node asks for its own body's analysts, and this question needs data of a third body",
                 "ask each body from your own node",
-            )
-            .at(scan.table_name.table()));
+            );
+            let dataset = foreign.names.first();
+            return Err(dataset.map_or(refused.clone(), |name| refused.about(name)).at(scan.table_name.table()));
         }
         for name in &foreign.names {
             self.decision.foreign(name);

@@ -60,8 +60,8 @@ impl Below {
 
     /// Refuses more constants of one column than one may choose by.
     pub(super) fn few(&self, choices: Choices) -> Result<Choices, Refused> {
-        match choices.values().find(|constants| **constants > MOST_CONSTANTS) {
-            Some(_) => Err(self.too_many()),
+        match choices.iter().find(|(_, constants)| **constants > MOST_CONSTANTS) {
+            Some(((_, column), _)) => Err(self.too_many(column)),
             None => Ok(choices),
         }
     }
@@ -283,9 +283,10 @@ impl Below {
         Err(refused)
     }
 
-    fn too_many(&self) -> Refused {
-        let mut refused = self.leaf.expression(&format!("a choice of more than {MOST_CONSTANTS} constants"), None);
-        refused.remedy = "group by the dimension, and choose from the answer".to_owned();
+    fn too_many(&self, column: &str) -> Refused {
+        let what = format!("a choice of more than {MOST_CONSTANTS} constants");
+        let mut refused = self.leaf.expression(&what, Some(column));
+        refused.remedy = format!("group by {column}, and choose from the answer");
         refused
     }
 }

@@ -110,7 +110,7 @@ async fn a_question_that_follows_the_advice_is_admitted() {
         (
             "SELECT count(*) FROM incidents WHERE year IN (1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21)",
             "statistics.expression",
-            "group by the dimension, and choose from the answer",
+            "group by year, and choose from the answer",
             "SELECT * FROM (SELECT year, count(*) FROM incidents GROUP BY year) t \
              WHERE year IN (1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21)",
         ),
