@@ -168,11 +168,14 @@ impl fmt::Debug for View {
 /// What a table of other bodies stands for, as the gate asks; `None` for any other table.
 pub fn foreign_use(table: &dyn TableProvider) -> Option<ForeignUse> {
     if let Some(table) = table.downcast_ref::<ForeignTable>() {
-        return Some(ForeignUse { names: vec![table.name.to_string()] });
+        let names = vec![table.name.to_string()];
+        let statistics = if table.dataset.form == Form::Statistics { names.clone() } else { Vec::new() };
+        return Some(ForeignUse { names, statistics });
     }
     let every = table.downcast_ref::<EveryTable>()?;
     let name = |part: &EveryPart| format!("{}.{}.{}", every.federation, part.body, part.dataset.name);
-    Some(ForeignUse { names: every.parts.iter().map(name).collect() })
+    let statistics = every.parts.iter().filter(|part| part.dataset.form == Form::Statistics).map(name).collect();
+    Some(ForeignUse { names: every.parts.iter().map(name).collect(), statistics })
 }
 
 /// What is said of a dataset that does not exist and of one that the caller may not know of, alike.

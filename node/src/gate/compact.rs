@@ -12,14 +12,27 @@ pub(super) fn compacted(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         // A dictionary holds values of rows that are gone: made anew, it holds those of its own rows.
         DataType::Dictionary(_, values) => cast(&rebuilt(&cast(array, values)?)?, array.data_type()),
         _ if is_compact(array) => Ok(ArrayRef::clone(array)),
-        _ => rebuilt(array),
+        _ => with_children(&rebuilt(array)?),
     }
+}
+
+/// Lists and structs hold arrays, each of which may hold more than its rows as well.
+fn with_children(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let data = array.to_data();
+    if data.child_data().is_empty() {
+        return Ok(ArrayRef::clone(array));
+    }
+    let children = data.child_data().iter().map(|child| Ok(compacted(&make_array(child.clone()))?.to_data()));
+    let children = children.collect::<Result<Vec<_>, ArrowError>>()?;
+    Ok(make_array(data.into_builder().child_data(children).build()?))
 }
 
 fn is_compact(array: &ArrayRef) -> bool {
     let data = array.to_data();
     let held: usize = data.buffers().iter().map(arrow::buffer::Buffer::len).sum();
-    array.null_count() == 0
+    // The last byte of a bitmap has room for bits of seven other rows.
+    data.nulls().is_none()
+        && !matches!(array.data_type(), DataType::Boolean)
         && data.offset() == 0
         && data.child_data().is_empty()
         && !matches!(array.data_type(), DataType::Utf8View | DataType::BinaryView)
@@ -58,9 +71,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
     use std::sync::Arc;
 
-    use arrow::array::{DictionaryArray, Int64Array, StringArray, StringViewArray};
-    use arrow::buffer::NullBuffer;
-    use arrow::datatypes::Int32Type;
+    use arrow::array::{
+        BooleanArray, DictionaryArray, Int64Array, ListArray, StringArray, StringViewArray, StructArray,
+    };
+    use arrow::buffer::{NullBuffer, OffsetBuffer};
+    use arrow::datatypes::{Field, Int32Type};
 
     use super::*;
 
@@ -96,6 +111,77 @@ mod tests {
         let compact = compacted(&array).unwrap();
         assert_eq!(&array, &compact);
         assert!(!bytes(&compact).chunks(8).any(|v| v == 424_242_i64.to_le_bytes()));
+    }
+
+    /// In buffers as they are encoded, and as whoever encodes them cuts them.
+    fn encoded(array: &ArrayRef) -> Vec<u8> {
+        let field = Field::new("a", array.data_type().clone(), true);
+        let schema = Arc::new(arrow::datatypes::Schema::new(vec![field]));
+        let batch = arrow::array::RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(array)]).unwrap();
+        let mut writer = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &schema).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    #[test]
+    fn nothing_else_is_within_lists_and_structs() {
+        let secret = "a secret that is longer than twelve bytes";
+        let public = "public but too long to be inlined";
+        let texts: [ArrayRef; 4] = [
+            Arc::new(StringViewArray::from(vec![secret, public])),
+            Arc::new(StringArray::from(vec![secret, public])),
+            Arc::new(vec![secret, public].into_iter().collect::<DictionaryArray<Int32Type>>()),
+            Arc::new(StringArray::new(
+                OffsetBuffer::from_lengths([secret.len(), public.len()]),
+                format!("{secret}{public}").into_bytes().into(),
+                Some(NullBuffer::from(vec![false, true])),
+            )),
+        ];
+        for texts in texts {
+            let field = Arc::new(Field::new("item", texts.data_type().clone(), true));
+            let pair = StructArray::from(vec![(Arc::clone(&field), texts.slice(0, 2))]);
+            let both = ListArray::new(Arc::clone(&field), OffsetBuffer::from_lengths([1, 1]), Arc::clone(&texts), None);
+            let nested: [ArrayRef; 3] = [
+                Arc::new(pair.slice(1, 1)),
+                Arc::new(both.slice(1, 1)),
+                Arc::new(ListArray::new(
+                    Arc::clone(&field),
+                    OffsetBuffer::from_lengths([1, 1]),
+                    Arc::clone(&texts),
+                    Some(NullBuffer::from(vec![false, true])),
+                )),
+            ];
+            for array in nested {
+                let compact = compacted(&array).unwrap();
+                assert_eq!(&array, &compact);
+                for bytes in [bytes(&compact), encoded(&compact)] {
+                    assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{:?}", compact.data_type());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_under_a_null_of_a_struct() {
+        let values = Int64Array::new(vec![1, 424_242].into(), Some(NullBuffer::from(vec![true, false])));
+        let field = Arc::new(Field::new("x", DataType::Int64, true));
+        let array: ArrayRef = Arc::new(StructArray::from(vec![(field, Arc::new(values) as ArrayRef)]));
+        let compact = compacted(&array).unwrap();
+        assert_eq!(&array, &compact);
+        assert!(!bytes(&compact).chunks(8).any(|v| v == 424_242_i64.to_le_bytes()));
+    }
+
+    #[test]
+    fn bitmaps_end_with_their_rows() {
+        let array: ArrayRef = Arc::new(BooleanArray::from(vec![true; 8]));
+        let compact = compacted(&array.slice(0, 3)).unwrap();
+        assert_eq!(bytes(&compact)[0], 0b111);
+        let three_of = |others: [bool; 5]| {
+            let nulls = NullBuffer::from([&[true; 3], others.as_slice()].concat());
+            let array: ArrayRef = Arc::new(Int64Array::new(vec![0; 8].into(), Some(nulls)));
+            encoded(&compacted(&array.slice(0, 3)).unwrap())
+        };
+        assert_eq!(three_of([false, false, true, false, true]), three_of([true; 5]));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Facts {
 pub struct ForeignUse {
     /// The full names of the datasets.
     pub names: Vec<String>,
+    /// Those of them of which only statistics leave.
+    pub statistics: Vec<String>,
 }
 
 /// A decision while it is made.

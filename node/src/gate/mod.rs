@@ -13,6 +13,7 @@
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
 //! | `functions`, `growth` | every function and operator classified; texts that would grow without bound |
 //! | `total` | expressions that could fail on some row, in forms that give NULL |
+//! | `unknown` | what is computed from withheld cells, in forms that are unknown |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
@@ -38,6 +39,7 @@ mod released;
 mod table;
 mod terms;
 pub(crate) mod total;
+mod unknown;
 mod walk;
 
 use std::sync::Arc;
@@ -121,8 +123,8 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
     let mut first = None;
     for _ in 0..MOST_CHOICES {
         match walk::walk(plan.clone(), request, &mut choice) {
-            Ok((plan, decision)) => {
-                let plan = finished(plan, decision.facts.protected, request)?;
+            Ok((plan, mut decision)) => {
+                let plan = finished(plan, &mut decision, request)?;
                 let permit = permit::Permit::new(request.caller, decision.grounds);
                 return Ok(Admitted { plan, facts: decision.facts, tally: decision.tally, permit });
             }
@@ -135,11 +137,16 @@ pub fn gate(plan: LogicalPlan, request: &Request<'_>) -> Result<Admitted, Refuse
     Err(first.unwrap_or_else(|| Refused::new("plan", "the query was not decided", "write it more simply")))
 }
 
-/// What holds for the whole of an admitted plan: its texts are bounded, and over data that is not open nothing fails.
-fn finished(plan: LogicalPlan, protected: bool, request: &Request<'_>) -> Result<LogicalPlan, Refused> {
+/// What holds for the whole of an admitted plan: its texts are bounded, what is unknown stays so, and over data that is
+/// not open nothing fails.
+fn finished(plan: LogicalPlan, decision: &mut facts::Decision, request: &Request<'_>) -> Result<LogicalPlan, Refused> {
     growth::bounded(&plan)?;
+    let (plan, notices) = unknown::stays(plan, request.foreign)?;
+    for notice in notices {
+        decision.notice(&notice);
+    }
     let foreign = |table: &dyn TableProvider| (request.foreign)(table).is_some();
-    if protected { total::made_total(plan, &foreign) } else { Ok(plan) }
+    if decision.facts.protected { total::made_total(plan, &foreign) } else { Ok(plan) }
 }
 
 #[cfg(test)]

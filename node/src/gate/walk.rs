@@ -46,7 +46,8 @@ pub(super) fn walk(
     Ok((walked?, walk.decision))
 }
 
-fn over_cells(dataset: &str) -> String {
+/// What is said of a figure over cells.
+pub(super) fn over_cells(dataset: &str) -> String {
     format!("computed over released cells of {dataset} only; withheld groups are not in it")
 }
 

@@ -12,4 +12,5 @@ mod remedies;
 mod setup;
 mod several;
 mod total;
+mod unknown;
 mod ways_out;

@@ -382,7 +382,9 @@ impl Body {
         let analysed = self.state.analyzer().execute_and_check(plan, &self.state.config_options().clone(), |_, _| {});
         let analysed = analysed.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let foreign = |table: &dyn TableProvider| {
-            table.is::<Elsewhere>().then(|| ForeignUse { names: vec!["london.gla.elsewhere".into()] })
+            table
+                .is::<Elsewhere>()
+                .then(|| ForeignUse { names: vec!["london.gla.elsewhere".into()], statistics: vec![] })
         };
         gate(analysed, &Request { caller, now: now(), intent, foreign: &foreign })
     }
