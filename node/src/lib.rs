@@ -18,3 +18,6 @@ pub mod secrets;
 pub mod sources;
 pub mod telemetry;
 pub mod web;
+
+#[cfg(test)]
+mod proofs;

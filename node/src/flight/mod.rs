@@ -42,6 +42,9 @@ use crate::query::Engine;
 
 pub use remote::{REMOTE_QUERY_URL, remote_ticket};
 
+#[cfg(test)]
+pub(crate) use service::Service;
+
 /// Request header in which an analyst's client states the purpose of its queries.
 pub const PURPOSE_HEADER: &str = "meridian-purpose";
 
@@ -81,6 +84,12 @@ pub enum ServeError {
     /// The transport ended.
     #[error("the Flight SQL server ended: {0}; see the messages before this one")]
     Transport(#[from] tonic::transport::Error),
+}
+
+/// The calls without their transport, for tests of all that leaves.
+#[cfg(test)]
+pub(crate) fn service(engine: Arc<Engine>, limits: Limits) -> Result<Service, ServeError> {
+    Ok(Service::new(engine, limits, sessions::Sessions::new())?)
 }
 
 /// Serves connections whose callers are verified, until `shutdown`; calls under way are finished first.

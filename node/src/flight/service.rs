@@ -31,7 +31,7 @@ use crate::query::Engine;
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
 
 /// Flight SQL over an [`Engine`].
-pub(super) struct Service {
+pub(crate) struct Service {
     engine: Arc<Engine>,
     limits: Limits,
     statements: Statements,

@@ -125,6 +125,17 @@ pub struct Dominance {
     pub largest: Option<(usize, f64)>,
 }
 
+impl Dominance {
+    /// What both ask for: of datasets that are asked together none gives up its own rule.
+    pub(super) fn and(self, other: Self) -> Self {
+        let largest = match (self.largest, other.largest) {
+            (Some((n, k)), Some((m, l))) => Some((n.max(m), k.min(l))),
+            (one, other) => one.or(other),
+        };
+        Self { percent: self.percent.max(other.percent), largest }
+    }
+}
+
 /// What one agreement grants over one dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {

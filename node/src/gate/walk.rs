@@ -254,7 +254,10 @@ impl Walk<'_> {
         let mut names = Vec::new();
         for expr in plan.expressions() {
             expressions::admit(&expr)?;
-            for column in expr.column_refs() {
+            // In an order that is the same whenever it is asked, since it shows in records and explanations.
+            let mut columns: Vec<&Column> = expr.column_refs().into_iter().collect();
+            columns.sort_unstable();
+            for column in columns {
                 let held = inputs.is_empty()
                     || scope.maybe_index_of_column(column).is_some()
                     || inputs.iter().any(|input| input.schema().maybe_index_of_column(column).is_some());

@@ -102,6 +102,9 @@ pub struct Observation {
 pub struct Release {
     /// The cells in the order in which they settle: the coarsest grouping first, then by label.
     pub cells: Vec<Observation>,
+    /// How many cells whoever asks can see of them, which is what an allowance counts: an average is one and settles two,
+    /// and what a count of labels is made of is not seen at all.
+    pub visible: u64,
     /// Cells fewer than this many units apart are near: k.
     pub nearness: u64,
     /// Who asks.

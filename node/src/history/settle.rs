@@ -79,7 +79,7 @@ const COST_OF_A_REFUSAL: u64 = 1;
 /// Charges the accounts on which this answer was not given before. Where one has not enough left, each is charged for
 /// the refusal instead, and that is returned.
 fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<Option<Fault>, Fault> {
-    let cells = release.cells.len() as u64;
+    let cells = release.visible;
     let answer = fingerprint(release);
     let mut charged = Vec::with_capacity(release.accounts.len());
     for account in &release.accounts {

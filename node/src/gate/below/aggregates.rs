@@ -173,6 +173,7 @@ impl Below {
         if origin.kind != Kind::Measure {
             return Err(origin.misused(if name == "sum" { "sum" } else { "average" }));
         }
+        let value = uncast(value);
         let precision = origin.leaf.column(&origin.name).map(|column| column.precision).unwrap_or_default();
         let measure = format!("{}.{}", origin.leaf.name, origin.name);
         let rows = Contribution::Rows { of: Some(value.clone()) };
@@ -244,6 +245,15 @@ impl Below {
         .about(&self.leaf.name)
         .at(call.func.name())
     }
+}
+
+/// A measure as it is published. Casts of it lose nothing, so that the sum in another type, and the sum of an average,
+/// is the same sum: within the same bounds, with the same noise, and one cell to the history.
+fn uncast(mut value: Expr) -> Expr {
+    while let Expr::TryCast(cast) = value {
+        value = *cast.expr;
+    }
+    value
 }
 
 fn is_one(value: &Expr) -> bool {

@@ -64,6 +64,18 @@ impl Below {
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
         let (units, unit_is_left) = self.joined_units(&right, &pairs)?;
+        // A semi join multiplies no rows, and has those of one side only.
+        let (units, unit_is_left) = match join_type {
+            JoinType::LeftSemi if unit_is_left => (self.units.clone(), true),
+            JoinType::RightSemi if !unit_is_left => (right.units.clone(), false),
+            JoinType::LeftSemi | JoinType::RightSemi => {
+                return Err(self.leaf.join(
+                    "IN with a subquery whose rows are those of the unit",
+                    "join the two ON equality, or ask for the statistics of each",
+                ));
+            }
+            _ => (units, unit_is_left),
+        };
         for origin in pairs.iter().flat_map(|pair| [&pair.left.1, &pair.right.1]) {
             decision.column(&origin.leaf.name, &origin.name);
         }
@@ -115,19 +127,21 @@ impl Below {
                         outer.leaf.protection.as_ref().and_then(|protection| protection.unit.belongs_to.as_ref());
                     belongs.is_some_and(|belongs| belongs.kind == *kind)
                 };
-                for pair in pairs {
-                    match (pair.left.1.kind, pair.right.1.kind) {
-                        (Kind::Unit, Kind::Unit) if left.kind == right.kind => {
-                            let single = left.single && right.single;
-                            return Ok((Some(Units { single, ..left.clone() }), true));
-                        }
-                        (Kind::Outer, Kind::Unit) if belongs_to(&pair.left.1, &right.kind) => {
-                            return Ok((Some(single(right)), false));
-                        }
-                        (Kind::Unit, Kind::Outer) if belongs_to(&pair.right.1, &left.kind) => {
-                            return Ok((Some(single(left)), true));
-                        }
-                        _ => {}
+                // A unit's column may stand in rows that are protected as those of another kind by now.
+                let names = |origin: &Origin, kind: &Name| {
+                    let own = origin.leaf.protection.as_ref().map(|protection| &protection.unit.kind);
+                    origin.kind == Kind::Unit && own == Some(kind)
+                };
+                for Pair { left: (_, one), right: (_, other) } in pairs {
+                    if left.kind == right.kind && names(one, &left.kind) && names(other, &right.kind) {
+                        let single = left.single && right.single;
+                        return Ok((Some(Units { single, ..left.clone() }), true));
+                    }
+                    if one.kind == Kind::Outer && belongs_to(one, &right.kind) && names(other, &right.kind) {
+                        return Ok((Some(single(right)), false));
+                    }
+                    if other.kind == Kind::Outer && belongs_to(other, &left.kind) && names(one, &left.kind) {
+                        return Ok((Some(single(left)), true));
                     }
                 }
                 Err(self.leaf.join(

@@ -12,13 +12,14 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
     Aggregate, AggregateUDF, Case, Expr, ExprSchemable, LogicalPlan, Projection, TryCast, lit,
 };
+use meridian_proto::ColumnType;
 
 use super::aggregates::{Asked, Asking, Contribution};
 use super::groupings::Groupings;
 use super::{Below, Origin};
 use crate::gate::facts::Decision;
 use crate::gate::release::{self, Figured, Gathered, Kind, Point, Set};
-use crate::gate::terms::{Controls, Precision};
+use crate::gate::terms::{Controls, Dominance, Precision};
 use crate::gate::{Intent, Refused};
 use crate::history::Account;
 
@@ -55,7 +56,8 @@ impl Below {
         let schema = released_schema(schema)?;
         let accounts = self.accounts(&controls, decision)?;
         let nearness = self.nearness();
-        let gathering = Gathering { below: &self, keys: &keys, dominance: controls.dominance.largest, nearness };
+        let (dominance, reuse) = self.strictest(&controls);
+        let gathering = Gathering { below: &self, keys: &keys, dominance: dominance.largest, nearness };
         let mut sets = Vec::new();
         let mut plans = Vec::new();
         for keys in &groupings.sets {
@@ -86,6 +88,8 @@ impl Below {
             sets,
             numbered: groupings.numbered.then(|| Aggregate::grouping_id_type(keys.len(), 0)),
             controls,
+            dominance,
+            reuse,
             caller: decision.caller.clone(),
             accounts,
             question: question(&plans),
@@ -135,6 +139,15 @@ impl Below {
             }
         }
         found.ok_or_else(|| self.leaf.shape("a query over no protected dataset"))
+    }
+
+    /// What any of the datasets asks for: dominance, and whether near sums take each other's answer.
+    fn strictest(&self, controls: &Controls) -> (Dominance, bool) {
+        let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
+        let all = protected.filter_map(|leaf| leaf.terms.controls.as_deref());
+        all.fold((controls.dominance, controls.reuse), |(dominance, reuse), other| {
+            (dominance.and(other.dominance), reuse || other.reuse)
+        })
     }
 
     /// On whose accounts cells leave, one for each protected dataset; refused where nothing is left on one of them.
@@ -197,6 +210,10 @@ impl Below {
             .at_column(&origin.name));
         };
         let data_type = value.get_type(self.plan.schema())?;
+        // Whole numbers have whole bounds, also where a query reads them as others.
+        let published = origin.leaf.terms.dataset.column(&origin.name).map(|column| column.column_type);
+        let whole = matches!(published, Some(ColumnType::Integer | ColumnType::Bigint));
+        let (low, high) = if whole { (low.ceil(), high.floor()) } else { (low, high) };
         let (low, high) = (bound(low.ceil(), low, &data_type)?, bound(high.floor(), high, &data_type)?);
         let mut when_then_expr = vec![
             (Box::new(value.clone().lt(low.clone())), Box::new(low)),

@@ -25,6 +25,32 @@ pub(super) fn table(point: &Point, groups: &[Grouped], schema: &SchemaRef) -> Re
     Ok(concat_batches(schema, &batches)?)
 }
 
+/// How many cells of an answer can be seen, of what passed control.
+pub(super) fn visible(point: &Point, groups: &[Grouped]) -> Result<u64> {
+    let inner = counted(point, groups)?;
+    let mut visible = 0;
+    for (set, group) in point.sets.iter().zip(groups).filter(|(set, _)| set.inner.is_none()) {
+        for row in 0..group.rows {
+            if point.outputs.is_empty() {
+                visible += u64::from(released(group, 0, row).is_some());
+            }
+            for (at, output) in point.outputs.iter().enumerate() {
+                visible += u64::from(match output {
+                    Output::Figure(figure) => released(group, *figure, row).is_some(),
+                    Output::Ratio { sum, count } => {
+                        released(group, *sum, row).is_some() && released(group, *count, row).is_some()
+                    }
+                    Output::Labels => {
+                        let label = label(group.keys.get(..set.keys.len()).unwrap_or_default(), row)?;
+                        inner.get(&(at, set.keys.clone())).is_some_and(|under| under.contains_key(&label))
+                    }
+                });
+            }
+        }
+    }
+    Ok(visible)
+}
+
 /// Of each inner grouping, by the number of its own set of keys: how many labels were released under each outer label.
 type Counted = HashMap<(usize, Vec<usize>), HashMap<Label, i128>>;
 

@@ -21,21 +21,19 @@ pub(super) fn controlled(figure: &Figure, of: &Figured, point: &Point) -> Option
     match of.kind {
         Kind::Units => Some(perturbed),
         Kind::Magnitude(precision) => {
-            (!dominated(figure, controls.dominance)).then(|| magnitude(figure, of, precision, controls))
+            (!dominated(figure, point.dominance)).then(|| magnitude(figure, of, precision, controls))
         }
     }
 }
 
 /// The rules against few units that make up most of a sum; a sum of nothing is dominated by whoever adds to it.
 fn dominated(figure: &Figure, rules: Dominance) -> bool {
-    let total = approximate(figure.absolute);
-    let first = figure.largest.first().copied().map_or(0.0, approximate);
-    let second = figure.largest.get(1).copied().map_or(0.0, approximate);
-    let by_share = rules.largest.is_some_and(|(n, share)| {
-        let most: f64 = figure.largest.iter().take(n).copied().map(approximate).sum();
-        most > share / 100.0 * total
-    });
-    total - first - second < rules.percent / 100.0 * first || by_share
+    let kept = |n: usize| figure.largest.iter().take(n).fold(0_i128, |sum, size| sum.saturating_add(*size));
+    let by_share =
+        rules.largest.is_some_and(|(n, share)| approximate(kept(n)) * 100.0 > share * approximate(figure.absolute));
+    // Whole numbers first, and then products: what a limit meets exactly it is to meet, however large.
+    let rest = approximate(figure.absolute.saturating_sub(kept(2)));
+    rest * 100.0 < rules.percent * approximate(kept(1)) || by_share
 }
 
 /// The sum with noise in steps of the released precision: noise is never zero, not even after rounding.
@@ -96,6 +94,8 @@ mod tests {
             (vec![100, 5, 5, 5], percent(10.0), false),
             (vec![100, 5, 4, 5], percent(10.0), true),
             (vec![-100, 5, 4, 5], percent(10.0), true),
+            (vec![100, 5, 4, 3], percent(7.0), false),
+            (vec![18_000_000_000_000_000_000, 6, 2], percent(0.0), false),
             (vec![1000, 1000, 1, 1, 1], percent(10.0), true),
             (vec![10, 10, 10, 10], percent(10.0), false),
             (vec![10, 10, 10, 10], Dominance { percent: 10.0, largest: Some((2, 50.0)) }, false),

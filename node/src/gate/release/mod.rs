@@ -24,7 +24,7 @@ use arrow::datatypes::DataType;
 use chrono::NaiveDate;
 use datafusion::common::ScalarValue;
 
-use super::terms::{Controls, Precision};
+use super::terms::{Controls, Dominance, Precision};
 use crate::history::Account;
 
 pub(super) use exec::ReleaseExec;
@@ -53,8 +53,12 @@ pub(super) struct Point {
     pub(super) sets: Vec<Set>,
     /// The column of the grouping's number, where SQL asks for several.
     pub(super) numbered: Option<DataType>,
-    /// The owner's controls.
+    /// The owner's controls; where several datasets are read, those of the one with the largest noise.
     pub(super) controls: Arc<Controls>,
+    /// The dominance rules of all datasets that are read.
+    pub(super) dominance: Dominance,
+    /// Whether near sums take each other's answer, as any dataset that is read asks for.
+    pub(super) reuse: bool,
     /// Who asks, as it is recorded.
     pub(super) caller: String,
     /// On whose accounts it goes.

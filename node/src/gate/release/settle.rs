@@ -5,7 +5,7 @@ use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices};
 use datafusion::error::{DataFusionError, Result};
 
 use super::figures::{self, Figure};
-use super::{Figured, Kind, Point, Set, control};
+use super::{Figured, Kind, Point, Set, answer, control};
 use crate::audit::Cells;
 use crate::gate::Refused;
 use crate::history::{HistoryError, Observation, Release, Scope, Settled};
@@ -32,7 +32,7 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
     let mut cells = Vec::new();
     let mut withheld = 0;
     for (index, (set, rows)) in point.sets.iter().zip(rows).enumerate() {
-        let (group, figures) = read(set, rows)?;
+        let (mut group, figures) = read(set, rows)?;
         let figured: Vec<&Figured> = set.figures.iter().filter_map(|figure| point.figures.get(*figure)).collect();
         for row in in_order(&group.keys, group.rows)? {
             for (at, (of, figures)) in figured.iter().zip(&figures).enumerate() {
@@ -43,11 +43,15 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
                 };
                 passed.push(Passed { set: index, figure: at, row });
                 cells.push(observation(point, figure, of, answer)?);
+                if let Some(slot) = group.answers.get_mut(at).and_then(|answers| answers.get_mut(row)) {
+                    *slot = Some(answer);
+                }
             }
         }
         groups.push(group);
     }
-    for (cell, answer) in passed.iter().zip(remembered(point, cells, withheld).await?) {
+    let visible = answer::visible(point, &groups)?;
+    for (cell, answer) in passed.iter().zip(remembered(point, cells, visible, withheld).await?) {
         let slot = groups.get_mut(cell.set).and_then(|group| group.answers.get_mut(cell.figure)?.get_mut(cell.row));
         if let Some(slot) = slot {
             *slot = Some(answer);
@@ -57,7 +61,7 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
 }
 
 /// What is answered of cells that passed, after the history was asked.
-async fn remembered(point: &Point, cells: Vec<Observation>, withheld: u64) -> Result<Vec<i128>> {
+async fn remembered(point: &Point, cells: Vec<Observation>, visible: u64, withheld: u64) -> Result<Vec<i128>> {
     let mut counted = Cells { datasets: point.datasets.clone(), withheld, ..Cells::default() };
     if cells.is_empty() {
         point.tally.note(counted, Vec::new());
@@ -66,6 +70,7 @@ async fn remembered(point: &Point, cells: Vec<Observation>, withheld: u64) -> Re
     let answers: Vec<i128> = cells.iter().map(|cell| cell.answer).collect();
     let release = Release {
         cells,
+        visible,
         nearness: u64::from(point.nearness),
         caller: point.caller.clone(),
         accounts: point.accounts.clone(),
@@ -99,7 +104,7 @@ fn observation(point: &Point, figure: &Figure, of: &Figured, answer: i128) -> Re
     };
     // Not by the datasets that are read: a join that changes nothing would be a way round what was answered before.
     let scope = Scope::new(&point.unit, of.function, &of.of);
-    let reuse = matches!(of.kind, Kind::Magnitude(_)) && point.controls.reuse;
+    let reuse = matches!(of.kind, Kind::Magnitude(_)) && point.reuse;
     let alike = matches!(of.kind, Kind::Units);
     Ok(Observation { scope, units: figure.units, sketch, alike, answer, reuse })
 }

@@ -4,7 +4,6 @@
 mod admitted;
 mod forms;
 mod noise;
-mod oracle;
 mod permits;
 mod reference;
 mod refused;

@@ -72,6 +72,7 @@ fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer
 
 fn release(cells: Vec<Observation>) -> Release {
     Release {
+        visible: cells.len() as u64,
         cells,
         nearness: NEARNESS,
         caller: "ann@camden".to_owned(),

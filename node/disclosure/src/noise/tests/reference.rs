@@ -94,9 +94,11 @@ fn table(folder: &Path) -> CountTable {
     CountTable::read(unpacked.stdout.as_slice()).unwrap()
 }
 
-/// The folder of the reference files, where the machine has it.
+/// The folder of the reference files: where `MERIDIAN_PUBLISHED` says, which must be true then, or beside the checkout.
 fn disclosure() -> Option<PathBuf> {
+    let said = std::env::var_os("MERIDIAN_PUBLISHED").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("MERIDIAN_PUBLISHED").map_or(beside, PathBuf::from).join("disclosure");
+    let folder = said.clone().unwrap_or(beside).join("disclosure");
+    assert!(said.is_none() || folder.is_dir(), "MERIDIAN_PUBLISHED names {}, which is not there", folder.display());
     folder.is_dir().then_some(folder)
 }
