@@ -3,6 +3,7 @@
 mod controls;
 mod datasets;
 mod describe;
+pub(crate) mod rights;
 mod terms;
 
 use std::collections::HashMap;
@@ -102,7 +103,9 @@ pub async fn serve(
         node.state.join("peers"),
     );
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
-    let datasets = datasets::Datasets::load(&config, terms::Ground { secret, history, clock: clock.clone() }).await;
+    let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
+    let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
+    let datasets = datasets::Datasets::load(&config, ground).await;
     let mut describer = Describer {
         federation: node.federation.clone(),
         body: node.body.clone(),

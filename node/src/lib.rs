@@ -13,6 +13,7 @@ pub mod gate;
 pub mod history;
 pub mod peers;
 pub mod query;
+pub mod rights;
 mod seal;
 pub mod secrets;
 pub mod sources;

@@ -1,5 +1,7 @@
 //! The node's own secret, and the keys that are derived from it: whoever has it can take noise off answers.
 
+mod seal;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
+
+pub use seal::{Opener, Sealer};
 
 /// Bytes of the secret.
 const LENGTH: usize = 32;
@@ -30,10 +34,10 @@ pub enum Purpose<'a> {
     History,
     /// Snapshots at rest.
     Snapshots,
-    /// Entries of the list of objections, by kind.
-    Objections(&'a str),
     /// The private parts of the log's records.
     Audit,
+    /// The list of objections, erasures, restrictions and rectifications at rest.
+    Rights,
 }
 
 /// Why there is no secret.
@@ -109,8 +113,8 @@ impl Secret {
             Purpose::Magnitudes(kind) => ("magnitudes", kind),
             Purpose::History => ("history", ""),
             Purpose::Snapshots => ("snapshots", ""),
-            Purpose::Objections(kind) => ("objections", kind),
             Purpose::Audit => ("audit", ""),
+            Purpose::Rights => ("rights", ""),
         };
         let info = [b"meridian ".as_slice(), name.as_bytes(), b"\0", of.as_bytes()];
         let mut key = [0; N];

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers"],
+    &["sources", "peers", "rights"],
     &["gate"],
     &["audit", "clock", "history", "secrets", "telemetry"],
     &["seal"],

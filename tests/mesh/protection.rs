@@ -15,19 +15,19 @@ use prost::Message;
 use super::support::{Client, Mesh, statement};
 
 /// A value that is in the rows, in the forms in which it could leave.
-struct Canary {
+pub(super) struct Canary {
     what: &'static str,
     needles: Vec<Vec<u8>>,
 }
 
-fn text(what: &'static str, text: &str) -> Canary {
+pub(super) fn text(what: &'static str, text: &str) -> Canary {
     let reversed: String = text.chars().rev().collect();
     let forms = [text.to_owned(), text.to_lowercase(), reversed, hex::encode(text)];
     Canary { what, needles: forms.map(String::into_bytes).into() }
 }
 
 /// A number that is exact as a double, too, and fills more than four bytes.
-fn number(what: &'static str, number: i64) -> Canary {
+pub(super) fn number(what: &'static str, number: i64) -> Canary {
     #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
     let double = number as f64;
     let mut needles = vec![number.to_string().into_bytes(), number.to_le_bytes().into(), double.to_le_bytes().into()];
@@ -37,7 +37,7 @@ fn number(what: &'static str, number: i64) -> Canary {
 }
 
 /// Which canaries are in these bytes.
-fn found<'a>(canaries: &'a [Canary], bytes: &[u8]) -> Vec<&'a str> {
+pub(super) fn found<'a>(canaries: &'a [Canary], bytes: &[u8]) -> Vec<&'a str> {
     let is_in = |needle: &Vec<u8>| {
         let first = needle[0];
         bytes.iter().enumerate().any(|(at, byte)| *byte == first && bytes[at..].starts_with(needle))
@@ -100,7 +100,7 @@ fn with_canaries() -> Mesh {
 }
 
 /// Everything that a body keeps beside its data: what its node says, and its log.
-fn written_down(mesh: &Mesh, body: &str) -> Vec<u8> {
+pub(super) fn written_down(mesh: &Mesh, body: &str) -> Vec<u8> {
     let mut all = mesh.log(body).into_bytes();
     let mut folders = vec![mesh.folder(body).join("state")];
     while let Some(folder) = folders.pop() {

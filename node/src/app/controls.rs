@@ -159,8 +159,10 @@ impl Made {
     }
 }
 
+/// Of an open dataset no statistics are made, and so no noise.
 fn kind(config: &DatasetConfig) -> Option<Name> {
-    config.unit.as_ref().map(|unit| unit.kind.clone())
+    let unit = config.unit.as_ref().filter(|_| config.dataset.form != Form::Open);
+    unit.map(|unit| unit.kind.clone())
 }
 
 fn controls(

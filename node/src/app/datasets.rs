@@ -76,22 +76,28 @@ impl Datasets {
         listed.map(|held| described(held).as_ref().clone()).collect()
     }
 
-    /// Notices changed files, ended periods and changed terms for as long as the node runs. A source that turns out
-    /// unreadable puts its dataset out of order; a wrong answer from an old copy would be worse than none.
+    /// Notices changed files, ended periods, changed terms and rights for as long as the node runs. A source that turns
+    /// out unreadable puts its dataset out of order; a wrong answer from an old copy would be worse than none.
     pub(super) async fn watch(
         self: Arc<Self>,
         mut reader: Reader,
         catalogue: Arc<Catalogue>,
         mut describer: Describer,
     ) {
+        let rights = &self.ground.rights;
         loop {
+            for (name, loaded) in self.loaded() {
+                rights.in_force(&name, &loaded).await;
+            }
+            rights.record().await;
             tokio::time::sleep(LOOK).await;
+            rights.refresh();
             if let Some(config) = tokio::task::block_in_place(|| look(&mut reader)) {
                 self.follow(&config, &catalogue, &mut describer).await;
             }
             for held in self.stale() {
                 let held = self.held(held.config, held.grants, held.made).await;
-                self.put(held, &catalogue);
+                self.put(held, &catalogue).await;
             }
             describer.tell(self.listed());
         }
@@ -112,7 +118,7 @@ impl Datasets {
             match before {
                 Some(held) if held.config == dataset && held.grants == grants => {}
                 Some(held) if self.same_rows(&held.config, &dataset) => {
-                    self.put(self.amended(held, dataset, grants).await, catalogue);
+                    self.put(self.amended(held, dataset, grants).await, catalogue).await;
                 }
                 Some(held) => {
                     // Other rows: the terms on which the old ones were given are not the owner's any more.
@@ -125,12 +131,15 @@ impl Datasets {
         // The federation learns what is withdrawn before it is kept waiting for what is new.
         describer.tell(self.listed());
         for (dataset, grants, made) in anew {
-            self.put(self.held(dataset, grants, made).await, catalogue);
+            self.put(self.held(dataset, grants, made).await, catalogue).await;
         }
     }
 
-    fn put(&self, held: Held, catalogue: &Catalogue) {
+    async fn put(&self, held: Held, catalogue: &Catalogue) {
         let name = held.config.dataset.name.clone();
+        if let Some(loaded) = &held.loaded {
+            self.ground.rights.ends_in_force(&name, loaded).await;
+        }
         catalogue.replace(name.clone(), held.own.clone());
         self.lock().insert(name, held);
     }
@@ -143,7 +152,7 @@ impl Datasets {
     fn stale(&self) -> Vec<Held> {
         let held = self.lock();
         let stale = held.values().filter(|held| match &held.loaded {
-            Some(loaded) => loaded.is_stale(self.ground.clock.now()),
+            Some(loaded) => loaded.is_stale(&self.ground.rights.spec(&held.config), self.ground.clock.now()),
             None => Some(self.inputs(&held.config)) != held.failed_at,
         });
         stale.cloned().collect()
@@ -213,6 +222,11 @@ impl Datasets {
 
     fn inputs(&self, config: &DatasetConfig) -> Inputs {
         sources::inputs(&terms::source(&self.node, config, &self.ground), self.ground.clock.now())
+    }
+
+    fn loaded(&self) -> Vec<(Name, Loaded)> {
+        let held = self.lock();
+        held.iter().filter_map(|(name, held)| Some((name.clone(), held.loaded.clone()?))).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Held>> {

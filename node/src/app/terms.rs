@@ -7,12 +7,13 @@ use datafusion::common::ScalarValue;
 use meridian_proto::{ColumnType, Dataset, DatasetName, Name};
 
 use super::controls::Made;
+use super::rights::Applied;
 use crate::clock::Clock;
 use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, NodeConfig, UnitKey};
 use crate::gate::{Belongs, ColumnTerms, Grant, Precision, Terms, Unit};
 use crate::history::History;
 use crate::secrets::{Purpose, Secret};
-use crate::sources::{self, AsOf, SnapshotStore, SourceError, SourceSpec, UnitSpec};
+use crate::sources::{self, AsOf, OuterUnitSpec, SnapshotStore, SourceError, SourceSpec, UnitSpec};
 
 /// What all datasets of a node have in common.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub(super) struct Ground {
     pub(super) secret: Arc<Secret>,
     pub(super) history: Arc<History>,
     pub(super) clock: Clock,
+    pub(super) rights: Arc<Applied>,
 }
 
 /// The dataset's terms, `dataset` being its description as it is published.
@@ -87,18 +89,35 @@ fn band(column_type: ColumnType, edge: f64) -> Option<ScalarValue> {
     .ok()
 }
 
-/// The dataset's source, with what of it depends on the node's secret.
+/// The dataset's source, with what of it depends on the node's secret and on the rights of those whom it is about.
 pub(super) fn source(node: &NodeConfig, config: &DatasetConfig, ground: &Ground) -> SourceSpec {
+    SourceSpec { rights: ground.rights.spec(config), ..unmarked(node, config, &ground.secret) }
+}
+
+/// The dataset's source, with what of it depends on the node's secret and no rights.
+pub(super) fn unmarked(node: &NodeConfig, config: &DatasetConfig, secret: &Secret) -> SourceSpec {
     let unit = config.unit.as_ref().map(|unit| {
         let (column, unique) = match &unit.key {
             UnitKey::EachRow => (None, true),
             UnitKey::Column { name, unique } => (Some(name.clone()), *unique),
         };
-        let key = ground.secret.key(Purpose::Units(unit.kind.as_str()));
-        UnitSpec { kind: unit.kind.clone(), column, unique, record_key: unit.record_key.clone(), key }
+        let key = |kind: &Name| secret.key(Purpose::Units(kind.as_str()));
+        let outer = |b: &crate::config::Belongs| OuterUnitSpec {
+            kind: b.kind.clone(),
+            column: b.column.clone(),
+            key: key(&b.kind),
+        };
+        UnitSpec {
+            kind: unit.kind.clone(),
+            column,
+            unique,
+            record_key: unit.record_key.clone(),
+            key: key(&unit.kind),
+            belongs_to: unit.belongs_to.as_ref().map(outer),
+        }
     });
     let as_of = if unit.is_some() { config.as_of } else { AsOf::Live };
-    let snapshots = SnapshotStore { folder: node.state.join("snapshots"), key: ground.secret.key(Purpose::Snapshots) };
+    let snapshots = SnapshotStore { folder: node.state.join("snapshots"), key: secret.key(Purpose::Snapshots) };
     SourceSpec { unit, as_of, snapshots: Some(snapshots), ..config.source.clone() }
 }
 

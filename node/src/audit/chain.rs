@@ -5,6 +5,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::read::Recorded;
 use super::record::{Line, Record};
 
 /// What reading a whole log found.
@@ -18,6 +19,43 @@ pub struct Verified {
     pub whole: usize,
     /// Releases whose outcome no record tells.
     pub open: BTreeSet<u64>,
+    /// What is said of rights.
+    pub rights: Rights,
+}
+
+/// The rights that a log tells of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Their numbers.
+    pub rights: BTreeSet<u64>,
+    /// Datasets and the numbers of rights that are in force in them.
+    pub effects: BTreeSet<(String, u64)>,
+}
+
+impl Rights {
+    fn add(&mut self, record: &Record) {
+        match record {
+            Record::Right(right) => {
+                self.rights.insert(right.number);
+            }
+            Record::Effect { dataset, rights } => {
+                self.effects.extend(rights.iter().map(|number| (dataset.clone(), *number)));
+            }
+            Record::Release(_) | Record::Refusal(_) | Record::Check(_) | Record::Alert(_) | Record::Outcome { .. } => {}
+        }
+    }
+
+    /// What these records tell of rights.
+    pub fn of(records: &[Recorded]) -> Self {
+        let mut rights = Self::default();
+        records.iter().for_each(|recorded| rights.add(&recorded.record));
+        rights
+    }
+
+    /// The highest number, 0 where there is none.
+    pub fn last(&self) -> u64 {
+        self.rights.last().copied().unwrap_or_default()
+    }
 }
 
 /// Where a chain does not hold.
@@ -39,7 +77,7 @@ impl fmt::Display for Broken {
 ///
 /// A last line without its line end was never acknowledged: it is the torn tail of a crash, not damage.
 pub fn verify(bytes: &[u8]) -> Result<Verified, Broken> {
-    let mut state = Verified { records: 0, head: [0; 32], whole: 0, open: BTreeSet::new() };
+    let mut state = Verified { records: 0, head: [0; 32], whole: 0, open: BTreeSet::new(), rights: Rights::default() };
     for text in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(text) = text.strip_suffix(b"\n") else { break };
         let broken = |why| Broken { line: state.records + 1, why };
@@ -50,11 +88,12 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Broken> {
         if line.previous != hex::encode(state.head) {
             return Err(broken("it does not continue the line before it"));
         }
+        state.rights.add(&line.record);
         match line.record {
             Record::Release(_) => {
                 state.open.insert(line.index);
             }
-            Record::Refusal(_) | Record::Check(_) | Record::Alert(_) => {}
+            Record::Refusal(_) | Record::Check(_) | Record::Alert(_) | Record::Right(_) | Record::Effect { .. } => {}
             Record::Outcome { of, .. } => {
                 if !state.open.remove(&of) {
                     return Err(broken("it tells the outcome of no open release"));

@@ -6,6 +6,9 @@
 //!
 //! What a record must not hold for good (literals of the SQL, numbers of withheld cells) is its private part, in a side
 //! file that forgets: [`Private`].
+//!
+//! One process writes: whoever has the file locked (`flock`), which ends with the process however that ends. That is the
+//! node while it runs. `meridian rights` takes the lock where no node has it; otherwise the node records what it did.
 
 mod chain;
 mod private;
@@ -14,12 +17,15 @@ mod record;
 mod side;
 mod writer;
 
-pub use chain::{Broken, Verified, verify};
+pub use chain::{Broken, Rights, Verified, verify};
 pub use private::{Cells, Committed, Private};
-pub use read::{Kept, Recorded, private, records};
-pub use record::{Alert, Entry, Outcome, Record, Use};
+pub use read::{Kept, Recorded, private, records, records_if_any};
+pub use record::{Alert, Entry, Outcome, Record, Right, Use};
 pub use side::Keeping;
 pub use writer::{Durable, Log};
+
+/// The log's name in its folder.
+const FILE: &str = "log.jsonl";
 
 /// Why the log can't take a record, so that the node answers nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,6 +37,12 @@ pub enum LogError {
         path: String,
         /// The operating system's reason.
         why: String,
+    },
+    /// Another process writes it.
+    #[error("the log {path} is held by another process; end the other node that has this state folder")]
+    Held {
+        /// The file.
+        path: String,
     },
     /// The chain does not hold.
     #[error("the log {path} is damaged: {why}; the node answers nothing until it is restored or set aside")]

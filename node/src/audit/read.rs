@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::record::{Line, Record};
-use super::{LogError, Private, chain, side};
+use super::{FILE, LogError, Private, chain, side};
 
 /// A record of a log.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub enum Kept {
 
 /// The records of the log in `folder`, whose chain holds.
 pub fn records(folder: &Path) -> Result<Vec<Recorded>, LogError> {
-    let path = folder.join("log.jsonl");
+    let path = folder.join(FILE);
     let named = || path.display().to_string();
     let bytes = fs::read(&path).map_err(|error| LogError::Open { path: named(), why: error.to_string() })?;
     let found = chain::verify(&bytes).map_err(|why| LogError::Damaged { path: named(), why })?;
@@ -47,6 +47,11 @@ pub fn records(folder: &Path) -> Result<Vec<Recorded>, LogError> {
         Some(Recorded { index, time_ms, hash: chain::hash(text), commitment, record })
     });
     Ok(recorded.collect())
+}
+
+/// The same; none where there is no log. It may be read while a node writes it.
+pub fn records_if_any(folder: &Path) -> Result<Vec<Recorded>, LogError> {
+    if folder.join(FILE).exists() { records(folder) } else { Ok(Vec::new()) }
 }
 
 /// The private part of a record of the log in `folder`.

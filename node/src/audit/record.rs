@@ -65,6 +65,27 @@ pub enum Outcome {
     },
 }
 
+/// A right that a person exercised: what was done, never for whom nor with which values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Right {
+    /// Its number in the node's list, from 1.
+    pub number: u64,
+    /// The verb of `meridian rights`.
+    pub right: String,
+    /// The number of the one that it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<u64>,
+    /// The datasets that it concerned when it was made.
+    pub datasets: Vec<String>,
+    /// What kind of unit exercised it.
+    pub unit_kind: String,
+    /// The body's own case.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+    /// When it was made, in milliseconds since the Unix epoch; the line's own time is when it was recorded.
+    pub at_ms: u64,
+}
+
 /// One line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Line {
@@ -101,6 +122,15 @@ pub enum Record {
     },
     /// Somebody made many near pairs of counts.
     Alert(Alert),
+    /// A right was exercised.
+    Right(Right),
+    /// Rights are in force: every later release of a dataset is made from rows to which they are applied.
+    Effect {
+        /// The dataset.
+        dataset: String,
+        /// Their numbers.
+        rights: Vec<u64>,
+    },
 }
 
 /// Somebody made many pairs of counts that differ in few units; how many is private.

@@ -1,22 +1,24 @@
 //! Writing the log: one thread, group commit, and nothing acknowledged before it is on disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
 use tokio::sync::oneshot;
 
-use super::LogError;
-use super::chain::{self, hash};
+use super::chain::{self, Rights, hash};
 use super::private::Committed;
-use super::record::{Alert, Entry, Line, Outcome, Record};
+use super::record::{Alert, Entry, Line, Outcome, Record, Right};
 use super::side::{Keeping, Side};
-use super::{Private, side};
+use super::{FILE, LogError, Private, side};
 
+/// How long a node waits for a command that is writing a record of its own.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Time between looks for private parts whose days are over.
 const PURGE: Duration = Duration::from_secs(60 * 60);
 
@@ -61,19 +63,47 @@ struct Job {
 #[derive(Debug)]
 pub struct Log {
     jobs: Sender<Job>,
+    found: Rights,
 }
 
 impl Log {
     /// Opens or begins the log in `folder`, verifies its chain, sets a torn tail aside, and closes releases that a
-    /// crash left open as interrupted. Private parts whose days are over are deleted, then and from then on.
+    /// crash left open as interrupted. Private parts whose days are over are deleted, then and from then on. The log is
+    /// this process's own until it is dropped.
     pub fn open(folder: &Path, keeping: &Keeping) -> Result<Arc<Self>, LogError> {
-        let mut writer = Writer::open(folder, keeping)?;
+        Self::start(Writer::open(folder, keeping, LOCK_PATIENCE)?)
+    }
+
+    /// The same, or `None` where another process has it.
+    pub fn open_if_free(folder: &Path, keeping: &Keeping) -> Result<Option<Arc<Self>>, LogError> {
+        match Writer::open(folder, keeping, Duration::ZERO) {
+            Err(LogError::Held { .. }) => Ok(None),
+            writer => Self::start(writer?).map(Some),
+        }
+    }
+
+    fn start((mut writer, found): (Writer, Rights)) -> Result<Arc<Self>, LogError> {
         let (jobs, queue) = channel();
         std::thread::Builder::new()
             .name("audit".into())
             .spawn(move || writer.run(&queue))
             .map_err(|error| LogError::Write(error.to_string()))?;
-        Ok(Arc::new(Self { jobs }))
+        Ok(Arc::new(Self { jobs, found }))
+    }
+
+    /// What the log told of rights when it was opened.
+    pub fn found(&self) -> &Rights {
+        &self.found
+    }
+
+    /// Records a right that was exercised; returns when that is durable.
+    pub async fn right(&self, right: Right) -> Result<Durable, LogError> {
+        self.durable(Record::Right(right), &Private::default()).await
+    }
+
+    /// Records that rights are in force in a dataset; returns when that is durable.
+    pub async fn effect(&self, dataset: &str, rights: Vec<u64>) -> Result<Durable, LogError> {
+        self.durable(Record::Effect { dataset: dataset.to_owned(), rights }, &Private::default()).await
     }
 
     /// Records that a release is about to begin; returns when that is durable.
@@ -130,12 +160,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(folder: &Path, keeping: &Keeping) -> Result<Self, LogError> {
-        let path = folder.join("log.jsonl");
+    fn open(folder: &Path, keeping: &Keeping, patience: Duration) -> Result<(Self, Rights), LogError> {
+        let path = folder.join(FILE);
         let failed =
             |error: std::io::Error| LogError::Open { path: path.display().to_string(), why: error.to_string() };
         fs::create_dir_all(folder).map_err(failed)?;
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
+        lock(&file, patience).map_err(|error| match error {
+            TryLockError::WouldBlock => LogError::Held { path: path.display().to_string() },
+            TryLockError::Error(error) => failed(error),
+        })?;
         let bytes = fs::read(&path).map_err(failed)?;
         let found = chain::verify(&bytes).map_err(|why| LogError::Damaged { path: path.display().to_string(), why })?;
         if let Some(torn) = bytes.get(found.whole..).filter(|torn| !torn.is_empty()) {
@@ -159,7 +193,7 @@ impl Writer {
         if !outcomes.is_empty() {
             writer.commit(&outcomes)?;
         }
-        Ok(writer)
+        Ok((writer, found.rights))
     }
 
     fn run(&mut self, queue: &Receiver<Job>) {
@@ -260,6 +294,17 @@ impl Writer {
     }
 }
 
+/// Takes the lock, which goes with the file.
+fn lock(file: &File, patience: Duration) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+}
+
 fn answer(job: Job, result: Result<Durable, LogError>) {
     if let Some(done) = job.done {
         // Whoever asked may have gone away; the record stands all the same.
@@ -338,8 +383,9 @@ mod tests {
         ];
         for (name, bytes) in cases {
             assert!(chain::verify(&bytes).is_err(), "{name}");
-            fs::write(folder.path().join("log.jsonl"), bytes).unwrap();
-            assert!(matches!(Log::open(folder.path(), &keeping()), Err(LogError::Damaged { .. })), "{name}");
+            let other = tempfile::tempdir().unwrap();
+            fs::write(other.path().join("log.jsonl"), bytes).unwrap();
+            assert!(matches!(Log::open(other.path(), &keeping()), Err(LogError::Damaged { .. })), "{name}");
         }
     }
 
@@ -350,6 +396,7 @@ mod tests {
         log.release(entry("a"), &private()).await.unwrap();
         let mut bytes = read(folder.path());
         bytes.extend_from_slice(b"{\"index\":1,\"prev");
+        let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("log.jsonl"), bytes).unwrap();
         let log = Log::open(folder.path(), &keeping()).unwrap();
         log.refusal(entry("b"), &private()).await.unwrap();
@@ -365,7 +412,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_stops_answers_and_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(folder.path(), &keeping()).unwrap();
+        let (mut writer, _) = Writer::open(folder.path(), &keeping(), Duration::ZERO).unwrap();
         // /dev/full takes an open and refuses every write, as a full disk does.
         let Ok(full) = OpenOptions::new().append(true).open("/dev/full") else { return };
         let good = std::mem::replace(&mut writer.file, full);
@@ -380,5 +427,25 @@ mod tests {
         let kept = super::super::private(folder.path(), &[3; 32], &records[0]).unwrap();
         assert_eq!(kept, Kept::Whole(private()), "what was not recorded left nothing in its place");
         assert_eq!(chain::verify(&read(folder.path())).unwrap().records, 1);
+    }
+
+    #[tokio::test]
+    async fn one_process_writes_and_what_it_says_of_rights_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(super::super::records_if_any(folder.path()).unwrap().is_empty());
+        let log = Log::open(folder.path(), &keeping()).unwrap();
+        assert!(Log::open_if_free(folder.path(), &keeping()).unwrap().is_none(), "it is held");
+        let right = |number| Right { number, right: "object".into(), unit_kind: "person".into(), ..Right::default() };
+        log.right(right(1)).await.unwrap();
+        log.right(right(2)).await.unwrap();
+        log.effect("people", vec![1]).await.unwrap();
+        // It may be read all the same.
+        let lines = super::super::records_if_any(folder.path()).unwrap();
+        assert!(matches!(&lines[2].record, Record::Effect { dataset, .. } if dataset == "people"));
+        drop(log);
+        // Its thread gives the file up.
+        let log = Log::open(folder.path(), &keeping()).unwrap();
+        assert_eq!(log.found().last(), 2);
+        assert!(log.found().effects.contains(&("people".into(), 1)) && log.found().effects.len() == 1);
     }
 }

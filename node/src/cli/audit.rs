@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::Error;
 use super::format::printable;
-use crate::audit::{Alert, Cells, Entry, Kept, Outcome, Private, Record, Recorded, private, records};
+use crate::audit::{Alert, Cells, Entry, Kept, Outcome, Private, Record, Recorded, Right, private, records};
 use crate::config::Config;
 use crate::secrets::{Purpose, Secret};
 
@@ -110,6 +110,8 @@ impl Opened {
             Record::Check(said) => entry("check", said, private, text),
             Record::Outcome { of, outcome } => ended(*of, outcome, private, text),
             Record::Alert(alert) => alerted(alert, private, text),
+            Record::Right(right) => exercised(right, text),
+            Record::Effect { dataset, rights } => in_force(dataset, rights, text),
         }
         item("hash", &hex::encode(recorded.hash), text);
         let state = match &kept {
@@ -135,7 +137,11 @@ impl Opened {
             match &recorded.record {
                 Record::Alert(alert) => alerts.push((recorded, alert)),
                 Record::Outcome { of, .. } => self.near(recorded, *of, &mut pairs)?,
-                Record::Release(_) | Record::Refusal(_) | Record::Check(_) => {}
+                Record::Release(_)
+                | Record::Refusal(_)
+                | Record::Check(_)
+                | Record::Right(_)
+                | Record::Effect { .. } => {}
             }
         }
         let mut text = String::new();
@@ -168,6 +174,28 @@ impl Opened {
         }
         Ok(())
     }
+}
+
+fn exercised(right: &Right, text: &mut String) {
+    let Right { number, right, ends, datasets, unit_kind, reference, at_ms } = right;
+    text.push_str(&format!("right exercised: {right}\n"));
+    item("entry", &number.to_string(), text);
+    if let Some(ended) = ends {
+        item("ends", &format!("entry {ended}"), text);
+    }
+    item("made", &time(*at_ms), text);
+    item("unit", unit_kind, text);
+    item("datasets", &datasets.join(", "), text);
+    if !reference.is_empty() {
+        item("reference", reference, text);
+    }
+}
+
+fn in_force(dataset: &str, rights: &[u64], text: &mut String) {
+    let numbers: Vec<String> = rights.iter().map(u64::to_string).collect();
+    text.push_str("rights in force\n");
+    item("dataset", dataset, text);
+    item("entries", &numbers.join(", "), text);
 }
 
 fn caller(entry: &Entry) -> String {

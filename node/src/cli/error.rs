@@ -77,6 +77,9 @@ pub enum Error {
     /// The node ended with an error.
     #[error("{0}")]
     Serve(String),
+    /// A right can't be exercised or reported on.
+    #[error("{0}")]
+    Rights(String),
     /// The demo's files can't be made.
     #[error(transparent)]
     Examples(#[from] meridian_examples::london::Error),

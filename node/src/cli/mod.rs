@@ -12,6 +12,7 @@ mod format;
 mod profile;
 mod query;
 mod receipt;
+mod rights;
 mod serve;
 mod statement;
 
@@ -51,6 +52,9 @@ enum Command {
     /// Read the log of one's own body, with what of it stays at home
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
+    #[command(subcommand)]
+    Rights(rights::Rights),
     /// Found a federation and sign its certificates
     #[command(subcommand)]
     Authority(authority::Authority),
@@ -94,6 +98,7 @@ impl Cli {
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
             Command::Audit(audit) => audit.run(out),
+            Command::Rights(rights) => rights.run(out),
             Command::Authority(authority) => authority.run(),
         }
     }

@@ -1,6 +1,7 @@
 //! Why a source can't be loaded: which dataset, file, line and column, never a value of a row.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use meridian_proto::{ColumnType, Name};
 
@@ -150,6 +151,14 @@ pub enum SourceError {
         dataset: Name,
         /// The column.
         column: Name,
+    },
+    /// What is to be done for persons' rights can't be known.
+    #[error("dataset {dataset}: {why}; nothing of it is released until then")]
+    Rights {
+        /// The dataset.
+        dataset: Name,
+        /// What is wrong, and what to do.
+        why: Arc<str>,
     },
     /// A dataset without what snapshots need.
     #[error(

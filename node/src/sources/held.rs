@@ -13,6 +13,7 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::mapping::{self, Mapped, MappedColumn};
+use super::marked::Marked;
 use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, published_schema};
 use crate::gate::UNIT_COLUMN;
 
@@ -27,13 +28,18 @@ pub(super) fn held_schema(spec: &SourceSpec) -> SchemaRef {
 }
 
 /// The source's rows as they are held, in the source's order.
-pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
-    let batches = match spec.kind {
-        SourceKind::Parquet => parquet::read(spec, context).await?,
-        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await?,
-    };
+pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Marked, SourceError> {
+    let batches = published(spec, context).await?;
     let owned = spec.clone();
     super::blocking(spec, move || marked::mark(&owned, batches)).await
+}
+
+/// The published columns of all of the source's rows, as they are there.
+pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+    match spec.kind {
+        SourceKind::Parquet => parquet::read(spec, context).await,
+        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await,
+    }
 }
 
 /// The plan over rows in memory, spread over the partitions.

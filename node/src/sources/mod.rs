@@ -4,6 +4,7 @@ mod checks;
 mod csv;
 mod error;
 mod fingerprint;
+mod found;
 mod held;
 mod lines;
 mod mapping;
@@ -21,6 +22,7 @@ mod units;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::logical_expr::LogicalPlan;
@@ -28,11 +30,12 @@ use datafusion::prelude::SessionContext;
 
 pub use error::{LineFault, SourceError};
 pub use fingerprint::Fingerprint;
+pub use found::{Found, Place, found, in_source};
 pub use predicate::predicate;
-pub use snapshot::{AsOf, period_start};
-pub use spec::{Rectified, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
+pub use snapshot::{AsOf, period_end, period_start};
+pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use types::{arrow_type, literal, published_schema};
-pub use units::unit_hash;
+pub use units::{unit_hash, unit_named};
 
 use snapshot::Snapshot;
 
@@ -50,6 +53,10 @@ pub struct Loaded {
     pub rows: u64,
     /// When the period began for which its rows stand; `None` for live rows.
     pub as_of: Option<DateTime<Utc>>,
+    /// The entries of the node's list of rights that its rows are made with.
+    pub rights: Arc<[u64]>,
+    /// The entries whose right values the source was found to hold.
+    pub corrected: Vec<u64>,
     freshness: Freshness,
 }
 
@@ -63,12 +70,16 @@ enum Freshness {
 }
 
 impl Loaded {
-    /// Whether it has to be loaded again: the file has changed or is gone, or the snapshot's period has ended.
-    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        match &self.freshness {
-            Freshness::File(path, before) => !matches!(Fingerprint::of(path), Ok(now) if now == *before),
-            Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
-        }
+    /// Whether it has to be loaded again: the file has changed or is gone, the snapshot's period has ended, or rights are
+    /// others where they don't wait for the next period.
+    pub fn is_stale(&self, rights: &RightsSpec, now: DateTime<Utc>) -> bool {
+        rights.fault.is_some()
+            || match &self.freshness {
+                Freshness::File(path, before) => {
+                    self.rights != rights.entries || !matches!(Fingerprint::of(path), Ok(now) if now == *before)
+                }
+                Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
+            }
     }
 }
 
@@ -78,6 +89,8 @@ pub struct Inputs {
     source: Option<Fingerprint>,
     snapshot: Option<Fingerprint>,
     period: Option<DateTime<Utc>>,
+    /// `None` while they can't be known.
+    rights: Option<Arc<[u64]>>,
 }
 
 /// What loading would depend on now: files that can't be looked at are none.
@@ -87,7 +100,15 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         source: Fingerprint::of(&spec.path).ok(),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path()).ok()),
         period: period_start(spec.as_of, now),
+        rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
+}
+
+/// When a right that is exercised now takes effect: as soon as the rows are loaded again (`None`), or with the snapshot of
+/// the next period where this one's has been taken.
+pub fn takes_effect(spec: &SourceSpec, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let snapshot = Snapshot::of(spec, now).ok().flatten()?;
+    if snapshot.path().exists() { period_end(spec.as_of, now) } else { None }
 }
 
 /// Loads a source and checks what its dataset promises: types, required columns, unique units, coverage.
@@ -97,6 +118,9 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
 ///
 /// Of `context` it takes the runtime (memory pool, object stores) and the number of partitions; nothing is registered in it.
 pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc>) -> Result<Loaded, SourceError> {
+    if let Some(why) = &spec.rights.fault {
+        return Err(SourceError::Rights { dataset: spec.dataset.name.clone(), why: Arc::clone(why) });
+    }
     match Snapshot::of(spec, now)? {
         Some(snapshot) => load_snapshot(spec, context, snapshot).await,
         None => load_live(spec, context).await,
@@ -105,24 +129,35 @@ pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc
 
 async fn load_live(spec: &SourceSpec, context: &SessionContext) -> Result<Loaded, SourceError> {
     let before = fingerprint(spec)?;
-    let mapped = match (spec.kind, &spec.unit) {
-        (SourceKind::Parquet, None) => parquet::open(spec, context).await?,
+    let (mapped, corrected) = match (spec.kind, &spec.unit) {
+        (SourceKind::Parquet, None) => (parquet::open(spec, context).await?, Vec::new()),
         (SourceKind::Parquet | SourceKind::Csv { .. }, _) => {
-            held::table(spec, held::read(spec, context).await?, context).await?
+            let marked = held::read(spec, context).await?;
+            (held::table(spec, marked.batches, context).await?, marked.corrected)
         }
     };
     let rows = checks::check(spec, &mapped, context).await?;
     let freshness = Freshness::File(spec.path.clone(), before);
-    Ok(Loaded { plan: mapped.published, rows, as_of: None, freshness })
+    Ok(Loaded {
+        plan: mapped.published,
+        rows,
+        as_of: None,
+        rights: Arc::clone(&spec.rights.entries),
+        corrected,
+        freshness,
+    })
 }
 
 async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Snapshot) -> Result<Loaded, SourceError> {
     let start = snapshot.start;
     let (snapshot, kept) = blocking(spec, move || snapshot.read().map(|kept| (snapshot, kept))).await?;
     let before = if kept.is_none() { Some(fingerprint(spec)?) } else { None };
-    let batches = match kept {
-        Some(batches) => batches,
-        None => held::read(spec, context).await?,
+    let (batches, rights, corrected) = match kept {
+        Some(kept) => (kept.batches, kept.rights, Vec::new()),
+        None => {
+            let marked = held::read(spec, context).await?;
+            (marked.batches, Arc::clone(&spec.rights.entries), marked.corrected)
+        }
     };
     let mapped = held::table(spec, batches.clone(), context).await?;
     // Before it is kept: what breaks a promise would break it until the period ends.
@@ -134,7 +169,7 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
         blocking(spec, move || snapshot.write(&batches)).await?;
     }
     let freshness = Freshness::Period(spec.as_of, start);
-    Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), freshness })
+    Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), rights, corrected, freshness })
 }
 
 /// What is to stay the same as long as the snapshot that these rows come from: the text that is kept beside it, which is

@@ -26,10 +26,8 @@ pub struct SourceSpec {
     pub as_of: AsOf,
     /// Where snapshots are kept; needed for all but live datasets.
     pub snapshots: Option<SnapshotStore>,
-    /// Units whose rows are filtered out whenever rows are taken from the source, as [`super::unit_hash`] gives them.
-    pub left_out: Arc<HashSet<u64>>,
-    /// Values that overlay the source's whenever rows are taken from it; ignored where each row is a unit.
-    pub rectified: Vec<Rectified>,
+    /// What is done to the rows whenever they are taken from the source, for whom they are about.
+    pub rights: RightsSpec,
 }
 
 impl SourceSpec {
@@ -39,7 +37,7 @@ impl SourceSpec {
             let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
             (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
         };
-        let Self { dataset, kind, path, mapping, unit, as_of, snapshots, left_out, rectified } = self;
+        let Self { dataset, kind, path, mapping, unit, as_of, snapshots, rights } = self;
         shape(dataset) == shape(&other.dataset)
             && *kind == other.kind
             && *path == other.path
@@ -47,8 +45,7 @@ impl SourceSpec {
             && *unit == other.unit
             && *as_of == other.as_of
             && *snapshots == other.snapshots
-            && *left_out == other.left_out
-            && *rectified == other.rectified
+            && *rights == other.rights
     }
 
     /// A live source that is about no units.
@@ -61,8 +58,7 @@ impl SourceSpec {
             unit: None,
             as_of: AsOf::Live,
             snapshots: None,
-            left_out: Arc::default(),
-            rectified: Vec::new(),
+            rights: RightsSpec::default(),
         }
     }
 }
@@ -95,13 +91,34 @@ pub struct UnitSpec {
     pub record_key: Option<Name>,
     /// The key of the hashes: one for each kind, the same in all datasets of the body.
     pub key: [u8; 16],
+    /// The unit of another kind to which a row's unit belongs.
+    pub belongs_to: Option<OuterUnitSpec>,
+}
+
+/// The unit of another kind to which a row's unit belongs: whoever may not be used there is left out here, too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OuterUnitSpec {
+    /// What it is: `household`.
+    pub kind: Name,
+    /// The published column that names it.
+    pub column: Name,
+    /// The key of its kind's hashes.
+    pub key: [u8; 16],
+}
+
+impl fmt::Debug for OuterUnitSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, column, key: _ } = self;
+        f.debug_struct("OuterUnitSpec").field("kind", kind).field("column", column).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for UnitSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, column, unique, record_key, key: _ } = self;
+        let Self { kind, column, unique, record_key, key: _, belongs_to } = self;
         let mut shown = f.debug_struct("UnitSpec");
         shown.field("kind", kind).field("column", column).field("unique", unique).field("record_key", record_key);
+        shown.field("belongs_to", belongs_to);
         shown.finish_non_exhaustive()
     }
 }
@@ -121,9 +138,25 @@ impl fmt::Debug for SnapshotStore {
     }
 }
 
+/// What is done to rows for whom they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RightsSpec {
+    /// Numbers of the entries of the node's list that are about the dataset, ended ones and their ends included.
+    pub entries: Arc<[u64]>,
+    /// Units whose rows are filtered out, as [`super::unit_hash`] gives them with the key of their kind: the rows' own
+    /// and those that they belong to.
+    pub left_out: Arc<HashSet<u64>>,
+    /// Values that overlay the source's; ignored where each row is a unit.
+    pub rectified: Vec<Rectified>,
+    /// Why it can't be known; then nothing is loaded.
+    pub fault: Option<Arc<str>>,
+}
+
 /// A value that is right where the source's is wrong.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rectified {
+    /// The number of the entry that says so.
+    pub entry: u64,
     /// The unit, as [`super::unit_hash`] gives it.
     pub unit: u64,
     /// The published column that it overlays in every row of the unit.

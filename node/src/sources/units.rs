@@ -10,7 +10,10 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use chrono::DateTime;
+use meridian_proto::ColumnType;
 use siphasher::sip::SipHasher24;
+
+use super::literal;
 
 /// The hash of a unit given as text: SipHash-2-4 of its canonical text, the same from whichever dataset it comes.
 ///
@@ -18,6 +21,14 @@ use siphasher::sip::SipHasher24;
 /// ISO 8601, Booleans `true` and `false`; other text stands as it is but for white space around it.
 pub fn unit_hash(key: &[u8; 16], text: &str) -> u64 {
     keyed(key, canonical(text).as_bytes())
+}
+
+/// The hash of a unit given as text where a column of this type names it: as a value of the type, however it is spelt.
+/// `None` where the text is no value of the type, or the type has no exact values.
+pub fn unit_named(key: &[u8; 16], column_type: ColumnType, text: &str) -> Option<u64> {
+    let trimmed = text.trim_matches(|c: char| c.is_ascii_whitespace());
+    let value = literal(column_type, trimmed)?.to_array().ok()?;
+    of_column(key, &value)?.into_iter().next().flatten()
 }
 
 /// The hash of each value of a column; `None` for a type that has no exact values.
@@ -171,6 +182,19 @@ mod tests {
         check(Arc::new(times), "2024-02-29T00:00:00.001500");
         let doubles: ArrayRef = Arc::new(Float64Array::from(vec![42.0]));
         assert_eq!(of_column(&KEY, &doubles), None);
+    }
+
+    #[test]
+    fn a_unit_is_named_by_any_spelling_of_its_value() {
+        let named = |column_type: &str, text| unit_named(&KEY, column_type.parse().unwrap(), text);
+        let unit = |text| Some(unit_hash(&KEY, text));
+        assert_eq!(named("bigint", " 0042 "), unit("42"));
+        assert_eq!(named("decimal(8,2)", "42.50"), unit("42.5"));
+        assert_eq!(named("varchar", " A-1\n"), unit("A-1"));
+        assert_eq!(named("date", "2024-02-29"), unit("2024-02-29"));
+        assert_eq!(named("timestamp", "2024-02-29 10:00:00"), unit("2024-02-29T10:00:00"));
+        assert_eq!(named("bigint", "A-1"), None);
+        assert_eq!(named("double", "42"), None);
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    fn new(output: Output) -> Self {
+    /// What a process left behind.
+    pub(crate) fn of(output: Output) -> Self {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Self { code: output.status.code(), stdout: output.stdout, stderr }
     }
@@ -85,10 +86,10 @@ impl Running {
     #[track_caller]
     pub(crate) fn end(self) -> Ran {
         match self.ended.recv_timeout(PATIENCE * 2) {
-            Ok(output) => Ran::new(output),
+            Ok(output) => Ran::of(output),
             Err(_) => {
                 send_signal(self.id, "KILL");
-                let said = self.ended.recv().map(Ran::new);
+                let said = self.ended.recv().map(Ran::of);
                 panic!("process {} did not end: {said:?}", self.id);
             }
         }

@@ -1,4 +1,4 @@
-//! What a dataset protects, and the checks of its [unit].
+//! What a dataset's rows are about, and the checks of its [unit]: statistics protect it, and in each form its rights hold.
 
 use meridian_proto::{Column, ColumnType, Form, Name, Role};
 use toml::Spanned;
@@ -6,7 +6,7 @@ use toml::Spanned;
 use super::super::problem::{File, Report};
 use super::super::raw;
 
-/// What a dataset protects.
+/// What a dataset's rows are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitConfig {
     /// Such as `dwelling` or `person`.
@@ -51,9 +51,9 @@ pub(super) fn check(file: &File, raw: &raw::Dataset, columns: &[Column], report:
         }
         return None;
     };
-    if !matches!(form, Form::Statistics | Form::Rows) {
+    if form == Form::None {
         let what = format!("[unit] stands in a dataset of form {form}");
-        file.problem(report, unit.span(), what, "leave it out: only statistics protect units");
+        file.problem(report, unit.span(), what, "leave it out: nothing of it is released");
     }
     let kind = file.name(report, "unit.kind", &unit.get_ref().kind);
     let key = unit_key(file, unit, columns, report);

@@ -1,13 +1,13 @@
 //! Keeps the rows of a dataset for a day, a week or a month, sealed, so that every query in it sees the same ones.
 
 mod period;
-mod seal;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -19,13 +19,23 @@ use sha2::{Digest, Sha256};
 
 use super::held::held_schema;
 use super::{SourceError, SourceKind, SourceSpec, UnitSpec};
-use seal::{Opener, Sealer};
+use crate::secrets::{Opener, Sealer};
 
-pub use period::{AsOf, period_start};
+pub use period::{AsOf, period_end, period_start};
 
 const SUFFIX: &str = ".snapshot";
 /// Bytes of the definition's hash that stand in a file's name.
 const DEFINITION: usize = 16;
+
+/// The key in a snapshot's metadata under which stand the entries of the list of rights that its rows are made with.
+const RIGHTS: &str = "rights";
+
+/// What a snapshot holds.
+pub(super) struct Kept {
+    pub(super) batches: Vec<RecordBatch>,
+    /// The entries of the list of rights that they are made with.
+    pub(super) rights: Arc<[u64]>,
+}
 
 /// The place of one dataset's rows in one period.
 pub(super) struct Snapshot {
@@ -60,17 +70,17 @@ impl Snapshot {
     }
 
     /// The rows as they were when it was taken; `None` if it wasn't yet.
-    pub(super) fn read(&self) -> Result<Option<Vec<RecordBatch>>, SourceError> {
+    pub(super) fn read(&self) -> Result<Option<Kept>, SourceError> {
         let broken = |why: String| SourceError::Snapshot { dataset: self.dataset(), path: self.path(), why };
         let file = match File::open(self.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(|error| broken(error.to_string()))?,
         };
-        let batches = self.unsealed(file).map_err(|_| {
+        let kept = self.unsealed(file).map_err(|_| {
             broken("it was altered, cut short or put in another's place, or the node's secret is another".into())
         })?;
         self.remove_others();
-        Ok(Some(batches))
+        Ok(Some(kept))
     }
 
     /// Keeps the rows: whole under its name, or not at all.
@@ -84,13 +94,20 @@ impl Snapshot {
         Ok(())
     }
 
-    fn unsealed(&self, file: File) -> Result<Vec<RecordBatch>, ArrowError> {
+    fn unsealed(&self, file: File) -> Result<Kept, ArrowError> {
         let opener = Opener::new(BufReader::new(file), &self.key, self.name.as_bytes())?;
         let mut reader = StreamReader::try_new(opener, None)?;
-        let batches = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let schema = held_schema(&self.spec);
+        // Without what stands in the file's schema only.
+        let held = |batch: RecordBatch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec());
+        let batches = reader.by_ref().map(|batch| held(batch?)).collect::<Result<_, _>>()?;
         let behind = reader.get_mut().read(&mut [0])?;
-        let expected = reader.schema() == held_schema(&self.spec);
-        if behind == 0 && expected { Ok(batches) } else { Err(ArrowError::SchemaError(String::new())) }
+        let written = reader.schema();
+        let rights = written.metadata().get(RIGHTS).map(|numbers| numbers.split_whitespace().map(str::parse).collect());
+        match rights.and_then(Result::ok) {
+            Some(rights) if behind == 0 && written.fields() == schema.fields() => Ok(Kept { batches, rights }),
+            _ => Err(ArrowError::SchemaError(String::new())),
+        }
     }
 
     fn sealed(&self, batches: &[RecordBatch]) -> io::Result<()> {
@@ -165,7 +182,10 @@ impl Snapshot {
 }
 
 fn encoded<W: io::Write>(into: W, spec: &SourceSpec, batches: &[RecordBatch]) -> Result<W, ArrowError> {
-    let mut writer = StreamWriter::try_new(into, &held_schema(spec))?;
+    let numbers: Vec<String> = spec.rights.entries.iter().map(u64::to_string).collect();
+    let schema = held_schema(spec).as_ref().clone();
+    let schema = schema.with_metadata([(RIGHTS.to_owned(), numbers.join(" "))].into());
+    let mut writer = StreamWriter::try_new(into, &schema)?;
     batches.iter().try_for_each(|batch| writer.write(batch))?;
     writer.finish()?;
     writer.into_inner()

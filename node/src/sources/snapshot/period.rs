@@ -1,6 +1,6 @@
 //! How long every query sees the same rows.
 
-use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 use serde::Deserialize;
 
 /// How long every query sees the same rows. Periods begin at midnight UTC.
@@ -42,10 +42,35 @@ pub fn period_start(as_of: AsOf, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Some(day.unwrap_or(today).and_time(NaiveTime::MIN).and_utc())
 }
 
+/// When the period ends that `now` lies in, and the next one begins; `None` for live rows.
+pub fn period_end(as_of: AsOf, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let start = period_start(as_of, now)?;
+    match as_of {
+        AsOf::Live => None,
+        AsOf::Daily => start.checked_add_days(Days::new(1)),
+        AsOf::Weekly => start.checked_add_days(Days::new(7)),
+        AsOf::Monthly => start.checked_add_months(Months::new(1)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn no_period_is_longer_than_the_month_that_the_law_gives() {
+        let mut now: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        for _ in 0..800 {
+            for as_of in [AsOf::Daily, AsOf::Weekly, AsOf::Monthly] {
+                let end = period_end(as_of, now).unwrap();
+                assert!(end > now && end <= now.checked_add_months(Months::new(1)).unwrap(), "{as_of:?} {now}");
+                assert_eq!(period_start(as_of, end), Some(end), "{as_of:?} {now}");
+            }
+            now += chrono::TimeDelta::hours(25);
+        }
+        assert_eq!(period_end(AsOf::Live, now), None);
+    }
 
     #[test]
     fn periods_are_those_of_the_calendar() {

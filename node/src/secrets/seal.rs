@@ -11,8 +11,8 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// Bytes of a chunk before it is sealed.
-pub(super) const CHUNK: usize = 1024 * 1024;
-const HEADING: &[u8; 20] = b"meridian snapshot 1\n";
+const CHUNK: usize = 1024 * 1024;
+const HEADING: &[u8; 18] = b"meridian sealed 1\n";
 const SALT: usize = 32;
 const TAG: usize = 16;
 const NONCE_COUNTER: usize = 8;
@@ -27,7 +27,7 @@ struct Chunks {
 impl Chunks {
     fn new(key: &[u8; 32], salt: &[u8; SALT], place: &[u8]) -> io::Result<Self> {
         let secret = Salt::new(HKDF_SHA256, salt).extract(key);
-        let key: UnboundKey = secret.expand(&[b"meridian snapshot"], &AES_256_GCM).map_err(unusable)?.into();
+        let key: UnboundKey = secret.expand(&[b"meridian sealed"], &AES_256_GCM).map_err(unusable)?.into();
         Ok(Self { key: LessSafeKey::new(key), place: place.to_vec(), next: 0 })
     }
 
@@ -55,7 +55,7 @@ impl Chunks {
 }
 
 /// Seals what is written; nothing counts before [`Sealer::finish`].
-pub(super) struct Sealer<W> {
+pub struct Sealer<W> {
     inner: W,
     chunks: Chunks,
     open: Vec<u8>,
@@ -63,7 +63,7 @@ pub(super) struct Sealer<W> {
 
 impl<W: Write> Sealer<W> {
     /// Begins a file that stands for `place`.
-    pub(super) fn new(mut inner: W, key: &[u8; 32], place: &[u8]) -> io::Result<Self> {
+    pub fn new(mut inner: W, key: &[u8; 32], place: &[u8]) -> io::Result<Self> {
         let mut salt = [0; SALT];
         SystemRandom::new().fill(&mut salt).map_err(unusable)?;
         inner.write_all(HEADING)?;
@@ -72,7 +72,7 @@ impl<W: Write> Sealer<W> {
     }
 
     /// Seals the last chunk.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    pub fn finish(mut self) -> io::Result<W> {
         self.put(true)?;
         self.inner.flush()?;
         Ok(self.inner)
@@ -103,7 +103,7 @@ impl<W: Write> Write for Sealer<W> {
 }
 
 /// Opens what was sealed for a place. Not a byte is given that isn't authentic, and the end only where the last chunk ends.
-pub(super) struct Opener<R> {
+pub struct Opener<R> {
     inner: R,
     /// `None` after a chunk that isn't authentic: none behind it is given either.
     chunks: Option<Chunks>,
@@ -114,7 +114,7 @@ pub(super) struct Opener<R> {
 
 impl<R: BufRead> Opener<R> {
     /// Begins to read a file that stands for `place`.
-    pub(super) fn new(mut inner: R, key: &[u8; 32], place: &[u8]) -> io::Result<Self> {
+    pub fn new(mut inner: R, key: &[u8; 32], place: &[u8]) -> io::Result<Self> {
         let (mut heading, mut salt) = ([0; HEADING.len()], [0; SALT]);
         inner.read_exact(&mut heading)?;
         inner.read_exact(&mut salt)?;
