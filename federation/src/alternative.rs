@@ -30,6 +30,8 @@ pub(crate) struct Away {
     pub(crate) rel: Rel,
     /// Roughly how many rows at all parts together.
     pub(crate) rows: f64,
+    /// Datasets of other bodies that the one part's body joins with its own.
+    pub(crate) references: Vec<Part>,
 }
 
 /// What is at this node.

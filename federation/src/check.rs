@@ -26,8 +26,8 @@ static PLANNERS: LazyLock<Vec<Arc<dyn ExprPlanner>>> = LazyLock::new(SessionStat
 static ANALYZER: LazyLock<Analyzer> = LazyLock::new(Analyzer::new);
 
 /// Whether the body that reads this text understands what is meant by it; the schema that it will answer with.
-pub(crate) fn check(sql: &str, table: &ForeignTable, meant: &Normal) -> Result<SchemaRef, Why> {
-    let plan = read(sql, table)?;
+pub(crate) fn check(sql: &str, tables: &[ForeignTable], meant: &Normal) -> Result<SchemaRef, Why> {
+    let plan = read(sql, tables)?;
     let schema = Arc::clone(plan.schema().inner());
     let back = normal::normal(lower::plan(&plan)?, schema.fields().len())?;
     // An answer without columns can't be asked for, so that a constant stands in.
@@ -37,9 +37,10 @@ pub(crate) fn check(sql: &str, table: &ForeignTable, meant: &Normal) -> Result<S
     Ok(schema)
 }
 
-/// The analysed, unoptimised plan of a text over one dataset.
-pub(crate) fn read(sql: &str, table: &ForeignTable) -> Result<LogicalPlan> {
-    let one = OneTable { name: table.name.to_string(), source: provider_as_source(Arc::new(table.clone())) };
+/// The analysed, unoptimised plan of a text over one dataset, and those that its owner joins it with.
+pub(crate) fn read(sql: &str, tables: &[ForeignTable]) -> Result<LogicalPlan> {
+    let known = tables.iter().map(|table| (table.name.to_string(), provider_as_source(Arc::new(table.clone()))));
+    let known = Tables(known.collect());
     let mut statements = DFParser::parse_sql(sql)?;
     let statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(statement), true) => statement,
@@ -55,23 +56,17 @@ pub(crate) fn read(sql: &str, table: &ForeignTable) -> Result<LogicalPlan> {
         map_string_types_to_utf8view: options.map_string_types_to_utf8view,
         default_null_ordering: options.default_null_ordering.as_str().into(),
     };
-    let plan = SqlToRel::new_with_options(&one, parser).statement_to_plan(statement)?;
+    let plan = SqlToRel::new_with_options(&known, parser).statement_to_plan(statement)?;
     ANALYZER.execute_and_check(plan, &OPTIONS, |_, _| {})
 }
 
-/// A catalogue that holds one dataset and the functions that every node knows.
-struct OneTable {
-    name: String,
-    source: Arc<dyn TableSource>,
-}
+/// A catalogue that holds the datasets of one query, by full name, and the functions that every node knows.
+struct Tables(HashMap<String, Arc<dyn TableSource>>);
 
-impl ContextProvider for OneTable {
+impl ContextProvider for Tables {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        if name.to_string() == self.name {
-            Ok(Arc::clone(&self.source))
-        } else {
-            Err(plan_datafusion_err!("{name} is not the dataset that the query is for"))
-        }
+        let known = self.0.get(&name.to_string()).map(Arc::clone);
+        known.ok_or_else(|| plan_datafusion_err!("{name} is not the dataset that the query is for"))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {

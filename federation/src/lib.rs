@@ -14,6 +14,7 @@ pub mod node;
 pub mod normal;
 pub mod placement;
 pub mod planner;
+pub mod reference;
 pub mod rel;
 pub mod released;
 pub mod remote;

@@ -5,21 +5,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::expr::{
-    AggregateFunction, AggregateFunctionParams, Alias, ScalarFunction, Sort as SortExpr,
+    AggregateFunction, AggregateFunctionParams, Alias, BinaryExpr, ScalarFunction, Sort as SortExpr,
 };
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, Limit, LogicalPlan, Projection, ScalarUDF, SkipType,
-    Sort, SubqueryAlias, TableScan, Volatility,
+    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, Join, Limit, LogicalPlan, Operator, Projection,
+    ScalarUDF, SkipType, Sort, SubqueryAlias, TableScan, Volatility,
 };
 
 use crate::error::Why;
-use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
+use crate::rel::{self, Agg, How, Key, On, Rel, ScanColumn, Source};
 use crate::tables::{BODY_COLUMN, EveryTable, ForeignTable};
 
 /// The functions that every node knows by these names.
@@ -45,7 +46,7 @@ pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     functions
 });
 
-/// A whole plan over one dataset.
+/// A whole plan over one dataset, or over one and what its owner joins it with.
 pub(crate) fn plan(plan: &LogicalPlan) -> Result<Rel, Why> {
     match plan {
         LogicalPlan::TableScan(scan) => self::scan(scan),
@@ -62,9 +63,9 @@ pub(crate) fn plan(plan: &LogicalPlan) -> Result<Rel, Why> {
         LogicalPlan::Sort(node) => sort(node, self::plan(&node.input)?),
         LogicalPlan::Limit(node) => limit(node, self::plan(&node.input)?),
         LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias: _, schema: _, .. }) => self::plan(input),
+        LogicalPlan::Join(node) => join(node, self::plan(&node.left)?, self::plan(&node.right)?),
         LogicalPlan::Distinct(Distinct::On(_))
         | LogicalPlan::Window(_)
-        | LogicalPlan::Join(_)
         | LogicalPlan::Repartition(_)
         | LogicalPlan::Union(_)
         | LogicalPlan::EmptyRelation(_)
@@ -151,6 +152,50 @@ pub(crate) fn aggregate(node: &Aggregate, input: Rel) -> Result<Rel, Why> {
     let groups = group_expr.iter().map(|item| expr(item, below.schema())).collect::<Result<_, _>>()?;
     let aggs = aggr_expr.iter().map(|item| agg(item, below.schema())).collect::<Result<_, _>>()?;
     Ok(Rel::Aggregate { input: Box::new(input), groups, aggs })
+}
+
+/// A join by one equality over what its inputs became.
+fn join(node: &Join, left: Rel, right: Rel) -> Result<Rel, Why> {
+    let Join { left: _, right: _, on, filter, join_type, join_constraint: _, schema: _, null_equality, null_aware } =
+        node;
+    let how = match join_type {
+        JoinType::Inner => How::Inner,
+        JoinType::Left => How::Left,
+        JoinType::LeftSemi => How::Semi,
+        JoinType::Right
+        | JoinType::Full
+        | JoinType::RightSemi
+        | JoinType::LeftAnti
+        | JoinType::RightAnti
+        | JoinType::LeftMark
+        | JoinType::RightMark => return Err(Why::new(format!("a {join_type} join is not sent to another body"))),
+    };
+    if *null_equality != NullEquality::NullEqualsNothing || *null_aware {
+        return Err(Why::new("a join in which NULL equals NULL is not sent to another body"));
+    }
+    let sides = DFSchema::join(node.left.schema(), node.right.schema())?;
+    let mut equal = Vec::new();
+    for (one, other) in on {
+        equal.push((expr(one, &sides)?, expr(other, &sides)?));
+    }
+    for part in filter.iter().flat_map(split_conjunction) {
+        match part {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+                equal.push((expr(left, &sides)?, expr(right, &sides)?));
+            }
+            other => return Err(Why::new(format!("{other} as a condition of a join is not sent to another body"))),
+        }
+    }
+    let width = left.width();
+    let [(one, other)] = <[_; 1]>::try_from(equal).map_err(|_| Why::new("a join is sent with one equality"))?;
+    let of_left = |side: &Expr| rel::used(side).iter().all(|index| *index < width);
+    let of_right = |side: &Expr| rel::used(side).iter().all(|index| *index >= width);
+    let (own, key) = if of_left(&one) && of_right(&other) { (one, other) } else { (other, one) };
+    if !of_left(&own) || !of_right(&key) {
+        return Err(Why::new("a join is sent with an equality between its sides"));
+    }
+    let on = On { left: own, right: rel::replace(key, |index| rel::column(index - width))? };
+    Ok(Rel::Join { left: Box::new(left), right: Box::new(right), how, on })
 }
 
 /// An order over what its input became.

@@ -8,7 +8,7 @@ use datafusion::common::DFSchemaRef;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
-use meridian_proto::{Form, Name};
+use meridian_proto::{DatasetName, Form, Name};
 
 /// What one body is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub struct RemotePart {
     pub form: Form,
     /// The dataset: `london.lfb.incidents`.
     pub dataset: String,
+    /// Datasets of other bodies that it joins with its own at home, and asks those bodies for.
+    pub references: Vec<DatasetName>,
 }
 
 /// The concatenated answers of some bodies, in no order.

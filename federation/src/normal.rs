@@ -13,7 +13,7 @@ use datafusion::logical_expr::expr::{Alias, Between, BinaryExpr, Cast, InList, T
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Operator};
 
-use crate::rel::{self, Agg, Key, Rel};
+use crate::rel::{self, Agg, How, Key, On, Rel};
 
 /// A query in normal form.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +99,7 @@ fn prune(rel: Rel, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
         }
         Rel::Project { input, exprs } => project(*input, exprs, needed),
         Rel::Aggregate { input, groups, aggs } => aggregate(*input, groups, aggs, needed),
+        Rel::Join { left, right, how, on } => join(*left, *right, how, on, needed),
         Rel::Sort { input, keys, fetch } => {
             let (input, map) = prune(*input, &union(needed, keys.iter().map(|key| &key.expr)))?;
             let keys = keys
@@ -112,6 +113,23 @@ fn prune(rel: Rel, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
             Ok((limited(input, skip, fetch), map))
         }
     }
+}
+
+fn join(left: Rel, right: Rel, how: How, on: On, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+    let width = left.width();
+    let (of_left, of_right): (BTreeSet<usize>, BTreeSet<usize>) = needed.iter().partition(|index| **index < width);
+    let of_right = of_right.into_iter().map(|index| index - width).collect();
+    let (left, mut map) = prune(left, &union(&of_left, [&on.left]))?;
+    let (right, behind) = prune(right, &union(&of_right, [&on.right]))?;
+    let on = On { left: moved(on.left, &map)?, right: moved(on.right, &behind)? };
+    match how {
+        How::Semi => {}
+        How::Inner | How::Left => {
+            let first = left.width();
+            map.extend(behind.into_iter().map(|place| place.map(|place| first + place)));
+        }
+    }
+    Ok((Rel::Join { left: Box::new(left), right: Box::new(right), how, on }, map))
 }
 
 fn filtered(input: Rel, predicate: Expr) -> Result<Rel> {

@@ -171,7 +171,7 @@ impl Search {
         let rel = lower::scan(scan).map_err(|why| PlacementError::internal(&DataFusionError::Plan(why.0)))?;
         let class = |part: &Part| 10_f64.powi(i32::try_from(part.dataset.size_class).unwrap_or(18));
         let rows = parts.iter().map(class).sum();
-        Ok(Alternative::Away(Away { parts, rel, rows }))
+        Ok(Alternative::Away(Away { parts, rel, rows, references: Vec::new() }))
     }
 
     /// Adds what leaving brings, and keeps the best of each place.
@@ -289,8 +289,11 @@ impl Search {
             let sql = wire::sql(&query).map_err(failed)?;
             // Parts of one form and one description differ in names only: what is read rightly for one is for all.
             if !checked.iter().any(|(known, _)| alike(known, part)) {
-                let table = ForeignTable::new(part.name.clone(), Arc::clone(&part.dataset));
-                let schema = check::check(&sql, &table, &query).map_err(failed)?;
+                let tables: Vec<ForeignTable> = std::iter::once(part)
+                    .chain(&away.references)
+                    .map(|part| ForeignTable::new(part.name.clone(), Arc::clone(&part.dataset)))
+                    .collect();
+                let schema = check::check(&sql, &tables, &query).map_err(failed)?;
                 if checked.first().is_some_and(|(_, first)| !same_types(first, &schema)) {
                     return Err(failed(Why::new("the bodies answer with different types")));
                 }
@@ -300,7 +303,8 @@ impl Search {
                 cells.insert(part.name.to_string());
             }
             let (body, dataset) = (part.name.body.clone(), part.name.to_string());
-            parts.push(RemotePart { body, sql, form: part.dataset.form, dataset });
+            let references = away.references.iter().map(|part| part.name.clone()).collect();
+            parts.push(RemotePart { body, sql, form: part.dataset.form, dataset, references });
         }
         let schema = checked.into_iter().next().map(|(_, schema)| schema);
         let schema = schema.ok_or_else(|| Rejection::of(&away.parts, &Why::new("there is no body to ask")))?;
@@ -330,6 +334,7 @@ fn aggregates(rel: &Rel) -> usize {
     match rel {
         Rel::Scan { .. } => 0,
         Rel::Aggregate { input, .. } => 1 + aggregates(input),
+        Rel::Join { left, .. } => aggregates(left),
         Rel::Filter { input, .. } | Rel::Project { input, .. } | Rel::Sort { input, .. } | Rel::Limit { input, .. } => {
             aggregates(input)
         }

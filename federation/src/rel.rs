@@ -11,7 +11,7 @@ use meridian_proto::{DatasetName, Name};
 
 use crate::tables::BODY_COLUMN;
 
-/// A query over one dataset, or over each dataset of a standard.
+/// A query over one dataset, over each dataset of a standard, or over one dataset and what its owner joins it with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rel {
     /// The rows of a dataset.
@@ -44,6 +44,18 @@ pub enum Rel {
         /// Aggregates.
         aggs: Vec<Agg>,
     },
+    /// The rows of a dataset with those of another body's, which the first one's owner fetches and joins at home. Its columns
+    /// are those of the left side, then, but for a semi join, those of the right one.
+    Join {
+        /// The owner's rows.
+        left: Box<Rel>,
+        /// The other body's, filtered at most.
+        right: Box<Rel>,
+        /// Which rows stay.
+        how: How,
+        /// What is equal.
+        on: On,
+    },
     /// The first rows by an order. The order of the result itself means nothing.
     Sort {
         /// Over these rows.
@@ -62,6 +74,45 @@ pub enum Rel {
         /// How many rows; all if none.
         fetch: Option<usize>,
     },
+}
+
+/// Which rows of a join stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Pairs.
+    Inner,
+    /// Pairs, and rows of the left side that have no partner.
+    Left,
+    /// Rows of the left side that have a partner.
+    Semi,
+}
+
+/// The equality by which rows are joined; NULL equals nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct On {
+    /// A column of the left side, bare or cast.
+    pub left: Expr,
+    /// A column of the right side, by its own positions, bare or cast.
+    pub right: Expr,
+}
+
+impl On {
+    /// The position at the left side, if it is a bare column or a cast one.
+    pub fn left_column(&self) -> Option<usize> {
+        bare_or_cast(&self.left)
+    }
+
+    /// The position at the right side, if it is a bare column or a cast one.
+    pub fn right_column(&self) -> Option<usize> {
+        bare_or_cast(&self.right)
+    }
+}
+
+fn bare_or_cast(expr: &Expr) -> Option<usize> {
+    match expr {
+        Expr::Cast(cast) => position(&cast.expr),
+        other => position(other),
+    }
 }
 
 /// Whose rows are scanned.
@@ -123,6 +174,8 @@ impl Rel {
             Self::Scan { columns, .. } => columns.len(),
             Self::Project { exprs, .. } => exprs.len(),
             Self::Aggregate { groups, aggs, .. } => groups.len() + aggs.len(),
+            Self::Join { left, how: How::Semi, .. } => left.width(),
+            Self::Join { left, right, how: How::Inner | How::Left, .. } => left.width() + right.width(),
             Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => input.width(),
         }
     }
@@ -160,16 +213,19 @@ impl Rel {
                     (None, None) => String::new(),
                 }
             }
+            Self::Join { left, .. } if index < left.width() => left.label(index),
+            Self::Join { left, right, .. } => right.label(index - left.width()),
             Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => input.label(index),
         }
     }
 
-    /// The scanned column that stands unchanged at this position, if it is one.
+    /// The scanned column that stands unchanged at this position, if it is one of the dataset that the query is over.
     pub fn origin(&self, index: usize) -> Option<&ScanColumn> {
         match self {
             Self::Scan { columns, .. } => columns.get(index),
             Self::Project { input, exprs } => input.origin(position(exprs.get(index)?)?),
             Self::Aggregate { input, groups, .. } => input.origin(position(groups.get(index)?)?),
+            Self::Join { left, .. } => left.origin(index),
             Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => input.origin(index),
         }
     }

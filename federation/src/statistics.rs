@@ -27,7 +27,13 @@ pub(crate) fn foresee(rel: &Rel, part: &Part) -> Result<(), Rejection> {
         {
             foresee(input, part)
         }
-        _ => Err(rows(part)),
+        Rel::Scan { .. }
+        | Rel::Aggregate { .. }
+        | Rel::Filter { .. }
+        | Rel::Project { .. }
+        | Rel::Sort { .. }
+        | Rel::Limit { .. }
+        | Rel::Join { .. } => Err(rows(part)),
     }
 }
 
@@ -57,18 +63,19 @@ fn with_role(dataset: &Dataset, role: Role) -> Vec<&str> {
 fn aggregated(rel: &Rel) -> bool {
     match rel {
         Rel::Aggregate { .. } => true,
-        Rel::Scan { .. } => false,
+        Rel::Scan { .. } | Rel::Join { .. } => false,
         Rel::Filter { input, .. } | Rel::Project { input, .. } | Rel::Sort { input, .. } | Rel::Limit { input, .. } => {
             aggregated(input)
         }
     }
 }
 
-/// Under the statistic only filters and projections.
+/// Under the statistic only filters, projections and joins that the owner makes.
 fn below(rel: &Rel, part: &Part) -> Result<(), Rejection> {
     match rel {
         Rel::Scan { .. } => Ok(()),
         Rel::Project { input, .. } => below(input, part),
+        Rel::Join { left, .. } => below(left, part),
         Rel::Filter { input, predicate } => {
             below(input, part)?;
             dimensions(input, predicate, part, "filters by")
@@ -135,6 +142,9 @@ fn of_column(rel: &Rel, index: usize) -> BTreeSet<String> {
         },
         Rel::Project { input, exprs } => exprs.get(index).map(|expr| sources(input, expr)).unwrap_or_default(),
         Rel::Aggregate { input, groups, .. } => groups.get(index).map(|expr| sources(input, expr)).unwrap_or_default(),
+        // What stands at the right side are labels that the owner has declared.
+        Rel::Join { left, .. } if index < left.width() => of_column(left, index),
+        Rel::Join { .. } => BTreeSet::new(),
         Rel::Filter { input, .. } | Rel::Sort { input, .. } | Rel::Limit { input, .. } => of_column(input, index),
     }
 }

@@ -3,7 +3,7 @@
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Extension, LogicalPlan};
-use meridian_proto::{Form, Name};
+use meridian_proto::{DatasetName, Form, Name};
 
 use crate::node::{RemoteNode, RemotePart};
 
@@ -26,6 +26,11 @@ impl RemoteSummary {
     /// The SQL that the first body gets.
     pub fn sql(&self) -> &str {
         self.parts.first().map_or("", |part| &part.sql)
+    }
+
+    /// Datasets of other bodies that the first body asks for as wholes and joins with its own.
+    pub fn references(&self) -> &[DatasetName] {
+        self.parts.first().map_or(&[], |part| &part.references)
     }
 }
 

@@ -100,6 +100,17 @@ fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
             Ok((Rel::Project { input: Box::new(input), exprs: kept }, out))
         }
         Rel::Aggregate { input, groups, aggs } => aggregate(input, groups, aggs, part),
+        Rel::Join { left, right, how, on } => {
+            let (left, slots) = specialise(left, part)?;
+            let in_place =
+                slots.iter().enumerate().all(|(index, slot)| matches!(slot, Slot::Column(at) if *at == index));
+            if !in_place {
+                return Err(Why::new("bodies' names and references don't go together"));
+            }
+            let rel = Rel::Join { left: Box::new(left), right: right.clone(), how: *how, on: on.clone() };
+            let slots = (0..rel.width()).map(Slot::Column).collect();
+            Ok((rel, slots))
+        }
         Rel::Sort { input, keys, fetch } => {
             let (input, slots) = specialise(input, part)?;
             let keys = keys

@@ -12,7 +12,7 @@ use datafusion::sql::unparser::dialect::{DefaultDialect, Dialect};
 
 use crate::error::Why;
 use crate::normal::Normal;
-use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
+use crate::rel::{self, Agg, How, Key, On, Rel, ScanColumn, Source};
 use crate::tidy::tidy;
 
 /// The text of a query; its answer has the columns `c0`, `c1` and so on.
@@ -44,8 +44,30 @@ fn from(rel: &Rel) -> Result<From, Why> {
             let filter = Some(text(predicate, &below.names)?);
             Ok(From { filter, ..below })
         }
+        Rel::Join { left, right, how, on } => joined(left, right, *how, on),
         Rel::Project { .. } | Rel::Aggregate { .. } | Rel::Sort { .. } | Rel::Limit { .. } => derived(rel),
     }
+}
+
+/// A join: its sides are tables whose columns are numbered through, so that no name stands at both.
+fn joined(left: &Rel, right: &Rel, how: How, on: &On) -> Result<From, Why> {
+    let (of_left, of_right) = (derived(left)?, from(right)?);
+    let width = of_left.names.len();
+    let mut names = of_left.names;
+    let numbered: Vec<String> = (width..width + right.width()).map(alias).collect();
+    let right = block_from(width, &of_right, &of_right.names);
+    let word = match how {
+        How::Inner => "JOIN",
+        How::Left => "LEFT JOIN",
+        How::Semi => "LEFT SEMI JOIN",
+    };
+    let equal = format!("{} = {}", text(&on.left, &names)?, text(&on.right, &numbered)?);
+    let text = format!("{} {word} ({right}) ON {equal}", of_left.text);
+    match how {
+        How::Semi => {}
+        How::Inner | How::Left => names.extend(numbered),
+    }
+    Ok(From { text, names, filter: None })
 }
 
 fn derived(rel: &Rel) -> Result<From, Why> {
@@ -59,7 +81,7 @@ fn derived(rel: &Rel) -> Result<From, Why> {
 
 fn select(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {
     match rel {
-        Rel::Scan { .. } | Rel::Filter { .. } => {
+        Rel::Scan { .. } | Rel::Filter { .. } | Rel::Join { .. } => {
             let from = from(rel)?;
             Ok(block(&from, &pick(&from.names, outputs)?))
         }
@@ -99,7 +121,7 @@ fn cut(mut sql: String, skip: usize, fetch: Option<usize>) -> String {
 /// Whether ORDER BY or LIMIT can stand at the end of the input's own SELECT and still be read as above it.
 fn plain(input: &Rel, outputs: &[usize]) -> bool {
     match input {
-        Rel::Scan { .. } | Rel::Filter { .. } | Rel::Aggregate { .. } => true,
+        Rel::Scan { .. } | Rel::Filter { .. } | Rel::Aggregate { .. } | Rel::Join { .. } => true,
         Rel::Project { exprs, .. } => outputs.iter().copied().eq(0..exprs.len()),
         Rel::Sort { .. } | Rel::Limit { .. } => false,
     }
@@ -146,13 +168,18 @@ fn wrapped(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {
 }
 
 fn block(from: &From, outputs: &[String]) -> String {
+    block_from(0, from, outputs)
+}
+
+/// A SELECT whose columns are numbered from `first`.
+fn block_from(first: usize, from: &From, outputs: &[String]) -> String {
     let mut list: Vec<String> = outputs
         .iter()
-        .enumerate()
-        .map(|(index, text)| if *text == alias(index) { text.clone() } else { format!("{text} AS {}", alias(index)) })
+        .zip(first..)
+        .map(|(text, index)| if *text == alias(index) { text.clone() } else { format!("{text} AS {}", alias(index)) })
         .collect();
     if list.is_empty() {
-        list.push(format!("1 AS {}", alias(0)));
+        list.push(format!("1 AS {}", alias(first)));
     }
     let sql = format!("SELECT {} FROM {}", list.join(", "), from.text);
     match &from.filter {

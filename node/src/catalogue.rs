@@ -1,5 +1,7 @@
 //! What a caller may name in SQL: this body's datasets, the federation's, and `every.<standard>`.
 
+mod references;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +16,9 @@ use meridian_proto::{DatasetName, EVERY, Form, Name};
 
 use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
 use crate::peers::Directory;
+
+use references::Declared;
+pub use references::referenced;
 
 /// A dataset of this body: ready to be asked, or out of order.
 #[derive(Debug, Clone)]
@@ -80,7 +85,7 @@ impl Catalogue {
         }
     }
 
-    /// What `caller` may name: a peer's node only this body's datasets, since delegation is not there yet.
+    /// What `caller` may name: a peer's node this body's datasets, and what these declare as references.
     pub fn view(self: &Arc<Self>, caller: &Caller, now: DateTime<Utc>) -> Arc<View> {
         let mut own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
         own.retain(|_, own| match own {
@@ -93,7 +98,11 @@ impl Catalogue {
             },
             Own::Broken { .. } => true,
         });
-        let foreign = if caller.is_peer() { None } else { Some(self.foreign()) };
+        let foreign = if caller.is_peer() {
+            Others::Declared(Declared::of(&self.federation, &own, &self.directory.known()))
+        } else {
+            Others::All(self.foreign())
+        };
         Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, foreign })
     }
 
@@ -143,6 +152,13 @@ impl Catalogue {
     }
 }
 
+/// What a caller may name of other bodies.
+#[derive(Debug)]
+enum Others {
+    All(Foreign),
+    Declared(Declared),
+}
+
 #[derive(Debug)]
 struct Foreign {
     members: Vec<Name>,
@@ -156,7 +172,7 @@ pub struct View {
     federation: Name,
     body: Name,
     own: BTreeMap<Name, Own>,
-    foreign: Option<Foreign>,
+    foreign: Others,
 }
 
 impl fmt::Debug for View {
@@ -184,9 +200,12 @@ pub fn unknown(federation: &str, body: &str, dataset: &str) -> String {
 }
 
 impl View {
-    /// The names of bodies that `every.<standard>` would ask and whose datasets are not known here.
+    /// The names of bodies that `every.<standard>` or a reference would ask and whose datasets are not known here.
     pub fn missing(&self) -> Vec<Name> {
-        self.foreign.iter().flat_map(|foreign| foreign.missing.iter().cloned()).collect()
+        match &self.foreign {
+            Others::All(foreign) => foreign.missing.iter().cloned().collect(),
+            Others::Declared(declared) => declared.missing.clone(),
+        }
     }
 
     /// All that the caller may name, sorted.
@@ -204,7 +223,7 @@ impl View {
                 rows.push(row(&self.body, name, table.schema(), &table.terms.dataset.title));
             }
         }
-        if let Some(foreign) = &self.foreign {
+        if let Others::All(foreign) = &self.foreign {
             for ((body, name), table) in &foreign.tables {
                 rows.push(row(body, name, table.schema(), &table.dataset.title));
             }
@@ -230,7 +249,21 @@ impl View {
                 Some(Own::Broken { listed: false }) | None => Err(unknown()),
             };
         }
-        let Some(foreign) = &self.foreign else { return Err(unknown()) };
+        let foreign = match &self.foreign {
+            Others::All(foreign) => foreign,
+            Others::Declared(declared) => {
+                return match declared.table(schema, name) {
+                    Some(table) => Ok(Arc::new(table)),
+                    None => Err(plan_datafusion_err!(
+                        "{}; this is the node of {}, which joins its rows with other bodies' datasets where it declares a \
+                         reference to them: ask {schema} from your own node, or ask {} to declare it",
+                        unknown_text(self, schema, name),
+                        self.body,
+                        self.body
+                    )),
+                };
+            }
+        };
         if schema == EVERY {
             let standards: Vec<&str> = foreign.standards.keys().map(Name::as_str).collect();
             let table = foreign.standards.get(name).ok_or_else(|| {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ParamValues;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -34,6 +35,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use meridian_certs::{Credentials, Identity};
+use meridian_federation::reference::References;
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
@@ -121,6 +123,7 @@ struct Planned {
     optimised: LogicalPlan,
     state: SessionState,
     receipts: Arc<Receipts>,
+    references: References,
 }
 
 impl Engine {
@@ -173,7 +176,10 @@ impl Engine {
         let (entry, private) = self.entry(&asked, planned.admitted.facts());
         let logged = self.parts.log.release(entry, &private).await?;
         let closing = Closing::new(self, &asked, &planned, &logged);
-        let released = guarded.release(logged, planned.state.task_ctx(), self.in_force());
+        let task = planned.state.task_ctx();
+        let fetched = planned.references.fetch(&task).await;
+        fetched.map_err(|error| closing.fail(DataFusionError::External(Box::new(error))))?;
+        let released = guarded.release(logged, task, self.in_force());
         let released = released.map_err(|error| closing.fail(error))?;
         Ok(Answer { released, closing })
     }
@@ -250,22 +256,35 @@ impl Engine {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
         let analysed = state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
         let analysed = nullable_counts(analysed).map_err(wrong)?;
-        let admitted = self.gate(analysed, asked, intent)?;
+        let references = References::default();
+        let admitted = self.gate(analysed, asked, intent, &references)?;
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
         if !explain {
-            return Ok(Planned { admitted, optimised, state, receipts });
+            return Ok(Planned { admitted, optimised, state, receipts, references });
         }
         // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
         let lines = explain::lines(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
-        let admitted = self.gate(lines, asked, intent)?;
+        let references = References::default();
+        let admitted = self.gate(lines, asked, intent, &references)?;
         let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
-        Ok(Planned { admitted, optimised, state, receipts })
+        Ok(Planned { admitted, optimised, state, receipts, references })
     }
 
-    fn gate(&self, plan: LogicalPlan, asked: &Asked, intent: Intent) -> Result<Admitted, QueryError> {
-        let request =
-            Request { caller: &asked.caller, now: self.parts.clock.now(), intent, foreign: &catalogue::foreign_use };
+    fn gate(
+        &self,
+        plan: LogicalPlan,
+        asked: &Asked,
+        intent: Intent,
+        references: &References,
+    ) -> Result<Admitted, QueryError> {
+        let request = Request {
+            caller: &asked.caller,
+            now: self.parts.clock.now(),
+            intent,
+            foreign: &catalogue::foreign_use,
+            referenced: &|table, reference| catalogue::referenced(table, reference, references),
+        };
         gate::gate(plan, &request).map_err(|refused| QueryError::from_refused(&asked.sql, &refused))
     }
 
@@ -294,9 +313,11 @@ impl Engine {
         let credentials = Arc::clone(&self.parts.credentials);
         let federation = self.parts.federation.clone();
         let receipts = Receipts::new(Arc::new(move |signed: &Signed| signer(&credentials, &federation, signed)));
+        let (on_behalf_of, via) = asked.caller.onward();
         let context = QueryContext {
             query_id: asked.query_id.clone(),
-            on_behalf_of: asked.caller.spiffe(),
+            on_behalf_of,
+            via,
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             transport: Arc::clone(&self.parts.peers) as _,
             patience: self.parts.patience,

@@ -156,6 +156,19 @@ pub struct Coverage {
     pub value: String,
 }
 
+/// A dataset of another body that the owner of a `statistics` dataset fetches whole, checks and joins at home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The other body.
+    pub body: Name,
+    /// Its dataset.
+    pub dataset: Name,
+    /// The column of the reference by which it is joined; no value stands in it twice.
+    pub key: Name,
+    /// The columns of the reference that may be used, all as dimensions.
+    pub labels: Vec<Name>,
+}
+
 /// A published dataset with its terms, as its owner tells the federation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
@@ -185,6 +198,8 @@ pub struct Dataset {
     pub size_class: u32,
     /// For people; empty if not said.
     pub update_frequency: String,
+    /// Datasets of other bodies that its rows may be joined with.
+    pub references: Vec<Reference>,
 }
 
 impl Dataset {
@@ -294,6 +309,7 @@ impl TryFrom<wire::Dataset> for Dataset {
             coverage,
             size_class: message.size_class.min(18),
             update_frequency: message.update_frequency,
+            references: message.references.into_iter().map(Reference::try_from).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -316,6 +332,31 @@ impl From<&Dataset> for wire::Dataset {
             coverage: value.coverage.iter().filter(|coverage| told(&coverage.column)).map(Into::into).collect(),
             size_class: value.size_class,
             update_frequency: value.update_frequency.clone(),
+            references: value.references.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::Reference> for Reference {
+    type Error = Invalid;
+
+    fn try_from(message: wire::Reference) -> Result<Self, Invalid> {
+        Ok(Self {
+            body: message.body.parse()?,
+            dataset: message.dataset.parse()?,
+            key: message.key.parse()?,
+            labels: message.labels.iter().map(|label| label.parse()).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&Reference> for wire::Reference {
+    fn from(value: &Reference) -> Self {
+        Self {
+            body: value.body.to_string(),
+            dataset: value.dataset.to_string(),
+            key: value.key.to_string(),
+            labels: value.labels.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -436,6 +477,12 @@ mod tests {
                 coverage: vec![],
                 size_class: 5,
                 update_frequency: String::new(),
+                references: vec![Reference {
+                    body: "gla".parse().unwrap(),
+                    dataset: "property_wards".parse().unwrap(),
+                    key: "uprn".parse().unwrap(),
+                    labels: vec!["ward_gss".parse().unwrap()],
+                }],
             }],
         }
     }

@@ -162,6 +162,7 @@ pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         coverage: vec![],
         size_class: 0,
         update_frequency: String::new(),
+        references: vec![],
     };
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: name(dataset) },
@@ -172,6 +173,7 @@ pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         controls: None,
         listed: true,
         grants: vec![],
+        references: vec![],
     }
 }
 

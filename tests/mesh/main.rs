@@ -17,6 +17,7 @@ mod outages;
 mod private;
 mod protection;
 mod records;
+mod references;
 mod rights;
 mod sessions;
 mod support;

@@ -26,11 +26,12 @@ use tokio::sync::mpsc::Sender;
 
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem};
 use crate::node::{RemoteNode, RemotePart};
+use crate::reference::{ReferenceExec, ReferenceNode};
 
 /// Batches that wait between the bodies and the plan above before the bodies are held back.
 const BUFFERED_BATCHES: usize = 4;
 
-/// Makes a [`RemoteExec`] of each [`RemoteNode`].
+/// Makes a [`RemoteExec`] of each [`RemoteNode`], and a [`ReferenceExec`] of each [`ReferenceNode`].
 #[derive(Debug, Default)]
 pub struct RemotePlanner;
 
@@ -45,6 +46,9 @@ impl ExtensionPlanner for RemotePlanner {
         _session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if let Some(node) = node.as_any().downcast_ref::<ReferenceNode>() {
+            return Ok(Some(Arc::new(ReferenceExec::new(node))));
+        }
         Ok(node.as_any().downcast_ref::<RemoteNode>().map(|node| Arc::new(RemoteExec::new(node)) as _))
     }
 }
@@ -165,7 +169,7 @@ async fn ask(
                     return Ok(());
                 }
             }
-            RemoteItem::Receipt(receipt) => return context.receipts.take(body, &context.query_id, rows, receipt),
+            RemoteItem::Receipt(receipt) => return context.receipts.take(&part, &context.query_id, rows, receipt),
         }
     }
     Err(RemoteError::new(body, RemoteErrorKind::Failed, "its answer ended without a release record, so it may be cut"))

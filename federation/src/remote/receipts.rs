@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meridian_proto::{Name, Receipt, ReleaseRecord, Signed};
+use meridian_proto::{DatasetName, Name, Receipt, ReleaseRecord, Signed};
 
 use super::{RemoteError, RemoteErrorKind};
+use crate::node::RemotePart;
 
 /// A release record whose signature was verified to be the body's.
 #[derive(Debug, Clone)]
@@ -37,10 +38,19 @@ impl Receipts {
         Arc::new(Self { verifier, received: Mutex::default() })
     }
 
-    /// Takes the receipt with which `body` ended its answer of `rows` rows to `query_id`.
+    /// Takes the receipt with which a body ended its answer of `rows` rows to its part of `query_id`.
     ///
-    /// An answer is whole only if its record is the body's own, is about this query, and counts what arrived.
-    pub(crate) fn take(&self, body: &Name, query_id: &str, rows: u64, receipt: Receipt) -> Result<(), RemoteError> {
+    /// An answer is whole only if its record is the body's own, is about this query, and counts what arrived. Behind it stand
+    /// the records of the bodies that it asked in turn: each of a release to a body whose record is there, and one for each
+    /// dataset that it was to ask for.
+    pub(crate) fn take(
+        &self,
+        part: &RemotePart,
+        query_id: &str,
+        rows: u64,
+        receipt: Receipt,
+    ) -> Result<(), RemoteError> {
+        let body = &part.body;
         let failed = |why: String| RemoteError::new(body, RemoteErrorKind::Failed, why);
         let mut received = Vec::with_capacity(receipt.releases.len());
         for (position, signed) in receipt.releases.into_iter().enumerate() {
@@ -53,6 +63,21 @@ impl Receipts {
                 return Err(failed(format!("its release record counts {} rows, {rows} arrived", record.rows)));
             }
             received.push(Received { signed, record });
+        }
+        let node_of = |record: &ReleaseRecord| format!("spiffe://{}/body/{}/node", record.federation, record.body);
+        let nodes: Vec<String> = received.iter().map(|received| node_of(&received.record)).collect();
+        if let Some(stray) = received.iter().skip(1).find(|received| !nodes.contains(&received.record.caller)) {
+            return Err(failed(format!("its receipt holds a release of {} to somebody else", stray.record.body)));
+        }
+        let holds = |name: &DatasetName| {
+            let of = |received: &&Received| received.record.body == name.body.as_str();
+            received
+                .iter()
+                .filter(of)
+                .any(|received| received.record.datasets.iter().any(|used| used.name == name.to_string()))
+        };
+        if let Some(missing) = part.references.iter().find(|name| !holds(name)) {
+            return Err(failed(format!("its receipt holds no release of {missing}, which it was to join")));
         }
         self.lock().extend(received);
         Ok(())

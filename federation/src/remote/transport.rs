@@ -40,6 +40,9 @@ pub struct QueryContext {
     pub query_id: String,
     /// The analyst, as this node names them to its peers.
     pub on_behalf_of: String,
+    /// The bodies whose nodes passed the question on to others, the analyst's own first, this one last; empty at the
+    /// analyst's own node.
+    pub via: Vec<Name>,
     /// The purpose that the analyst stated.
     pub purpose: String,
     /// The way to the other bodies.
@@ -57,6 +60,7 @@ impl QueryContext {
             sql: sql.to_owned(),
             on_behalf_of: self.on_behalf_of.clone(),
             purpose: self.purpose.clone(),
+            via: self.via.iter().map(ToString::to_string).collect(),
         }
     }
 }

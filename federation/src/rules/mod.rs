@@ -5,6 +5,7 @@ use datafusion::logical_expr::LogicalPlan;
 use crate::alternative::Alternative;
 use crate::placement::Search;
 
+pub mod delegated;
 pub mod split;
 pub mod whole;
 
@@ -12,4 +13,4 @@ pub mod whole;
 pub(crate) type Maker = fn(&mut Search, &LogicalPlan, &[Vec<Alternative>]) -> Vec<Alternative>;
 
 /// In this order.
-pub(crate) const MAKERS: [Maker; 2] = [whole::make, split::make];
+pub(crate) const MAKERS: [Maker; 3] = [whole::make, split::make, delegated::make];

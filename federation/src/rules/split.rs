@@ -152,7 +152,7 @@ impl<'a> Split<'a> {
         let rel = Rel::Aggregate { input, groups: self.groups.clone(), aggs: self.partials.clone() };
         let parts = self.away.parts.clone();
         let rows = (rows * parts.len() as f64).min(self.away.rows.max(1.0));
-        let mut here = match search.fetch(&Away { parts, rel, rows }, width, mixed) {
+        let mut here = match search.fetch(&Away { parts, rel, rows, references: Vec::new() }, width, mixed) {
             Ok(fetched) => fetched.positional()?,
             Err(rejection) => return Ok(Err(rejection)),
         };

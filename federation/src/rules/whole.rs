@@ -75,7 +75,7 @@ fn filter(search: &mut Search, filter: &Filter, node: &LogicalPlan, away: &Away)
         Some(predicate) => Rel::Filter { input: Box::new(away.rel.clone()), predicate },
         None => away.rel.clone(),
     };
-    let pushed = Away { parts, rel, rows };
+    let pushed = Away { parts, rel, rows, references: away.references.clone() };
     let Some(why) = obstacle else { return Ok(Some(Alternative::Away(pushed))) };
     search.stays(&away.parts, &why, node);
     let rest = rest(filter, staying)?;

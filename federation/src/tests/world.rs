@@ -20,7 +20,7 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Role};
+use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Reference, Role};
 
 use crate::placement::{Placed, place};
 use crate::session::{optimizer_rules, session_config};
@@ -136,6 +136,15 @@ impl World {
         world
     }
 
+    /// Some dataset of `lfb` declares a reference to one of `gla`.
+    pub(crate) fn declare(&mut self, dataset: &str, to: &str, key: &str, labels: &[&str]) {
+        let holding =
+            self.holdings.iter_mut().find(|h| h.name.body.as_str() == "lfb" && h.name.dataset.as_str() == dataset);
+        let labels = labels.iter().map(|label| name(label)).collect();
+        let reference = Reference { body: name("gla"), dataset: name(to), key: name(key), labels };
+        Arc::make_mut(&mut holding.unwrap().dataset).references.push(reference);
+    }
+
     pub(crate) fn foreign(&self, body: &str, dataset: &str) -> ForeignTable {
         let holding = self
             .holdings
@@ -204,12 +213,18 @@ impl World {
         context
     }
 
+    /// A node with its own rows, and those that it fetches from others.
     fn owner(&self, body: &Name) -> SessionContext {
         let context = SessionContext::new_with_config(london(session_config()));
-        let own = self.holdings.iter().filter(|holding| holding.name.body == *body);
+        let own: Vec<&Holding> = self.holdings.iter().filter(|holding| holding.name.body == *body).collect();
+        let references: Vec<&Reference> = own.iter().flat_map(|holding| &holding.dataset.references).collect();
+        let is_fetched = |name: &DatasetName| {
+            references.iter().any(|known| known.body == name.body && known.dataset == name.dataset)
+        };
+        let held = self.holdings.iter().filter(|holding| holding.name.body == *body || is_fetched(&holding.name));
         register(
             &context,
-            own.map(|Holding { name, rows, .. }| {
+            held.map(|Holding { name, rows, .. }| {
                 (name.body.to_string(), name.dataset.to_string(), memory(rows.clone()))
             })
             .collect(),
@@ -287,6 +302,7 @@ fn describe(dataset: &str, columns: &str, form: Form, standard: Option<&str>, co
             .collect(),
         size_class: 5,
         update_frequency: String::new(),
+        references: Vec::new(),
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn body() -> InProcess {
             threshold: None,
             allowance: None,
             analysts: None,
+            onward: false,
             start: NaiveDate::MIN,
             end: NaiveDate::MAX,
         };

@@ -45,6 +45,7 @@ pub(super) fn terms(
         controls: made.controls.clone(),
         listed: config.listed,
         grants: grants.to_vec(),
+        references: config.references.clone(),
     }
 }
 
@@ -140,6 +141,7 @@ pub(super) fn grants(dataset: &DatasetConfig, agreements: &[AgreementConfig]) ->
             filter,
             threshold: grant.threshold,
             allowance: grant.allowance,
+            onward: grant.onward,
             analysts: agreement.analysts.clone(),
             start: agreement.start,
             end: agreement.end,

@@ -12,6 +12,7 @@ mod format;
 mod profile;
 mod query;
 mod receipt;
+mod reference;
 mod rights;
 mod serve;
 mod statement;
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Check),
     /// List the datasets that you may see
     Catalogue(catalogue::Catalogue),
+    /// Print what to put into a dataset's file so that its rows may be joined with another body's dataset
+    Reference(reference::Reference),
     /// Run the node of a body, or prepare it
     #[command(subcommand)]
     Node(Node),
@@ -95,6 +98,7 @@ impl Cli {
             Command::Explain(explain) => client(or_interrupted(explain.run(out))),
             Command::Check(check) => client(or_interrupted(check.run(out))),
             Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
+            Command::Reference(reference) => client(or_interrupted(reference.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
             Command::Audit(audit) => audit.run(out),

@@ -92,7 +92,7 @@ impl Reader {
         report.extend(&texts.datasets.problems);
         report.extend(&texts.agreements.problems);
         let base = folder_of(&self.path);
-        let (datasets, all) = datasets(&texts.datasets, &base, Some(&good.datasets), &mut report);
+        let (datasets, all) = datasets(&texts.datasets, &base, Some(&good.node), Some(&good.datasets), &mut report);
         let known = super::agreement::Known { node: Some(&good.node), datasets: &datasets, all_datasets: all };
         let agreements = agreements(&texts.agreements, &known, Some(&good.agreements), &mut report);
         (Config { node: good.node.clone(), datasets, agreements }, restart, report.into_problems())

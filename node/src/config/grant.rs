@@ -26,6 +26,8 @@ pub struct GrantConfig {
     pub threshold: Option<u32>,
     /// The most visible cells that may be released, above 0; `statistics` only, `None` for any number.
     pub allowance: Option<u64>,
+    /// Whether a recipient may have it for the analysts of other bodies, too.
+    pub onward: bool,
 }
 
 pub(super) fn check(file: &File, raw: &raw::Agreement, known: &Known<'_>, report: &mut Report) -> Vec<GrantConfig> {
@@ -52,6 +54,7 @@ pub(super) fn check(file: &File, raw: &raw::Agreement, known: &Known<'_>, report
             filter: filter(file, grant, dataset, report),
             threshold: threshold(file, grant, dataset, report),
             allowance: allowance(file, grant, report),
+            onward: grant.onward,
         });
     }
     grants

@@ -158,7 +158,7 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let (dataset_files, agreement_files) = (Folder::read(&folders.datasets), Folder::read(&folders.agreements));
     report.extend(&dataset_files.problems);
     report.extend(&agreement_files.problems);
-    let (datasets, all) = datasets(&dataset_files, &base, None, report);
+    let (datasets, all) = datasets(&dataset_files, &base, node.as_ref(), None, report);
     let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
     let known = agreement::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
     let agreements = agreements(&agreement_files, &known, None, report);
@@ -172,6 +172,7 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
 fn datasets(
     folder: &Folder,
     base: &Path,
+    node: Option<&NodeConfig>,
     last: Option<&[DatasetConfig]>,
     report: &mut Report,
 ) -> (Vec<DatasetConfig>, bool) {
@@ -181,7 +182,7 @@ fn datasets(
     for file in folder.known_first(|path| in_force.iter().any(|config| config.file == path)) {
         let before = report.len();
         let raw = file.parse::<raw::Dataset>(report);
-        let checked = raw.and_then(|raw| dataset::check(file, base, &raw, &datasets, report));
+        let checked = raw.and_then(|raw| dataset::check(file, base, &raw, node, &datasets, report));
         let config = if report.len() == before || last.is_none() {
             checked
         } else {

@@ -90,6 +90,8 @@ pub(super) struct Dataset {
     pub(super) mapping: Option<Mapping>,
     #[serde(default)]
     pub(super) columns: Vec<Column>,
+    #[serde(default)]
+    pub(super) references: Vec<Reference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -181,6 +183,23 @@ pub(super) struct Column {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Reference {
+    pub(super) body: Spanned<String>,
+    pub(super) dataset: Spanned<String>,
+    pub(super) key: Spanned<String>,
+    pub(super) sha256: Spanned<String>,
+    pub(super) labels: Spanned<BTreeMap<Spanned<String>, Label>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Label {
+    pub(super) role: Spanned<Role>,
+    pub(super) domain: Option<Spanned<Vec<Spanned<Value>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Agreement {
     pub(super) id: Spanned<String>,
     pub(super) title: Spanned<String>,
@@ -206,4 +225,6 @@ pub(super) struct Grant {
     pub(super) filter: Option<Spanned<String>>,
     pub(super) threshold: Option<Spanned<u32>>,
     pub(super) allowance: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub(super) onward: bool,
 }

@@ -43,8 +43,17 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     }
     let purpose = line("RemoteQuery.purpose", query.purpose, PURPOSE_CHARS)?;
     let on_behalf_of = line("RemoteQuery.on_behalf_of", query.on_behalf_of, ON_BEHALF_OF_CHARS)?;
-    let caller = Caller::new(verified, own, purpose, on_behalf_of).map_err(|refused| status::refused(&refused))?;
+    let via = via(query.via)?;
+    let caller = Caller::new(verified, own, purpose, on_behalf_of)
+        .and_then(|caller| caller.by_way_of(via, own.1))
+        .map_err(|refused| status::refused(&refused))?;
     Ok(Asked { caller, sql: query.sql, parameters: Vec::new(), query_id: query.query_id })
+}
+
+/// The bodies whose nodes passed the question on.
+fn via(names: Vec<String>) -> Result<Vec<Name>, Status> {
+    let unfit = |_| Status::invalid_argument("RemoteQuery.via holds names of bodies");
+    names.iter().map(|name| name.parse().map_err(unfit)).collect()
 }
 
 /// Only nodes may do what is attempted.

@@ -5,6 +5,7 @@ use datafusion::logical_expr::Expr;
 use meridian_proto::{Form, Name};
 
 use super::facts::Decision;
+use super::onward;
 use super::permit::Grounds;
 use super::table::is_open;
 use super::terms::{Grant, Terms};
@@ -53,7 +54,7 @@ impl Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) agreement: Option<String>,
-    names: Option<Vec<Name>>,
+    pub(super) names: Option<Vec<Name>>,
 }
 
 impl Columns {
@@ -198,7 +199,8 @@ fn candidates(terms: &Terms, caller: &Caller, purpose: &str, day: NaiveDate) -> 
         return of_own(terms).into_iter().collect();
     }
     let granted = grants_to(terms, caller).filter(|grant| grant.purpose == purpose && grant.in_force(day));
-    let mut candidates: Vec<Access> = granted.filter_map(|grant| by_grant(terms, grant)).collect();
+    let mut candidates: Vec<Access> =
+        granted.filter_map(|grant| onward::kept(terms, caller, day, grant, by_grant(terms, grant)?)).collect();
     if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
         let (granted, threshold) = (Columns::visible(), terms.threshold(None));
         candidates.push(Access::Statistics { granted, threshold, allowance: None });
@@ -230,7 +232,7 @@ fn preference(access: &Access) -> (u32, bool, Option<String>) {
 }
 
 /// What a grant gives: never more than the dataset's own form.
-fn by_grant(terms: &Terms, grant: &Grant) -> Option<Access> {
+pub(super) fn by_grant(terms: &Terms, grant: &Grant) -> Option<Access> {
     let granted = Columns { agreement: Some(grant.agreement.clone()), names: grant.columns.clone() };
     match grant.form.max(terms.dataset.form) {
         Form::Open | Form::Rows => Some(Access::Rows { granted, filter: grant.filter.clone() }),
@@ -245,12 +247,15 @@ fn by_grant(terms: &Terms, grant: &Grant) -> Option<Access> {
 }
 
 fn grants_to<'a>(terms: &'a Terms, caller: &'a Caller) -> impl Iterator<Item = &'a Grant> {
-    let for_analyst = |grant: &Grant| match &grant.analysts {
-        Some(analysts) => caller.analyst().is_some_and(|name| analysts.iter().any(|known| known.as_str() == name)),
-        None => true,
+    terms.grants.iter().filter(move |grant| caller.is_peer() && grants(grant, caller, caller.body()))
+}
+
+/// Whether a grant is for a body, and for the analyst for whom the caller asks where it names analysts.
+pub(super) fn grants(grant: &Grant, caller: &Caller, body: &Name) -> bool {
+    let known = |analysts: &[Name]| {
+        caller.analyst_of(body).is_some_and(|name| analysts.iter().any(|known| known.as_str() == name))
     };
-    let recipient = move |grant: &&Grant| grant.recipients.contains(caller.body()) && for_analyst(grant);
-    terms.grants.iter().filter(move |grant| caller.is_peer() && recipient(grant))
+    grant.recipients.contains(body) && grant.analysts.as_deref().is_none_or(known)
 }
 
 fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused {
@@ -266,6 +271,9 @@ fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused 
         .filter(|grant| !grant.in_force(day) && grant.purpose == purpose)
         .map(|grant| grant.agreement.as_str())
         .collect();
+    if let Some(refused) = onward::refused(terms, request, purpose) {
+        return refused;
+    }
     let (reason, remedy) = if let Some(agreement) = lapsed.first() {
         let reason = format!("the agreement {agreement} over {name} is not in force on {day}");
         (reason, format!("ask {owner} to renew it"))

@@ -14,7 +14,11 @@ pub struct Caller {
     identity: Identity,
     purpose: Option<String>,
     on_behalf_of: Option<String>,
+    via: Vec<Name>,
 }
+
+/// Most bodies whose nodes may pass a question on before it reaches this one.
+const LONGEST_WAY: usize = 3;
 
 impl Caller {
     /// The caller behind a verified identity. `own` is the federation and the body whose node this is. A purpose and
@@ -50,7 +54,60 @@ impl Caller {
         }
         let purpose = claim("purpose", purpose)?;
         let on_behalf_of = claim("name of the analyst", on_behalf_of)?;
-        Ok(Self { identity, purpose, on_behalf_of })
+        Ok(Self { identity, purpose, on_behalf_of, via: Vec::new() })
+    }
+
+    /// The same caller, who says that the nodes of these bodies passed the question on to theirs. `own` is the body whose
+    /// node this is: a question that was here before is refused, and so is one that came a long way.
+    pub fn by_way_of(self, via: Vec<Name>, own: &Name) -> Result<Self, Refused> {
+        let mut seen: Vec<&Name> = vec![own, self.body()];
+        for body in &via {
+            if seen.contains(&body) {
+                return Err(Refused::new(
+                    "via.cycle",
+                    format!(
+                        "the question has been at the node of {body} before, and comes back by that of {}",
+                        self.body()
+                    ),
+                    "ask each body from your own node",
+                ));
+            }
+            seen.push(body);
+        }
+        if via.len() > LONGEST_WAY {
+            return Err(Refused::new(
+                "via.depth",
+                format!("the question was passed on by more than {LONGEST_WAY} nodes"),
+                "ask each body from your own node",
+            ));
+        }
+        Ok(Self { via, ..self })
+    }
+
+    /// As this node names the asker to the bodies that it asks in turn, and the bodies that have passed the question on.
+    pub fn onward(&self) -> (String, Vec<Name>) {
+        if !self.is_peer() {
+            return (self.spiffe(), Vec::new());
+        }
+        let asker = self.on_behalf_of.clone().unwrap_or_else(|| self.spiffe());
+        (asker, self.via.iter().chain([self.body()]).cloned().collect())
+    }
+
+    /// The bodies, other than its own, for which a node says that it asks; `None` where it names somebody whose body can't
+    /// be told. A name that is no identity is one of its own.
+    pub(super) fn others(&self) -> Option<Vec<Name>> {
+        let mut others = self.via.clone();
+        if let Some(asker) = self.on_behalf_of().filter(|asker| self.is_peer() && asker.contains("://")) {
+            let asker: Identity = asker.parse().ok()?;
+            if asker.federation() != self.identity.federation() {
+                return None;
+            }
+            others.push(asker.body().clone());
+        }
+        others.retain(|body| body != self.body());
+        others.sort_unstable();
+        others.dedup();
+        Some(others)
     }
 
     /// Whether a node asks, not an analyst of this body.
@@ -73,9 +130,9 @@ impl Caller {
         self.purpose.as_deref()
     }
 
-    /// The name of the analyst for whom a node says that it asks, who must be of the body that asks.
-    pub(super) fn analyst(&self) -> Option<&str> {
-        let of = format!("spiffe://{}/body/{}/analyst/", self.identity.federation(), self.identity.body());
+    /// The name of the analyst for whom a node says that it asks, who must be of this body.
+    pub(super) fn analyst_of(&self, body: &Name) -> Option<&str> {
+        let of = format!("spiffe://{}/body/{body}/analyst/", self.identity.federation());
         self.on_behalf_of()?.strip_prefix(&of)
     }
 

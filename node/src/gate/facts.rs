@@ -105,6 +105,12 @@ impl Decision {
         self.rule("foreign.owner-decides");
     }
 
+    /// Protected rows are joined with the whole of another body's dataset.
+    pub(super) fn reference(&mut self, name: &str) {
+        self.rule("reference.whole");
+        self.notice(&format!("joined with {name} as a whole, after its content was found to be the declared one"));
+    }
+
     pub(super) fn dataset(&mut self, name: &str, form: Form) {
         let known = self.facts.datasets.iter().any(|used| used.name == name && used.form == form);
         if !known {

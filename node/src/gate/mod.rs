@@ -10,10 +10,12 @@
 //! | --- | --- |
 //! | `caller`, `terms`, `table` | who asks, and what is asked for |
 //! | `access`, `choice` | the form in which a dataset may leave for a caller, and by which agreement |
+//! | `onward` | what is granted to one body and asked for on behalf of another |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
 //! | `functions`, `growth` | every function and operator classified; texts that would grow without bound |
 //! | `total` | expressions that could fail on some row, in forms that give NULL |
 //! | `unknown` | what is computed from withheld cells, in forms that are unknown |
+//! | `reference` | datasets of other bodies that an owner's rows may be joined with |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
@@ -31,8 +33,10 @@ mod governed;
 mod growth;
 mod guard;
 mod leaf;
+mod onward;
 mod permit;
 mod planner;
+mod reference;
 mod refused;
 mod release;
 mod released;
@@ -54,11 +58,12 @@ pub use facts::{Facts, ForeignUse};
 pub use guard::{Guarded, guard};
 pub use permit::InForce;
 pub use planner::extension_planner;
+pub use reference::Referenced;
 pub use refused::{Refused, unknown_dataset};
 pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
-pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Terms, UNIT_COLUMN, Unit};
+pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit};
 
 /// Who asks, when, and how tables of other bodies are recognised.
 pub struct Request<'a> {
@@ -70,6 +75,8 @@ pub struct Request<'a> {
     pub intent: Intent,
     /// What a table stands for if it is other bodies'; `None` for any other.
     pub foreign: &'a dyn Fn(&dyn TableProvider) -> Option<ForeignUse>,
+    /// Such a table as the reference that the owner of protected rows has declared, or why it is not to be had.
+    pub referenced: &'a dyn Fn(&dyn TableProvider, &Reference) -> Result<Referenced, String>,
 }
 
 /// Whether an answer is to leave, or only to be decided about.

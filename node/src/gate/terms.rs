@@ -39,6 +39,8 @@ pub struct Terms {
     pub listed: bool,
     /// What agreements grant.
     pub grants: Vec<Grant>,
+    /// Datasets of other bodies that its rows may be joined with.
+    pub references: Vec<Reference>,
 }
 
 impl Terms {
@@ -69,6 +71,31 @@ pub struct Belongs {
     pub kind: Name,
     /// The column, an identifier.
     pub column: Name,
+}
+
+/// A dataset of another body that may be joined: this node fetches it whole, checks it and joins at home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The other body.
+    pub body: Name,
+    /// Its dataset; a pair of body and dataset stands once.
+    pub dataset: Name,
+    /// The column of the reference that joins and has no value twice.
+    pub key: Name,
+    /// SHA-256 of the reference's content.
+    pub sha256: [u8; 32],
+    /// The columns of the reference that may be used, all as dimensions, sorted by name, at least one; and all values
+    /// that each can have, as texts, where they are said.
+    pub labels: Vec<(Name, Option<Vec<String>>)>,
+}
+
+impl Reference {
+    /// What the federation is told of it.
+    pub fn described(&self) -> meridian_proto::Reference {
+        let Self { body, dataset, key, sha256: _, labels } = self;
+        let labels = labels.iter().map(|(name, _)| name.clone()).collect();
+        meridian_proto::Reference { body: body.clone(), dataset: dataset.clone(), key: key.clone(), labels }
+    }
 }
 
 /// What may be known of a column's values.
@@ -157,6 +184,8 @@ pub struct Grant {
     pub allowance: Option<u64>,
     /// The analysts for whom a recipient may ask; `None` for all of them.
     pub analysts: Option<Vec<Name>>,
+    /// Whether a recipient may have it for the analysts of other bodies, too.
+    pub onward: bool,
     /// First day in force.
     pub start: NaiveDate,
     /// First day no longer in force.

@@ -1,6 +1,7 @@
 //! Walks a plan bottom-up, operator by operator: what is public to the caller is rebuilt over the rows that they may
 //! see, and what is protected becomes public at a release or not at all.
 
+mod references;
 mod several;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use arrow::datatypes::{
 };
 use chrono::{DateTime, TimeZone, Utc};
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider};
-use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -23,7 +23,7 @@ use meridian_proto::{DatasetName, Name};
 use super::database::name;
 use super::value::Value;
 use crate::audit::Durable;
-use crate::gate::{self, Admitted, Caller, InForce, Intent, PublishedTable, Refused, Request, Terms};
+use crate::gate::{self, Admitted, Caller, InForce, Intent, PublishedTable, Reference, Refused, Request, Terms};
 
 pub(super) fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap()
@@ -145,7 +145,8 @@ impl InForce for Held {
 }
 
 fn gated(plan: LogicalPlan, caller: &Caller) -> Result<Admitted, Declined> {
-    let request = Request { caller, now: now(), intent: Intent::Release, foreign: &|_| None };
+    let nobody = |_: &dyn TableProvider, _: &Reference| Err("there is no other body".to_owned());
+    let request = Request { caller, now: now(), intent: Intent::Release, foreign: &|_| None, referenced: &nobody };
     gate::gate(plan, &request).map_err(Declined::from)
 }
 

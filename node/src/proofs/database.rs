@@ -52,6 +52,7 @@ fn terms(dataset: &Dataset, history: &Arc<History>) -> Terms {
         coverage: vec![],
         size_class: 0,
         update_frequency: String::new(),
+        references: vec![],
     };
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: name(dataset.name) },
@@ -66,6 +67,7 @@ fn terms(dataset: &Dataset, history: &Arc<History>) -> Terms {
         controls: protection.and_then(|protection| controls(protection, history)),
         listed: true,
         grants: protection.map_or_else(Vec::new, |protection| protection.grants.iter().map(grant).collect()),
+        references: vec![],
     }
 }
 
@@ -147,6 +149,7 @@ fn grant(grant: &Granted) -> Grant {
         threshold: grant.threshold,
         allowance: grant.allowance,
         analysts: None,
+        onward: false,
         start: day(2020),
         end: if grant.in_force { day(9000) } else { day(2021) },
     }

@@ -79,10 +79,12 @@ impl Engine {
     /// Asks one body, which may be out of reach.
     async fn ask_whether(&self, asked: &Asked, part: Part) -> Verdict {
         let Part { remote: RemotePart { body, sql, .. }, columns } = part;
+        let (on_behalf_of, via) = asked.caller.onward();
         let request = wire::RemoteQuery {
             query_id: asked.query_id.clone(),
             sql: sql.clone(),
-            on_behalf_of: asked.caller.spiffe(),
+            on_behalf_of,
+            via: via.iter().map(ToString::to_string).collect(),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
         };
         let asking = self.parts.peers.action(&body, CHECK_ACTION, request.encode_to_vec());

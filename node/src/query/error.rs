@@ -2,6 +2,7 @@
 
 use datafusion::error::DataFusionError;
 use meridian_federation::PlacementError;
+use meridian_federation::reference::ReferenceError;
 use meridian_federation::remote::{RemoteError, RemoteErrorKind};
 use meridian_proto::{Place, Refusal};
 
@@ -107,6 +108,7 @@ impl QueryError {
         match classify(error) {
             Found::Placement(error) => Self::from_placement(sql, error),
             Found::Remote(error) => Self::from_remote(sql, error),
+            Found::Reference(error) => error.into(),
             Found::Refused(refused) => Self::from_refused(sql, &refused),
             Found::Exhausted => Self::limit(NO_MEMORY.into()),
             Found::Other(error) => {
@@ -124,6 +126,7 @@ impl QueryError {
     pub(super) fn from_running(sql: &str, error: DataFusionError) -> Self {
         match classify(error) {
             Found::Remote(error) => Self::from_remote(sql, error),
+            Found::Reference(error) => error.into(),
             Found::Placement(error) => Self::from_placement(sql, error),
             Found::Refused(refused) => Self::from_refused(sql, &refused),
             Found::Exhausted => Self::limit(NO_MEMORY.into()),
@@ -154,12 +157,28 @@ impl From<LogError> for QueryError {
     }
 }
 
+impl From<ReferenceError> for QueryError {
+    fn from(error: ReferenceError) -> Self {
+        // Not unavailable: this node is there, and asking it again at once would change nothing.
+        let kind = match &error {
+            ReferenceError::Fetch { why, .. } if why.kind == RemoteErrorKind::Refused => ErrorKind::Refused,
+            ReferenceError::Fetch { .. } | ReferenceError::Changed { .. } | ReferenceError::Repeats { .. } => {
+                ErrorKind::PeerFailed
+            }
+            ReferenceError::Memory { .. } => ErrorKind::TooLarge,
+            ReferenceError::Unread { .. } => ErrorKind::PeerFailed,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 const NO_MEMORY: &str =
     "the query needs more memory than this node gives to queries: ask for fewer rows or columns, or aggregate more";
 
 enum Found {
     Placement(PlacementError),
     Remote(RemoteError),
+    Reference(ReferenceError),
     Refused(Refused),
     Exhausted,
     Other(DataFusionError),
@@ -177,6 +196,9 @@ fn classify(error: DataFusionError) -> Found {
         };
         if let Some(found) = inner.downcast_ref::<RemoteError>() {
             return Found::Remote(found.clone());
+        }
+        if let Some(found) = inner.downcast_ref::<ReferenceError>() {
+            return Found::Reference(found.clone());
         }
         if let Some(found) = inner.downcast_ref::<PlacementError>() {
             return Found::Placement(found.clone());

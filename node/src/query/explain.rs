@@ -26,6 +26,12 @@ pub(super) fn lines(plan: &LogicalPlan, facts: &Facts, caller: &Caller, session:
         lines.push(format!("{} would be asked", names.join(", ")));
         lines.push(format!("  for        {}", form(remote.form)));
         lines.push(format!("  what leaves {}, about {} rows", readable(&remote.columns.join(", ")), remote.rows));
+        for reference in remote.references() {
+            let body = &reference.body;
+            lines.push(format!(
+                "  joined     at home with {reference}, which it asks {body} for as a whole and as itself"
+            ));
+        }
         let own = if names.len() > 1 { " (each over its own dataset)" } else { "" };
         lines.push(format!("  SQL{own}"));
         lines.push(format!("    {}", remote.sql()));

@@ -44,6 +44,7 @@ fn dataset(form: Form, columns: &[&str]) -> Dataset {
         coverage: vec![],
         size_class: 0,
         update_frequency: String::new(),
+        references: vec![],
     }
 }
 

@@ -305,6 +305,7 @@ pub(crate) fn remote_ticket(sql: &str, on_behalf_of: &str, purpose: &str) -> Tic
         sql: sql.into(),
         on_behalf_of: on_behalf_of.into(),
         purpose: purpose.into(),
+        via: Vec::new(),
     };
     let any = Any { type_url: REMOTE_QUERY.into(), value: query.encode_to_vec().into() };
     Ticket { ticket: any.encode_to_vec().into() }

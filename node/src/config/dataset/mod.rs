@@ -2,6 +2,7 @@
 
 mod columns;
 mod controls;
+mod references;
 mod source;
 mod unit;
 mod values;
@@ -14,8 +15,10 @@ use std::sync::Arc;
 use meridian_proto::{Column, Coverage, Dataset, Form, Name};
 use toml::Spanned;
 
+use super::NodeConfig;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
+use crate::gate::Reference;
 use crate::sources::{AsOf, SourceSpec, literal};
 
 pub use controls::{DominanceConfig, HistoryMode, NoiseConfig};
@@ -57,6 +60,8 @@ pub struct DatasetConfig {
     pub bands: HashMap<Name, Vec<f64>>,
     /// All values that a dimension can have, as texts of the column's type.
     pub domains: HashMap<Name, Vec<String>>,
+    /// Datasets of other bodies that its rows may be joined with.
+    pub references: Vec<Reference>,
     /// Whether the catalogue shows it.
     pub listed: bool,
     /// Where its rows come from.
@@ -74,6 +79,7 @@ pub(super) fn check(
     file: &File,
     base: &Path,
     raw: &raw::Dataset,
+    node: Option<&NodeConfig>,
     taken: &[DatasetConfig],
     report: &mut Report,
 ) -> Option<DatasetConfig> {
@@ -95,6 +101,7 @@ pub(super) fn check(
     let noise = controls::noise(file, base, raw, report);
     let dominance = controls::dominance(file, raw, report);
     let history = controls::history(file, raw, report);
+    let references = references::check(file, raw, node, report);
     let coverage = coverage(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, report);
@@ -119,6 +126,7 @@ pub(super) fn check(
         coverage,
         size_class: size.flatten().unwrap_or_default(),
         update_frequency: raw.update_frequency.clone(),
+        references: references.iter().map(Reference::described).collect(),
     });
     let source = SourceSpec::new(Arc::clone(&dataset), kind?, path?, mapping.flatten());
     let (sized, listed) = (raw.size.is_some(), raw.listed.unwrap_or(true));
@@ -136,6 +144,7 @@ pub(super) fn check(
         precision,
         bands,
         domains,
+        references,
         listed,
         source,
     })

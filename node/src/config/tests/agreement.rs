@@ -143,6 +143,14 @@ fn allowances_are_read() {
 }
 
 #[test]
+fn onward_is_said_or_not() {
+    let read = agreement("", "");
+    assert!(read.grants.iter().all(|grant| !grant.onward), "nothing is said");
+    let read = agreement("filter =", "onward = true\nfilter =");
+    assert_eq!(read.grants.iter().map(|grant| grant.onward).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn parties_analysts_and_allowances() {
     let said = |text: &str, expected: &str| {
         let expected = format!("agreements/fire-risk.toml:{expected}");

@@ -11,6 +11,7 @@ mod agreement;
 mod controls;
 mod dataset;
 mod node;
+mod references;
 mod unit;
 mod values;
 mod whole;

@@ -15,9 +15,9 @@ use crate::gate::Refused;
 use crate::gate::facts::Decision;
 
 /// An equality between the two sides.
-struct Pair {
-    left: (Expr, Origin),
-    right: (Expr, Origin),
+pub(super) struct Pair {
+    pub(super) left: (Expr, Origin),
+    pub(super) right: (Expr, Origin),
 }
 
 impl Below {
@@ -63,7 +63,8 @@ impl Below {
         rest: Vec<Expr>,
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
-        let (units, unit_is_left) = self.joined_units(&right, &pairs)?;
+        let referenced = self.by_reference(&right, join_type, &pairs)?;
+        let (units, unit_is_left) = self.joined_units(&right, &pairs, referenced)?;
         // A semi join multiplies no rows, and has those of one side only.
         let (units, unit_is_left) = match join_type {
             JoinType::LeftSemi if unit_is_left => (self.units.clone(), true),
@@ -114,11 +115,14 @@ impl Below {
         rest.iter().try_fold(joined, |joined, part| joined.filter(part, decision))
     }
 
-    /// Whose units the joined rows are: with two protected sides each row must be of one unit.
-    fn joined_units(&self, right: &Self, pairs: &[Pair]) -> Result<(Option<Units>, bool), Refused> {
+    /// Whose units the joined rows are: with two protected sides each row must be of one unit. The key of a reference
+    /// stands once, so that it multiplies no rows.
+    fn joined_units(&self, right: &Self, pairs: &[Pair], referenced: bool) -> Result<(Option<Units>, bool), Refused> {
         let single = |units: &Units| Units { single: false, ..units.clone() };
         match (&self.units, &right.units) {
             (None, None) => Ok((None, true)),
+            (Some(units), None) if referenced => Ok((Some(units.clone()), true)),
+            (None, Some(units)) if referenced => Ok((Some(units.clone()), false)),
             (Some(units), None) if !pairs.is_empty() => Ok((Some(single(units)), true)),
             (None, Some(units)) if !pairs.is_empty() => Ok((Some(single(units)), false)),
             (Some(left), Some(right)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, TableScan};
-use meridian_proto::Role;
+use meridian_proto::{Name, Role};
 
 use super::super::access::Columns;
 use super::super::governed::{self, Mark};
@@ -22,6 +22,8 @@ pub(in super::super) struct Leaf {
     pub(super) granted: Columns,
     /// What it protects; none for an open dataset that labels are looked up in.
     pub(super) protection: Option<Protection>,
+    /// The key by which it joins where it is a reference to a dataset of another body.
+    pub(super) key: Option<Name>,
 }
 
 /// What a `statistics` dataset protects, and how far.
@@ -61,7 +63,7 @@ impl Leaf {
             (Some(_), Role::Measure) => Kind::Measure,
             (Some(_), Role::Hidden) => Kind::Hidden,
             (Some(protection), Role::Identifier) => {
-                let names = |name: Option<&meridian_proto::Name>| name.is_some_and(|name| name.as_str() == column);
+                let names = |name: Option<&Name>| name.is_some_and(|name| name.as_str() == column);
                 if names(protection.unit.column.as_ref()) {
                     Kind::Unit
                 } else if names(protection.unit.belongs_to.as_ref().map(|belongs| &belongs.column)) {

@@ -6,6 +6,7 @@
 //! | `leaf` | one dataset, and what its columns may be used for |
 //! | `values`, `predicates`, `constants`, `totals` | expressions: labels, conditions that pick rows by them |
 //! | `join`, `union` | several datasets of the body |
+//! | `reference` | a dataset of another body, as it was declared |
 //! | `aggregates`, `release`, `groupings` | what is asked of each cell, and the plan that gathers it |
 
 mod aggregates;
@@ -14,6 +15,7 @@ mod groupings;
 mod join;
 mod leaf;
 mod predicates;
+mod reference;
 mod release;
 mod totals;
 mod union;
@@ -115,8 +117,9 @@ impl Below {
         };
         let units = Units { kind: unit.kind.clone(), single: unit.unique };
         let protection = Some(Protection { unit, threshold, allowance });
-        let leaf = Leaf { name, terms: Arc::clone(terms), granted: granted.clone(), protection };
-        Self::of(leaf, Some(units), table, scan, decision)
+        let leaf = Leaf { name, terms: Arc::clone(terms), granted: granted.clone(), protection, key: None };
+        let plan = leaf.plan(table, scan)?;
+        Self::of(leaf, Some(units), plan, scan, decision)
     }
 
     /// The rows of an open dataset, to be joined with protected ones.
@@ -127,19 +130,16 @@ impl Below {
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
         let terms = Arc::clone(&table.terms);
-        let leaf = Leaf { name: terms.name.to_string(), terms, granted: granted.clone(), protection: None };
+        let leaf = Leaf { name: terms.name.to_string(), terms, granted: granted.clone(), protection: None, key: None };
         let bare = TableScan { filters: Vec::new(), ..scan.clone() };
-        let mut below = Self::of(leaf, None, table, &bare, decision)?;
-        for filter in &scan.filters {
-            below = below.filter(filter, decision)?;
-        }
-        Ok(below)
+        let plan = leaf.plan(table, &bare)?;
+        Self::of(leaf, None, plan, scan, decision)
     }
 
     fn of(
         leaf: Leaf,
         units: Option<Units>,
-        table: &PublishedTable,
+        plan: LogicalPlan,
         scan: &TableScan,
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
@@ -148,7 +148,6 @@ impl Below {
         }
         let leaf = Arc::new(leaf);
         let origins = super::leaf::scanned(scan).map(|column| leaf.origin(column)).collect();
-        let plan = leaf.plan(table, scan)?;
         let (choices, domains) = (Choices::new(), Domains::new());
         let mut below = Self { plan, origins, choices, domains, leaves: vec![Arc::clone(&leaf)], leaf, units };
         for filter in &scan.filters {

@@ -4,8 +4,10 @@
 mod admitted;
 mod forms;
 mod noise;
+mod onward;
 mod permits;
 mod reference;
+mod references;
 mod refused;
 mod remedies;
 mod setup;

@@ -76,7 +76,7 @@ pub(super) struct Incident {
 /// Bounds of `cost`.
 pub(super) const BOUNDS: (f64, f64) = (0.0, 100.0);
 
-fn column(name: &str, column_type: ColumnType, role: Role, ranges: bool) -> Column {
+pub(super) fn column(name: &str, column_type: ColumnType, role: Role, ranges: bool) -> Column {
     Column {
         name: name.parse().unwrap(),
         column_type,
@@ -154,6 +154,7 @@ pub(super) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         coverage: vec![],
         size_class: 0,
         update_frequency: String::new(),
+        references: vec![],
     };
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: dataset.name.clone() },
@@ -164,6 +165,7 @@ pub(super) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         controls: None,
         listed: true,
         grants: vec![],
+        references: vec![],
     }
 }
 
@@ -178,6 +180,7 @@ pub(super) fn grant(agreement: &str, form: Form) -> Grant {
         threshold: None,
         allowance: None,
         analysts: None,
+        onward: false,
         start: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(),
         end: NaiveDate::from_ymd_opt(2027, 1, 1).unwrap(),
     }
@@ -226,12 +229,16 @@ fn people() -> (Vec<Column>, LogicalPlan) {
 
 /// A table of another body, as the federation would make one.
 #[derive(Debug)]
-struct Elsewhere;
+pub(super) struct Elsewhere {
+    pub(super) name: &'static str,
+    pub(super) columns: Vec<(String, DataType)>,
+}
 
 #[async_trait]
 impl TableProvider for Elsewhere {
     fn schema(&self) -> arrow::datatypes::SchemaRef {
-        Arc::new(Schema::new(vec![Field::new("x", DataType::Int32, true)]))
+        let field = |(name, data_type): &(String, DataType)| Field::new(name, data_type.clone(), true);
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
     fn table_type(&self) -> TableType {
         TableType::Base
@@ -327,10 +334,17 @@ impl Body {
         body.add(granted, plan.clone());
         body.add(Terms { listed: false, ..terms("registry", Form::Rows, columns.clone()) }, plan.clone());
         body.add(terms("vault", Form::None, columns), plan);
-        body.schema.register_table("elsewhere".into(), Arc::new(Elsewhere)).unwrap();
-        let stray = MemTable::try_new(Elsewhere.schema(), vec![vec![]]).unwrap();
+        body.elsewhere("elsewhere", &[("x", DataType::Int32)]);
+        let stray = Schema::new(vec![Field::new("x", DataType::Int32, true)]);
+        let stray = MemTable::try_new(Arc::new(stray), vec![vec![]]).unwrap();
         body.schema.register_table("stray".into(), Arc::new(stray)).unwrap();
         body
+    }
+
+    /// A dataset of another body, by a short name.
+    pub(super) fn elsewhere(&self, name: &'static str, columns: &[(&str, DataType)]) {
+        let columns = columns.iter().map(|(name, data_type)| ((*name).to_owned(), data_type.clone())).collect();
+        self.schema.register_table(name.into(), Arc::new(Elsewhere { name, columns })).unwrap();
     }
 
     pub(super) fn add(&self, terms: Terms, rows: LogicalPlan) {
@@ -382,11 +396,12 @@ impl Body {
         let analysed = self.state.analyzer().execute_and_check(plan, &self.state.config_options().clone(), |_, _| {});
         let analysed = analysed.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let foreign = |table: &dyn TableProvider| {
-            table
-                .is::<Elsewhere>()
-                .then(|| ForeignUse { names: vec!["london.gla.elsewhere".into()], statistics: vec![] })
+            let table = table.downcast_ref::<Elsewhere>()?;
+            Some(ForeignUse { names: vec![format!("london.gla.{}", table.name)], statistics: vec![] })
         };
-        gate(analysed, &Request { caller, now: now(), intent, foreign: &foreign })
+        let request =
+            Request { caller, now: now(), intent, foreign: &foreign, referenced: &super::references::referenced };
+        gate(analysed, &request)
     }
 
     pub(super) async fn physical(&self, admitted: &Admitted) -> Arc<dyn ExecutionPlan> {

@@ -15,7 +15,7 @@ use crate::gate::below::Below;
 use crate::gate::table::PublishedTable;
 
 /// What protected rows may be joined with, in the words of a refusal.
-const NO_LOOKUP: &str = "a join of protected rows with anything but datasets of the same body";
+pub(super) const NO_LOOKUP: &str = "a join of protected rows with anything but datasets of the same body";
 
 impl Walk<'_> {
     /// A join; its right side may be lateral and refer to its left.
@@ -28,6 +28,9 @@ impl Walk<'_> {
             return Err(not_a_query("a join without inputs"));
         };
         let join = join.clone();
+        if self.is_foreign(&left_plan) != self.is_foreign(&right_plan) {
+            return self.join_foreign(plan, &join, left_plan, right_plan);
+        }
         let left = self.gated(left)?;
         if let Gated::Public(left) = &left {
             self.outers.push(Arc::clone(left.schema()));
@@ -43,11 +46,11 @@ impl Walk<'_> {
                 left.join(*right, &join, decision).map(Gated::protected)
             }
             (Gated::Protected(left), Gated::Public(_)) => {
-                let right = self.lookup(right_plan)?.ok_or_else(|| left.operator_refused(NO_LOOKUP))?;
+                let right = self.lookup(right_plan, &left)?.ok_or_else(|| left.operator_refused(NO_LOOKUP))?;
                 left.join(right, &join, &mut self.decision).map(Gated::protected)
             }
             (Gated::Public(_), Gated::Protected(right)) => {
-                let left = self.lookup(left_plan)?.ok_or_else(|| right.operator_refused(NO_LOOKUP))?;
+                let left = self.lookup(left_plan, &right)?.ok_or_else(|| right.operator_refused(NO_LOOKUP))?;
                 left.join(*right, &join, &mut self.decision).map(Gated::protected)
             }
         }
@@ -63,9 +66,13 @@ impl Walk<'_> {
                 continue;
             };
             let plan = subquery.subquery.as_ref().clone();
-            let rows = match self.gated(plan.clone())? {
-                Gated::Protected(rows) => Some(*rows),
-                Gated::Public(_) => self.lookup(plan)?,
+            let rows = if self.is_foreign(&plan) {
+                self.lookup(plan, &below)?
+            } else {
+                match self.gated(plan.clone())? {
+                    Gated::Protected(rows) => Some(*rows),
+                    Gated::Public(_) => self.lookup(plan, &below)?,
+                }
             };
             let rows = rows
                 .ok_or_else(|| below.operator_refused("IN with a subquery over anything but datasets of this body"))?;
@@ -77,27 +84,28 @@ impl Walk<'_> {
         }
     }
 
-    /// A plan over one open dataset of this body, as protected rows may be joined with: its columns, filtered as
-    /// protected ones may be. `None` for any other plan.
-    fn lookup(&mut self, plan: LogicalPlan) -> Result<Option<Below>, Refused> {
+    /// A plan over one open dataset of this body, or over one of another body that the owner of the protected rows `with`
+    /// has declared, as those may be joined with: its columns, filtered as protected ones may be. `None` for any other
+    /// plan.
+    pub(super) fn lookup(&mut self, plan: LogicalPlan, with: &Below) -> Result<Option<Below>, Refused> {
         match plan {
             LogicalPlan::TableScan(scan) => {
                 let source = scan.source.downcast_ref::<DefaultTableSource>();
                 let table = source.and_then(|source| source.table_provider.downcast_ref::<PublishedTable>());
                 match table.filter(|table| table.terms.dataset.form == Form::Open) {
                     Some(table) => Below::lookup(table, &scan, &Columns::visible(), &mut self.decision).map(Some),
-                    None => Ok(None),
+                    None => self.reference(&scan, with),
                 }
             }
-            LogicalPlan::SubqueryAlias(alias) => match self.lookup(Arc::unwrap_or_clone(alias.input))? {
+            LogicalPlan::SubqueryAlias(alias) => match self.lookup(Arc::unwrap_or_clone(alias.input), with)? {
                 Some(below) => below.alias(alias.alias).map(Some),
                 None => Ok(None),
             },
-            LogicalPlan::Projection(projection) => match self.lookup(projection.input.as_ref().clone())? {
+            LogicalPlan::Projection(projection) => match self.lookup(projection.input.as_ref().clone(), with)? {
                 Some(below) => below.project(&projection, &mut self.decision).map(Some),
                 None => Ok(None),
             },
-            LogicalPlan::Filter(filter) => match self.lookup(Arc::unwrap_or_clone(filter.input))? {
+            LogicalPlan::Filter(filter) => match self.lookup(Arc::unwrap_or_clone(filter.input), with)? {
                 Some(below) => below.filter(&filter.predicate, &mut self.decision).map(Some),
                 None => Ok(None),
             },

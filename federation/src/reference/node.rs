@@ -1,0 +1,80 @@
+//! The leaf of a logical plan that stands for a reference: it takes no filter, no limit and no projection.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::common::{DFSchemaRef, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+
+use super::Whole;
+
+/// All rows of a reference: its key, then its labels.
+#[derive(Debug, Clone)]
+pub struct ReferenceNode {
+    pub(super) whole: Arc<Whole>,
+    pub(super) schema: DFSchemaRef,
+}
+
+impl ReferenceNode {
+    /// What is fetched.
+    pub fn whole(&self) -> &Arc<Whole> {
+        &self.whole
+    }
+}
+
+/// One query has one of each reference.
+impl PartialEq for ReferenceNode {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.whole, &other.whole)
+    }
+}
+
+impl Eq for ReferenceNode {}
+
+impl Hash for ReferenceNode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.whole.name().hash(state);
+        self.whole.sql().hash(state);
+    }
+}
+
+impl PartialOrd for ReferenceNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match self.whole.sql().cmp(other.whole.sql()) {
+            Ordering::Equal if self != other => None,
+            order => Some(order),
+        }
+    }
+}
+
+impl UserDefinedLogicalNodeCore for ReferenceNode {
+    fn name(&self) -> &str {
+        "Reference"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        Vec::new()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Reference: {}: {}", self.whole.name(), self.whole.sql())
+    }
+
+    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
+        if !exprs.is_empty() || !inputs.is_empty() {
+            return plan_err!("a reference is a leaf without expressions");
+        }
+        Ok(self.clone())
+    }
+}
