@@ -4,6 +4,7 @@ mod controls;
 mod datasets;
 mod describe;
 pub(crate) mod rights;
+mod tables;
 mod terms;
 
 use std::collections::HashMap;

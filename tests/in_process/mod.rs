@@ -170,6 +170,7 @@ pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         own: form,
         unit: None,
         columns: HashMap::new(),
+        tables: None,
         controls: None,
         listed: true,
         grants: vec![],

@@ -21,5 +21,6 @@ mod references;
 mod rights;
 mod sessions;
 mod support;
+mod tables;
 mod terms;
 mod tickets;

@@ -1,11 +1,12 @@
-//! What answers depend on beside a dataset's rows: noise, dominance, threshold, bounds and precision. It stays as long as
-//! the snapshot of the rows, over restarts too.
+//! What answers depend on beside a dataset's rows: noise, dominance, threshold, bounds, precision and declared tables. It
+//! stays as long as the snapshot of the rows, over restarts too.
 //!
 //! The same rows answered with other noise would be two observations of each cell. So what the dataset's file says of
 //! these takes effect with the next snapshot, and until then the node keeps to what is sealed beside the present one;
-//! its log says what waits, and until when. A threshold that is raised holds at once, as an agreement's does. Rows that
-//! are live have no snapshot: there a change holds at once. Another definition of the rows, such as other columns, takes
-//! a snapshot of its own, and with it what the file says then.
+//! its log says what waits, and until when. A threshold that is raised holds at once, as an agreement's does; but not that
+//! of declared tables, which would withhold other cells of the same rows. Rows that are live have no snapshot: there a
+//! change holds at once. Another definition of the rows, such as other columns, takes a snapshot of its own, and with it what
+//! the file says then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use meridian_proto::{Dataset, Form, Name};
 use serde::{Deserialize, Serialize};
 
 use super::terms::Ground;
-use crate::config::{DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision};
+use crate::config::{DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig};
 use crate::gate::{Controls, Dominance};
 use crate::secrets::Purpose;
 use crate::sources::{self, Loaded, SourceError, SourceSpec};
@@ -44,6 +45,14 @@ pub(super) enum ControlsError {
         /// The operating system's reason.
         why: std::io::Error,
     },
+    /// Declared tables are exact, and everything else would be noisy.
+    #[error(
+        "the noise of {dataset}: its table adds noise, and the dataset declares tables: leave out [[tables]], or take a table that rounds, or noise = \"none\""
+    )]
+    Tables {
+        /// The dataset.
+        dataset: Name,
+    },
     /// What is kept beside the snapshot.
     #[error(transparent)]
     Kept(#[from] SourceError),
@@ -70,6 +79,12 @@ pub(super) struct Fixed {
     dominance: DominanceConfig,
     pub(super) bounds: BTreeMap<Name, (f64, f64)>,
     pub(super) precision: BTreeMap<Name, Precision>,
+    /// The domains of the dimensions of declared tables.
+    #[serde(default)]
+    pub(super) domains: BTreeMap<Name, Vec<String>>,
+    /// The declared tables.
+    #[serde(default)]
+    pub(super) tables: Vec<TableConfig>,
 }
 
 impl Fixed {
@@ -81,8 +96,11 @@ impl Fixed {
                 let text = std::fs::read_to_string(path);
                 Some(text.map_err(|why| ControlsError::File { dataset, file, why })?)
             }
-            NoiseConfig::Table(_) | NoiseConfig::Made { .. } => None,
+            NoiseConfig::Table(_) | NoiseConfig::Made { .. } | NoiseConfig::None => None,
         };
+        let used =
+            config.tables.iter().flat_map(|table| table.dimensions.iter().chain(table.filter.iter().map(|f| &f.0)));
+        let domain = |name: &Name| Some((name.clone(), config.domains.get(name)?.clone()));
         Ok(Self {
             threshold: config.dataset.threshold,
             history: config.history,
@@ -91,6 +109,8 @@ impl Fixed {
             dominance: config.dominance,
             bounds: config.bounds.iter().map(|(name, bounds)| (name.clone(), *bounds)).collect(),
             precision: config.precision.iter().map(|(name, precision)| (name.clone(), *precision)).collect(),
+            domains: used.filter_map(domain).collect(),
+            tables: config.tables.clone(),
         })
     }
 
@@ -107,7 +127,8 @@ impl Fixed {
             return Ok(self);
         }
         let kept: Self = toml::from_str(&kept).map_err(|error| unreadable(error.message().to_owned()))?;
-        let in_force = Self { threshold: kept.threshold.max(self.threshold), ..kept };
+        let raised = if kept.tables.is_empty() { self.threshold } else { kept.threshold };
+        let in_force = Self { threshold: kept.threshold.max(raised), ..kept };
         if in_force != self {
             let (waits, as_of) = (in_force.differences(&self).join(", "), source.as_of);
             tracing::warn!(%dataset, waits, ?as_of, "what its file says of these takes effect with its next snapshot");
@@ -123,8 +144,22 @@ impl Fixed {
             ("history", self.history != other.history),
             ("bounds", self.bounds != other.bounds),
             ("precision", self.precision != other.precision),
+            ("domain", self.domains != other.domains),
+            ("tables", self.tables != other.tables),
         ];
         keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+
+    /// The table by which counts are rounded, where one from a file is not noise.
+    pub(super) fn rounding(&self, dataset: &Name) -> Result<Option<CountTable>, ControlsError> {
+        let read = |text: &String| CountTable::read(text.as_bytes());
+        self.table.as_ref().map(read).transpose().map_err(|why| ControlsError::Noise { dataset: dataset.clone(), why })
+    }
+
+    /// The dominance rules.
+    pub(super) fn dominance(&self) -> Dominance {
+        let largest = self.dominance.largest.map(|(n, share)| (usize::try_from(n).unwrap_or(usize::MAX), share));
+        Dominance { percent: self.dominance.percent, largest }
     }
 
     /// The description with the threshold that is in force.
@@ -173,6 +208,7 @@ fn controls(
 ) -> Result<Option<Arc<Controls>>, ControlsError> {
     let noise = |why| ControlsError::Noise { dataset: dataset.clone(), why };
     let counts = match &fixed.noise {
+        NoiseConfig::None => return Ok(None),
         NoiseConfig::Made { largest, variance, forbidden, stay } => {
             let parameters = Parameters { largest: *largest, variance: *variance, forbidden: *forbidden, stay: *stay };
             CountTable::made(&parameters, ground.secret.key(Purpose::CountTable(kind.as_str())))
@@ -180,11 +216,17 @@ fn controls(
         NoiseConfig::Table(_) => CountTable::read(fixed.table.as_deref().unwrap_or_default().as_bytes()),
     }
     .map_err(noise)?;
-    if !counts.keyed(u64::from(fixed.threshold)) {
-        tracing::warn!(%dataset, "its table rounds and adds no noise, so that no statistics are made of it on request");
-        return Ok(None);
+    match (counts.keyed(u64::from(fixed.threshold)), fixed.tables.is_empty()) {
+        (true, true) => {}
+        (true, false) => return Err(ControlsError::Tables { dataset: dataset.clone() }),
+        (false, true) => {
+            tracing::warn!(%dataset, "its table rounds and adds no noise, and it declares no tables, so that nothing is answered");
+            return Ok(None);
+        }
+        (false, false) => return Ok(None),
     }
     let (largest, variance) = match &fixed.noise {
+        NoiseConfig::None => return Ok(None),
         NoiseConfig::Made { largest, variance, .. } => (*largest, *variance),
         NoiseConfig::Table(_) => SUMS_BESIDE_A_TABLE,
     };
@@ -192,10 +234,7 @@ fn controls(
     Ok(Some(Arc::new(Controls {
         counts,
         magnitudes,
-        dominance: Dominance {
-            percent: fixed.dominance.percent,
-            largest: fixed.dominance.largest.map(|(n, share)| (usize::try_from(n).unwrap_or(usize::MAX), share)),
-        },
+        dominance: fixed.dominance(),
         key: ground.secret.key(Purpose::Magnitudes(kind.as_str())),
         reuse: fixed.history == HistoryMode::Reuse,
         history: Arc::clone(&ground.history),

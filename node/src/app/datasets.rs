@@ -15,17 +15,18 @@ use meridian_proto::{Dataset, Form, Name};
 
 use super::controls::{Fixed, Made};
 use super::describe::Describer;
+use super::tables;
 use super::terms::{self, Ground};
 use crate::catalogue::{Catalogue, Own};
 use crate::config::{Config, DatasetConfig, NodeConfig, Reader};
-use crate::gate::{Grant, PublishedTable};
+use crate::gate::{Grant, PublishedTable, Tables};
 use crate::sources::{self, Inputs, Loaded};
 
 /// Time between looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Why a dataset can't be asked.
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 /// A dataset as it is configured and as it was last loaded.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ struct Held {
     grants: Vec<Grant>,
     loaded: Option<Loaded>,
     made: Option<Made>,
+    /// The declared tables of the rows that are loaded, as they were solved under what was made.
+    tables: Option<Arc<Tables>>,
     /// What loading depended on when it was last tried without success.
     failed_at: Option<Inputs>,
     own: Own,
@@ -163,7 +166,8 @@ impl Datasets {
         let before = Some(self.inputs(&config));
         let source = terms::source(&self.node, &config, &self.ground);
         let loaded = sources::load(&source, &self.context, self.ground.clock.now()).await;
-        let empty = Held { config, grants, loaded: None, made, failed_at: before, own: Own::Broken { listed: false } };
+        let own = Own::Broken { listed: false };
+        let empty = Held { config, grants, loaded: None, made, tables: None, failed_at: before, own };
         match loaded {
             Ok(loaded) => {
                 let held = self.published(empty, loaded).await;
@@ -193,8 +197,9 @@ impl Datasets {
     async fn published(&self, held: Held, loaded: Loaded) -> Held {
         match self.table(&held, &loaded).await {
             Ok((table, made)) => {
-                let (own, made) = (Own::Ready(Arc::new(table)), Some(made));
-                Held { loaded: Some(loaded), made, failed_at: None, own, ..held }
+                let (tables, made) = (table.terms.tables.clone(), Some(made));
+                let own = Own::Ready(Arc::new(table));
+                Held { loaded: Some(loaded), made, tables, failed_at: None, own, ..held }
             }
             Err(error) => out_of_order(held, error.as_ref()),
         }
@@ -205,9 +210,9 @@ impl Datasets {
         let source = terms::source(&self.node, config, &self.ground);
         let said = Fixed::of(config)?;
         let fixed = said.clone().kept(&source, loaded).await?;
-        let made = match made {
-            Some(made) if made.of(&fixed, config) => made.clone(),
-            Some(_) | None => Made::new(config, fixed, &self.ground)?,
+        let (made, tables) = match made {
+            Some(made) if made.of(&fixed, config) => (made.clone(), held.tables.clone()),
+            Some(_) | None => (Made::new(config, fixed, &self.ground)?, None),
         };
         if !made.of(&said, config)
             && let Err(error) = Made::new(config, said, &self.ground)
@@ -215,7 +220,11 @@ impl Datasets {
             tracing::error!(dataset = %config.dataset.name, %error, "it will be out of order with its next snapshot");
         }
         let dataset = sized(&made.fixed.dataset(config), config.sized, Some(loaded));
-        let terms = terms::terms(&self.node, config, dataset, grants, &made);
+        let mut terms = terms::terms(&self.node, config, dataset, grants, &made);
+        terms.tables = match tables {
+            Some(tables) => Some(tables),
+            None => tables::solved(&self.context, config, &made.fixed, &terms, loaded).await?,
+        };
         let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
         Ok((table, made))
     }

@@ -43,6 +43,7 @@ pub(super) fn terms(
         own: config.own,
         unit: unit(config),
         controls: made.controls.clone(),
+        tables: None,
         listed: config.listed,
         grants: grants.to_vec(),
         references: config.references.clone(),
@@ -65,9 +66,11 @@ fn columns(config: &DatasetConfig, dataset: &Dataset, made: &Made) -> HashMap<Na
         let name = &column.name;
         let precision =
             made.fixed.precision.get(name).map(|p| Precision { decimals: p.decimals, multiple: p.multiple });
-        let domain = config
+        let domain = made
+            .fixed
             .domains
             .get(name)
+            .or_else(|| config.domains.get(name))
             .map(|texts| texts.iter().filter_map(|text| sources::literal(column.column_type, text)).collect());
         let bands =
             config.bands.get(name).map(|bands| bands.iter().filter_map(|b| band(column.column_type, *b)).collect());

@@ -53,7 +53,7 @@ pub(super) fn check(file: &File, raw: &raw::Agreement, known: &Known<'_>, report
             columns: grant.columns.as_ref().map(|columns| self::columns(file, grant, columns, dataset, report)),
             filter: filter(file, grant, dataset, report),
             threshold: threshold(file, grant, dataset, report),
-            allowance: allowance(file, grant, report),
+            allowance: allowance(file, grant, dataset, report),
             onward: grant.onward,
         });
     }
@@ -149,6 +149,13 @@ fn threshold(file: &File, grant: &raw::Grant, dataset: &DatasetConfig, report: &
             let what = format!("threshold is {}, below the dataset's {least}", said.get_ref());
             file.problem(report, said.span(), what, "write as much or more: a grant may only raise it");
         }
+        Some(said) if !dataset.tables.is_empty() && *said.get_ref() > least => {
+            let (name, own) = (&dataset.dataset.name, dataset.dataset.threshold);
+            let what =
+                format!("threshold is {}, and the declared tables of `{name}` are solved for {own}", said.get_ref());
+            let fix = "raise the threshold in the dataset's file, where it holds for everybody, or leave it out here";
+            file.problem(report, said.span(), what, fix);
+        }
         None if statistics && dataset.dataset.form == Form::Rows => {
             let what =
                 format!("the grant makes statistics of dataset `{}`, which has no threshold", dataset.dataset.name);
@@ -159,13 +166,16 @@ fn threshold(file: &File, grant: &raw::Grant, dataset: &DatasetConfig, report: &
     grant.threshold.as_ref().map(|said| *said.get_ref())
 }
 
-fn allowance(file: &File, grant: &raw::Grant, report: &mut Report) -> Option<u64> {
+fn allowance(file: &File, grant: &raw::Grant, dataset: &DatasetConfig, report: &mut Report) -> Option<u64> {
     let said = grant.allowance.as_ref()?;
     if *grant.form.get_ref() != Form::Statistics {
         let what = format!("allowance stands in a grant of {}", grant.form.get_ref());
         file.problem(report, said.span(), what, "leave it out: it is for statistics only");
     } else if *said.get_ref() == 0 {
         file.problem(report, said.span(), "allowance is 0", "write 1 or more, or leave it out for no limit");
+    } else if !dataset.tables.is_empty() {
+        let what = format!("allowance stands in a grant over declared tables of `{}`", dataset.dataset.name);
+        file.problem(report, said.span(), what, "leave it out: all of them together tell no more than each");
     }
     Some(*said.get_ref())
 }

@@ -20,7 +20,9 @@ use problem::{File, Folder, Report};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
-pub use dataset::{Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, UnitConfig, UnitKey};
+pub use dataset::{
+    Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig, UnitConfig, UnitKey,
+};
 pub use grant::GrantConfig;
 pub use problem::{ConfigError, Problem};
 

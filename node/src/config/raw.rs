@@ -1,9 +1,12 @@
 //! The shapes of the configuration files as written; what they mean is checked in the files beside.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use meridian_proto::{Form, Role};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
 use super::HistoryMode;
@@ -92,6 +95,7 @@ pub(super) struct Dataset {
     pub(super) columns: Vec<Column>,
     #[serde(default)]
     pub(super) references: Vec<Reference>,
+    pub(super) tables: Vec<Table>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -119,14 +123,49 @@ pub(super) struct Belongs {
     pub(super) column: Spanned<String>,
 }
 
+/// The word `none`, or a table.
+#[derive(Debug)]
+pub(super) enum Noise {
+    None,
+    Parameters(NoiseParameters),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Noise {
+pub(super) struct NoiseParameters {
     pub(super) table: Option<Spanned<String>>,
     pub(super) largest: Option<Spanned<u32>>,
     pub(super) variance: Option<Spanned<f64>>,
     pub(super) forbidden: Option<Spanned<u32>>,
     pub(super) stay: Option<Spanned<f64>>,
+}
+
+impl<'de> Deserialize<'de> for Noise {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NoiseVisitor)
+    }
+}
+
+/// Serde's untagged enums lose the places in the file.
+struct NoiseVisitor;
+
+impl<'de> Visitor<'de> for NoiseVisitor {
+    type Value = Noise;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"none\" or a table such as { largest = 5, variance = 2.0 }")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Noise, E> {
+        match word {
+            "none" => Ok(Noise::None),
+            other => Err(E::unknown_variant(other, &["none"])),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Noise, A::Error> {
+        NoiseParameters::deserialize(MapAccessDeserializer::new(map)).map(Noise::Parameters)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,6 +235,16 @@ pub(super) struct Reference {
 pub(super) struct Label {
     pub(super) role: Spanned<Role>,
     pub(super) domain: Option<Spanned<Vec<Spanned<Value>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    pub(super) name: Spanned<String>,
+    pub(super) dimensions: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) filter: BTreeMap<Spanned<String>, Spanned<Value>>,
+    pub(super) sum: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

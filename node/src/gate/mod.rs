@@ -17,6 +17,7 @@
 //! | `unknown` | what is computed from withheld cells, in forms that are unknown |
 //! | `reference` | datasets of other bodies that an owner's rows may be joined with |
 //! | `below` | the narrow shape that is admitted over `statistics`, and its rewrite at the aggregate |
+//! | `tables` | declared tables: what a dataset without noise answers |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
 #![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
@@ -41,6 +42,7 @@ mod refused;
 mod release;
 mod released;
 mod table;
+mod tables;
 mod terms;
 pub(crate) mod total;
 mod unknown;
@@ -63,6 +65,7 @@ pub use refused::{Refused, unknown_dataset};
 pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
+pub use tables::{DeclaredTable, TableLayout, Tables, TablesError, tabulation};
 pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit};
 
 /// Who asks, when, and how tables of other bodies are recognised.

@@ -62,6 +62,7 @@ impl Referenced {
             unit: None,
             columns: terms,
             controls: None,
+            tables: None,
             listed: false,
             grants: Vec::new(),
             references: Vec::new(),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+pub use meridian_disclosure::dominance::Dominance;
 use meridian_disclosure::noise::{CountTable, MagnitudeTable};
 use meridian_proto::{Dataset, DatasetName, Form, Name};
 
+use super::tables::Tables;
 use crate::history::History;
 
 /// The column of a published table's rows, behind the published ones, that stands for the unit: a keyed hash, 64 bits
@@ -35,6 +37,8 @@ pub struct Terms {
     pub columns: HashMap<Name, ColumnTerms>,
     /// Disclosure control of what SQL asks for; without it no statistics are made of this dataset.
     pub controls: Option<Arc<Controls>>,
+    /// The declared tables, solved: where they are, nothing else is answered.
+    pub tables: Option<Arc<Tables>>,
     /// Whether callers without an agreement may know that it exists.
     pub listed: bool,
     /// What agreements grant.
@@ -141,26 +145,6 @@ pub struct Controls {
     pub reuse: bool,
     /// What has been answered before.
     pub history: Arc<History>,
-}
-
-/// The dominance rules, over absolute contributions: x1 the largest, x2 the second, X their total.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dominance {
-    /// Withheld where X - x1 - x2 < percent / 100 * x1: the second could tell the first's value this closely.
-    pub percent: f64,
-    /// Withheld where the `n` largest make up more than `k` percent of X.
-    pub largest: Option<(usize, f64)>,
-}
-
-impl Dominance {
-    /// What both ask for: of datasets that are asked together none gives up its own rule.
-    pub(super) fn and(self, other: Self) -> Self {
-        let largest = match (self.largest, other.largest) {
-            (Some((n, k)), Some((m, l))) => Some((n.max(m), k.min(l))),
-            (one, other) => one.or(other),
-        };
-        Self { percent: self.percent.max(other.percent), largest }
-    }
 }
 
 /// What one agreement grants over one dataset.

@@ -65,6 +65,7 @@ fn terms(dataset: &Dataset, history: &Arc<History>) -> Terms {
             .map(|column| (name(column.name), column_terms(column)))
             .collect::<HashMap<_, _>>(),
         controls: protection.and_then(|protection| controls(protection, history)),
+        tables: None,
         listed: true,
         grants: protection.map_or_else(Vec::new, |protection| protection.grants.iter().map(grant).collect()),
         references: vec![],

@@ -20,6 +20,8 @@ const DEFAULT_PERCENT: f64 = 10.0;
 /// Where the noise of released cells comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum NoiseConfig {
+    /// There is none, and the node answers just the declared tables.
+    None,
     /// The node makes the table.
     Made {
         /// The largest noise, in units: 1 to [`MOST_NOISE`].
@@ -94,8 +96,11 @@ pub(super) fn noise(file: &File, base: &Path, raw: &raw::Dataset, report: &mut R
     if !statistics_only(file, raw, "noise", said.span(), report) {
         return None;
     }
-    let parameters = said.get_ref();
-    let raw::Noise { table: Some(table), largest, variance, forbidden, stay } = parameters else {
+    let parameters = match said.get_ref() {
+        raw::Noise::None => return no_noise(file, said.span(), raw, report),
+        raw::Noise::Parameters(parameters) => parameters,
+    };
+    let raw::NoiseParameters { table: Some(table), largest, variance, forbidden, stay } = parameters else {
         return made(file, said.span(), parameters, report);
     };
     let beside = [at(largest), at(variance), at(forbidden), at(stay)];
@@ -106,13 +111,26 @@ pub(super) fn noise(file: &File, base: &Path, raw: &raw::Dataset, report: &mut R
     file.existing(report, base, "noise.table", table).map(NoiseConfig::Table)
 }
 
+/// Without noise nothing but declared tables is answered, the same to everybody, so that there is no history to keep.
+fn no_noise(file: &File, at: Range<usize>, raw: &raw::Dataset, report: &mut Report) -> Option<NoiseConfig> {
+    if raw.tables.is_empty() {
+        let fix = "add one with its dimensions, or leave noise out to have it made";
+        file.problem(report, at, "noise is none, and there are no [[tables]], so that nothing is answered", fix);
+    }
+    if let Some(history) = &raw.history {
+        let fix = "leave it out: declared tables are the same to everybody, however often they are asked";
+        file.problem(report, history.span(), "history stands in a dataset without noise", fix);
+    }
+    Some(NoiseConfig::None)
+}
+
 fn at<T>(said: &Option<Spanned<T>>) -> Option<Range<usize>> {
     said.as_ref().map(Spanned::span)
 }
 
 /// Whole noise from -largest to largest, with the probability `stay` of 0, can have variances from 1 - stay to
 /// (1 - stay) × largest².
-fn made(file: &File, all: Range<usize>, said: &raw::Noise, report: &mut Report) -> Option<NoiseConfig> {
+fn made(file: &File, all: Range<usize>, said: &raw::NoiseParameters, report: &mut Report) -> Option<NoiseConfig> {
     let number = |said: &Option<Spanned<f64>>| said.as_ref().map(|number| *number.get_ref());
     let count = |said: &Option<Spanned<u32>>| said.as_ref().map(|count| *count.get_ref());
     let largest = count(&said.largest).unwrap_or(5);

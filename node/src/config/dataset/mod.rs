@@ -4,6 +4,7 @@ mod columns;
 mod controls;
 mod references;
 mod source;
+mod tables;
 mod unit;
 mod values;
 
@@ -22,6 +23,7 @@ use crate::gate::Reference;
 use crate::sources::{AsOf, SourceSpec, literal};
 
 pub use controls::{DominanceConfig, HistoryMode, NoiseConfig};
+pub use tables::TableConfig;
 pub use unit::{Belongs, UnitConfig, UnitKey};
 pub use values::Precision;
 
@@ -62,6 +64,8 @@ pub struct DatasetConfig {
     pub domains: HashMap<Name, Vec<String>>,
     /// Datasets of other bodies that its rows may be joined with.
     pub references: Vec<Reference>,
+    /// The declared tables; at least one where there is no noise.
+    pub tables: Vec<TableConfig>,
     /// Whether the catalogue shows it.
     pub listed: bool,
     /// Where its rows come from.
@@ -102,6 +106,7 @@ pub(super) fn check(
     let dominance = controls::dominance(file, raw, report);
     let history = controls::history(file, raw, report);
     let references = references::check(file, raw, node, report);
+    let tables = tables::check(file, raw, (&columns, &domains), noise.as_ref(), report);
     let coverage = coverage(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, report);
@@ -145,6 +150,7 @@ pub(super) fn check(
         bands,
         domains,
         references,
+        tables,
         listed,
         source,
     })

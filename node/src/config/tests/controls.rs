@@ -65,7 +65,8 @@ fn noise() {
     refused("stay = 0.25", "stay = -0.1", "7: noise.stay is -0.1: write a probability from 0 to below 1");
     refused("largest = 3", "biggest = 3", "7: unknown key `biggest`: known here: table, largest, variance");
     refused("largest = 3", "largest = -3", "7: invalid value: integer `-3`, expected u32: correct");
-    refused(NOISE, "noise = \"none\"", "7: invalid type: string \"none\", expected");
+    refused(NOISE, "noise = \"some\"", "7: unknown value `some`: did you mean `none`?");
+    refused(NOISE, "noise = 5", "7: invalid type: integer `5`, expected \"none\" or a table such as");
     // The parameter that is wrong has a line of its own.
     let noise = "[noise]\nlargest = 3\nvariance = 0\n\n[unit]";
     let text = VISITS.replace(&format!("{NOISE}\n"), "").replace("[unit]", noise);

@@ -12,6 +12,7 @@ mod controls;
 mod dataset;
 mod node;
 mod references;
+mod tables;
 mod unit;
 mod values;
 mod whole;

@@ -5,6 +5,7 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Case, Expr, ExprSchemable};
 
 use super::constants::constant;
+use super::percentiles::is_percentile;
 use super::totals::{CastKind, cast_kind};
 use super::values::describe;
 use super::{Below, Kind, Origin};
@@ -42,7 +43,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// The figure's place; the same figure stands once.
-    fn figure(&mut self, asked: Asked) -> usize {
+    pub(super) fn figure(&mut self, asked: Asked) -> usize {
         self.figures.iter().position(|held| *held == asked).unwrap_or_else(|| {
             self.figures.push(asked);
             self.figures.len() - 1
@@ -60,6 +61,9 @@ impl Below {
                 return Err(self.leaf.expression(describe(other), self.first_column(other).as_deref()));
             }
         };
+        if is_percentile(call.func.name()) && self.tables().is_none() {
+            return self.percentile(call, asking, decision);
+        }
         let params = &call.params;
         if !params.order_by.is_empty() || params.null_treatment.is_some() {
             return Err(self.aggregate_refused(call, "with an order or NULL treatment"));
@@ -223,8 +227,11 @@ impl Below {
         Ok((then.as_ref().clone(), Some(self.predicate(&when, decision)?)))
     }
 
-    fn aggregate_refused(&self, call: &AggregateFunction, how: &str) -> Refused {
+    pub(super) fn aggregate_refused(&self, call: &AggregateFunction, how: &str) -> Refused {
         let name = call.func.name().to_uppercase();
+        if self.tables().is_some() {
+            return self.undeclared(&name).at(call.func.name());
+        }
         let what = if how.is_empty() { name } else { format!("{name} {how}") };
         let unit = self.leaf.protection.as_ref().and_then(|protection| protection.unit.column.as_ref());
         let unit = unit.map_or_else(String::new, |unit| format!(", COUNT(DISTINCT {unit})"));

@@ -81,7 +81,7 @@ impl Below {
     }
 
     /// The declared values of a published column, less those that conditions have ruled out.
-    fn declared(&self, column: &Column) -> Option<((String, String), Vec<ScalarValue>)> {
+    pub(super) fn declared(&self, column: &Column) -> Option<((String, String), Vec<ScalarValue>)> {
         let origin = self.origin_of(column).ok()?;
         if !origin.bare || !matches!(origin.kind, Kind::Label { .. }) {
             return None;
@@ -109,12 +109,21 @@ impl Below {
 
 /// Whether a condition over one column may hold for a value of it.
 fn possible(condition: &Expr, column: &Column, value: &ScalarValue, decision: &Decision) -> bool {
+    decided(condition, column, value, decision).is_none_or(|known| known == ScalarValue::Boolean(Some(true)))
+}
+
+/// What a condition over one column is for a value of it, if that is known without any row.
+pub(super) fn decided(
+    condition: &Expr,
+    column: &Column,
+    value: &ScalarValue,
+    decision: &Decision,
+) -> Option<ScalarValue> {
     let with = condition.clone().transform_up(|expr| match &expr {
         Expr::Column(found) if found == column => Ok(Transformed::yes(Expr::Literal(value.clone(), None))),
         _ => Ok(Transformed::no(expr)),
     });
-    let known = with.ok().and_then(|with| constant(&with.data, decision.now).ok().flatten());
-    known.is_none_or(|known| known == ScalarValue::Boolean(Some(true)))
+    with.ok().and_then(|with| constant(&with.data, decision.now).ok().flatten())
 }
 
 fn powerset(keys: &[usize]) -> Vec<Vec<usize>> {

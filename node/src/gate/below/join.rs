@@ -63,6 +63,7 @@ impl Below {
         rest: Vec<Expr>,
         decision: &mut Decision,
     ) -> Result<Self, Refused> {
+        self.combined(&right, "a join")?;
         let referenced = self.by_reference(&right, join_type, &pairs)?;
         let (units, unit_is_left) = self.joined_units(&right, &pairs, referenced)?;
         // A semi join multiplies no rows, and has those of one side only.

@@ -96,6 +96,9 @@ impl Leaf {
 
     /// What is admitted over this dataset, in one line.
     fn admitted(&self) -> String {
+        if self.terms.tables.is_some() {
+            return self.declared();
+        }
         let (dimensions, measures) = (self.columns(Role::Dimension), self.columns(Role::Measure));
         format!(
             "aggregate it with COUNT, or with SUM or AVG of a measure ({measures}), grouped by dimensions ({dimensions})"
@@ -131,13 +134,17 @@ impl Leaf {
     /// An expression that picks or distorts rows in a way that is not known here.
     pub(super) fn expression(&self, what: &str, column: Option<&str>) -> Refused {
         let over = column.map_or_else(String::new, |column| format!(" over {column}"));
-        let refused = Refused::new(
-            "statistics.expression",
-            format!("{what}{over} is not admitted below a statistic of {}", self.name),
-            format!(
+        let remedy = match &self.terms.tables {
+            Some(_) => self.declared(),
+            None => format!(
                 "compare dimensions ({}) with constants by =, <>, IN, IS NULL, combined by AND, OR and NOT",
                 self.columns(Role::Dimension)
             ),
+        };
+        let refused = Refused::new(
+            "statistics.expression",
+            format!("{what}{over} is not admitted below a statistic of {}", self.name),
+            remedy,
         )
         .about(&self.name);
         match column {

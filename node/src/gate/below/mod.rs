@@ -7,16 +7,21 @@
 //! | `values`, `predicates`, `constants`, `totals` | expressions: labels, conditions that pick rows by them |
 //! | `join`, `union` | several datasets of the body |
 //! | `reference` | a dataset of another body, as it was declared |
+//! | `percentiles` | percentiles, as counts of bands |
 //! | `aggregates`, `release`, `groupings` | what is asked of each cell, and the plan that gathers it |
+//! | `tabulate`, `declared` | a dataset that answers declared tables only: their cells when it is loaded, and when SQL asks |
 
 mod aggregates;
 mod constants;
+mod declared;
 mod groupings;
 mod join;
 mod leaf;
+mod percentiles;
 mod predicates;
 mod reference;
 mod release;
+mod tabulate;
 mod totals;
 mod union;
 mod values;
@@ -32,7 +37,7 @@ use super::Refused;
 use super::access::Columns;
 use super::facts::Decision;
 use super::table::PublishedTable;
-use super::terms::UNIT_COLUMN;
+use super::terms::{Terms, UNIT_COLUMN};
 
 use leaf::{Leaf, Protection};
 
@@ -107,19 +112,22 @@ impl Below {
     ) -> Result<Self, Refused> {
         let terms = &table.terms;
         let name = terms.name.to_string();
-        let Some(unit) = terms.unit.clone() else {
-            return Err(Refused::new(
-                "statistics.unit",
-                format!("{name} does not say what a unit is, so that no statistics can leave"),
-                format!("ask {} to declare its unit", terms.name.body),
-            )
-            .about(&name));
-        };
+        let Some(unit) = terms.unit.clone() else { return Err(Self::without_unit(terms)) };
         let units = Units { kind: unit.kind.clone(), single: unit.unique };
         let protection = Some(Protection { unit, threshold, allowance });
         let leaf = Leaf { name, terms: Arc::clone(terms), granted: granted.clone(), protection, key: None };
         let plan = leaf.plan(table, scan)?;
         Self::of(leaf, Some(units), plan, scan, decision)
+    }
+
+    fn without_unit(terms: &Terms) -> Refused {
+        let name = terms.name.to_string();
+        Refused::new(
+            "statistics.unit",
+            format!("{name} does not say what a unit is, so that no statistics can leave"),
+            format!("ask {} to declare its unit", terms.name.body),
+        )
+        .about(&name)
     }
 
     /// The rows of an open dataset, to be joined with protected ones.
@@ -160,6 +168,9 @@ impl Below {
     pub(super) fn filter(self, predicate: &Expr, decision: &mut Decision) -> Result<Self, Refused> {
         let choices = self.choices([predicate])?;
         let predicate = self.predicate(predicate, decision)?;
+        if self.tables().is_some() {
+            self.chooses_labels(&predicate, decision)?;
+        }
         let domains = self.narrowed(&predicate, decision);
         let plan = Filter::try_new(predicate, Arc::new(self.plan))?;
         Ok(Self { plan: LogicalPlan::Filter(plan), choices, domains, ..self })

@@ -18,7 +18,7 @@ use super::aggregates::{Asked, Asking, Contribution};
 use super::groupings::Groupings;
 use super::{Below, Origin};
 use crate::gate::facts::Decision;
-use crate::gate::release::{self, Figured, Gathered, Kind, Point, Set};
+use crate::gate::release::{self, Figured, Gathered, Kind, Point, Ruled, Set, Source};
 use crate::gate::terms::{Controls, Dominance, Precision};
 use crate::gate::{Intent, Refused};
 use crate::history::Account;
@@ -36,6 +36,9 @@ impl Below {
         schema: &DFSchemaRef,
         decision: &mut Decision,
     ) -> Result<LogicalPlan, Refused> {
+        if let Some(tables) = self.tables() {
+            return self.declared_release(tables, keys, aggregates, schema, decision);
+        }
         let controls = self.controls()?;
         let groupings = self.groupings(keys)?;
         // All keys choose a cell together, and each aggregate's own condition chooses within it.
@@ -87,9 +90,7 @@ impl Below {
             outputs: asking.outputs,
             sets,
             numbered: groupings.numbered.then(|| Aggregate::grouping_id_type(keys.len(), 0)),
-            controls,
-            dominance,
-            reuse,
+            source: Source::Gathered(Ruled { controls, dominance, reuse }),
             caller: decision.caller.clone(),
             accounts,
             question: question(&plans),
@@ -100,7 +101,7 @@ impl Below {
     }
 
     /// The full names of the protected datasets, each once, sorted.
-    fn datasets(&self) -> Vec<String> {
+    pub(super) fn datasets(&self) -> Vec<String> {
         let protected = self.leaves.iter().filter(|leaf| leaf.protection.is_some());
         let mut names: Vec<String> = protected.map(|leaf| leaf.name.clone()).collect();
         names.sort_unstable();
@@ -108,7 +109,7 @@ impl Below {
         names
     }
 
-    fn threshold(&self) -> u32 {
+    pub(super) fn threshold(&self) -> u32 {
         self.leaves.iter().filter_map(|leaf| leaf.protection.as_ref()).map(|p| p.threshold).max().unwrap_or(u32::MAX)
     }
 
@@ -129,7 +130,7 @@ impl Below {
                 return Err(Refused::new(
                     "statistics.noise",
                     format!("{} adds no noise, so that no statistics are made of it on request", leaf.name),
-                    format!("ask {} to set noise in the dataset's file", leaf.terms.name.body),
+                    format!("ask {} to set noise or to declare tables in the dataset's file", leaf.terms.name.body),
                 )
                 .about(&leaf.name));
             };
@@ -252,21 +253,26 @@ fn affordable(account: &Account, allowance: u64, controls: &Controls, decision: 
     }
 }
 
-fn units() -> Figured {
+pub(super) fn units() -> Figured {
     Figured { function: "count", of: "units".to_owned(), kind: Kind::Units }
 }
 
 /// What the plans of all groupings have in common.
-struct Gathering<'a> {
-    below: &'a Below,
-    keys: &'a [Expr],
-    dominance: Option<(usize, f64)>,
-    nearness: u32,
+pub(super) struct Gathering<'a> {
+    pub(super) below: &'a Below,
+    pub(super) keys: &'a [Expr],
+    pub(super) dominance: Option<(usize, f64)>,
+    pub(super) nearness: u32,
 }
 
 impl Gathering<'_> {
     /// Keys, then figures: one level where no unit has more than one row, otherwise first by unit.
-    fn plan(&self, keys: &[usize], dimension: Option<&Expr>, figures: &[Asked]) -> Result<LogicalPlan, Refused> {
+    pub(super) fn plan(
+        &self,
+        keys: &[usize],
+        dimension: Option<&Expr>,
+        figures: &[Asked],
+    ) -> Result<LogicalPlan, Refused> {
         let single = self.below.units.as_ref().is_some_and(|units| units.single);
         let mut lower = Vec::new();
         let grouped = keys.iter().filter_map(|key| self.keys.get(*key)).chain(dimension);
@@ -363,7 +369,7 @@ fn bound(inside: f64, exact: f64, data_type: &DataType) -> Result<Expr, DataFusi
 }
 
 /// The columns of the query's own aggregate: anything may be withheld.
-fn released_schema(schema: &DFSchemaRef) -> Result<DFSchemaRef, Refused> {
+pub(super) fn released_schema(schema: &DFSchemaRef) -> Result<DFSchemaRef, Refused> {
     let nullable = |field: &Field| Arc::new(field.clone().with_nullable(true));
     let fields = schema.iter().map(|(qualifier, field)| (qualifier.cloned(), nullable(field)));
     Ok(Arc::new(DFSchema::new_with_metadata(fields.collect(), schema.metadata().clone())?))

@@ -16,6 +16,7 @@ impl Below {
         let mut plans = vec![Arc::new(first.positional(union)?)];
         let mut all = first;
         for input in inputs {
+            all.combined(&input, "UNION ALL")?;
             let (Some(units), Some(others)) = (&all.units, &input.units) else {
                 return Err(all.leaf.shape("UNION of protected and other rows"));
             };

@@ -11,7 +11,7 @@ use datafusion::error::{DataFusionError, Result};
 
 use super::control::rounded;
 use super::settle::{Grouped, in_order};
-use super::{Kind, Output, Point, Set};
+use super::{Kind, Output, Percentile, Point, Set};
 
 type Label = Vec<ScalarValue>;
 
@@ -40,6 +40,7 @@ pub(super) fn visible(point: &Point, groups: &[Grouped]) -> Result<u64> {
                     Output::Ratio { sum, count } => {
                         released(group, *sum, row).is_some() && released(group, *count, row).is_some()
                     }
+                    Output::Percentile(percentile) => percentile_of(point, percentile, group, row).is_some(),
                     Output::Labels => {
                         let label = label(group.keys.get(..set.keys.len()).unwrap_or_default(), row)?;
                         inner.get(&(at, set.keys.clone())).is_some_and(|under| under.contains_key(&label))
@@ -154,6 +155,11 @@ fn released(group: &Grouped, figure: usize, row: usize) -> Option<i128> {
     group.answers.get(figure)?.get(row).copied().flatten()
 }
 
+fn percentile_of(point: &Point, percentile: &Percentile, group: &Grouped, row: usize) -> Option<f64> {
+    let counts: Vec<Option<i128>> = percentile.figures.iter().map(|figure| released(group, *figure, row)).collect();
+    percentile.of(&counts, point.threshold)
+}
+
 #[expect(clippy::too_many_arguments, reason = "one cell of a table is found by all of them")]
 fn cell(
     point: &Point,
@@ -178,6 +184,9 @@ fn cell(
             (Some(total), Some(number)) if number != 0 => scalar(total, number, decimals(*sum), data_type),
             _ => Ok(nothing),
         },
+        Output::Percentile(percentile) => {
+            percentile_of(point, percentile, group, row).map_or(Ok(nothing), |value| number(value, data_type))
+        }
         Output::Labels => {
             let under = inner.get(&(at, set.keys.clone()));
             let label = label(group.keys.get(..set.keys.len()).unwrap_or_default(), row)?;
@@ -201,6 +210,12 @@ fn scalar(value: i128, divisor: i128, decimals: u8, data_type: &DataType) -> Res
         }
         other => return Err(DataFusionError::Internal(format!("a released figure is no {other}"))),
     })
+}
+
+/// A number in a type of SQL, whole where the type is.
+fn number(value: f64, data_type: &DataType) -> Result<ScalarValue> {
+    let value = if data_type.is_integer() { value.round() } else { value };
+    ScalarValue::Float64(Some(value)).cast_to(data_type)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a double is asked for")]

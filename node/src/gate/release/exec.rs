@@ -20,7 +20,7 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, stream};
 
-use super::{Point, answer, settle};
+use super::{Point, Source, answer, settle, solved};
 
 /// Most groups of one release, before any is withheld.
 const MOST_GROUPS: usize = 1_000_000;
@@ -138,6 +138,9 @@ async fn release(
         }
         rows.push(concat_batches(&input.schema(), &batches)?);
     }
-    let groups = settle::settled(point, &rows).await?;
+    let groups = match &point.source {
+        Source::Gathered(ruled) => settle::settled(point, ruled, &rows).await?,
+        Source::Solved(solved) => solved::grouped(point, solved, &schema)?,
+    };
     answer::table(point, &groups, &schema)
 }

@@ -15,6 +15,7 @@ use datafusion::logical_expr::{
 
 use super::single::Single;
 use meridian_disclosure::sketch::{Element, Sketch};
+use meridian_disclosure::suppression;
 
 /// Type of sums: fixed point, the scale is whoever's who asked.
 const SUM: DataType = DataType::Decimal128(38, 0);
@@ -85,6 +86,17 @@ pub(super) fn read(values: &ArrayRef) -> Result<Vec<Figure>> {
             })
         })
         .collect()
+}
+
+/// The same for declared tables, which need neither keys nor fingerprints; of counts the sum is the count.
+pub(in super::super) fn plain(values: &ArrayRef) -> Result<Vec<suppression::Figure>> {
+    let plain = |figure: Figure| {
+        let counted = figure.largest.is_empty();
+        let units = i128::from(figure.units);
+        let (sum, absolute) = if counted { (units, units) } else { (figure.sum, figure.absolute) };
+        suppression::Figure { units: figure.units, sum, absolute, largest: figure.largest }
+    };
+    Ok(read(values)?.into_iter().map(plain).collect())
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,8 @@
 //! | `figures` | the aggregate that gathers what control needs to know of a cell |
 //! | `control` | threshold, dominance and noise: from figures to an answer, or none |
 //! | `exec`, `settle` | the release at work: all cells, history, allowance |
+//! | `solved` | the cells of declared tables in the place of these |
+//! | `percentile` | percentiles from the counts of bands |
 //! | `answer` | the columns that leave |
 //! | `tally` | what became of the cells, for the owner alone |
 
@@ -14,8 +16,10 @@ mod control;
 mod exec;
 mod figures;
 mod node;
+mod percentile;
 mod settle;
 mod single;
+mod solved;
 mod tally;
 
 use std::sync::Arc;
@@ -27,9 +31,12 @@ use datafusion::common::ScalarValue;
 use super::terms::{Controls, Dominance, Precision};
 use crate::history::Account;
 
+pub(super) use control::rounded;
 pub(super) use exec::ReleaseExec;
-pub(super) use figures::{Gathered, function};
+pub(super) use figures::{Gathered, function, plain as read_figures};
 pub(super) use node::{ReleaseNode, node};
+pub(super) use percentile::Percentile;
+pub(super) use solved::{Solved, SolvedKey, SolvedSet};
 pub use tally::Tally;
 
 /// What one release point gives, and by which rules.
@@ -53,12 +60,8 @@ pub(super) struct Point {
     pub(super) sets: Vec<Set>,
     /// The column of the grouping's number, where SQL asks for several.
     pub(super) numbered: Option<DataType>,
-    /// The owner's controls; where several datasets are read, those of the one with the largest noise.
-    pub(super) controls: Arc<Controls>,
-    /// The dominance rules of all datasets that are read.
-    pub(super) dominance: Dominance,
-    /// Whether near sums take each other's answer, as any dataset that is read asks for.
-    pub(super) reuse: bool,
+    /// Where the figures come from.
+    pub(super) source: Source,
     /// Who asks, as it is recorded.
     pub(super) caller: String,
     /// On whose accounts it goes.
@@ -69,6 +72,26 @@ pub(super) struct Point {
     pub(super) day: NaiveDate,
     /// Where it is noted what became of its cells.
     pub(super) tally: Arc<Tally>,
+}
+
+/// By which rules figures of rows leave.
+#[derive(Debug)]
+pub(super) struct Ruled {
+    /// The owner's controls; where several datasets are read, those of the one with the largest noise.
+    pub(super) controls: Arc<Controls>,
+    /// The dominance rules of all datasets that are read.
+    pub(super) dominance: Dominance,
+    /// Whether near sums take each other's answer, as any dataset that is read asks for.
+    pub(super) reuse: bool,
+}
+
+/// Where the figures of a release come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// From rows, under the owners' controls.
+    Gathered(Ruled),
+    /// From declared tables, which were solved when the dataset was loaded.
+    Solved(Solved),
 }
 
 /// One figure of each cell.
@@ -92,12 +115,14 @@ pub(super) enum Kind {
 }
 
 /// A column of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Output {
     /// A figure as it was released.
     Figure(usize),
     /// An average: one figure by another.
     Ratio { sum: usize, count: usize },
+    /// A percentile, from the counts of bands.
+    Percentile(Percentile),
     /// The number of released labels of an inner grouping.
     Labels,
 }

@@ -5,7 +5,7 @@ use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices};
 use datafusion::error::{DataFusionError, Result};
 
 use super::figures::{self, Figure};
-use super::{Figured, Kind, Point, Set, answer, control};
+use super::{Figured, Kind, Point, Ruled, Set, answer, control};
 use crate::audit::Cells;
 use crate::gate::Refused;
 use crate::history::{HistoryError, Observation, Release, Scope, Settled};
@@ -26,7 +26,7 @@ struct Passed {
 }
 
 /// Decides every cell of every grouping. `rows` are those below, one batch for each grouping.
-pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<Grouped>> {
+pub(super) async fn settled(point: &Point, ruled: &Ruled, rows: &[RecordBatch]) -> Result<Vec<Grouped>> {
     let mut groups = Vec::with_capacity(rows.len());
     let mut passed = Vec::new();
     let mut cells = Vec::new();
@@ -37,12 +37,12 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
         for row in in_order(&group.keys, group.rows)? {
             for (at, (of, figures)) in figured.iter().zip(&figures).enumerate() {
                 let Some(figure) = figures.get(row) else { continue };
-                let Some(answer) = control::controlled(figure, of, point) else {
+                let Some(answer) = control::controlled(figure, of, point, ruled) else {
                     withheld += u64::from(figure.units > 0);
                     continue;
                 };
                 passed.push(Passed { set: index, figure: at, row });
-                cells.push(observation(point, figure, of, answer)?);
+                cells.push(observation(point, ruled, figure, of, answer)?);
                 if let Some(slot) = group.answers.get_mut(at).and_then(|answers| answers.get_mut(row)) {
                     *slot = Some(answer);
                 }
@@ -51,7 +51,7 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
         groups.push(group);
     }
     let visible = answer::visible(point, &groups)?;
-    for (cell, answer) in passed.iter().zip(remembered(point, cells, visible, withheld).await?) {
+    for (cell, answer) in passed.iter().zip(remembered(point, ruled, cells, visible, withheld).await?) {
         let slot = groups.get_mut(cell.set).and_then(|group| group.answers.get_mut(cell.figure)?.get_mut(cell.row));
         if let Some(slot) = slot {
             *slot = Some(answer);
@@ -61,7 +61,13 @@ pub(super) async fn settled(point: &Point, rows: &[RecordBatch]) -> Result<Vec<G
 }
 
 /// What is answered of cells that passed, after the history was asked.
-async fn remembered(point: &Point, cells: Vec<Observation>, visible: u64, withheld: u64) -> Result<Vec<i128>> {
+async fn remembered(
+    point: &Point,
+    ruled: &Ruled,
+    cells: Vec<Observation>,
+    visible: u64,
+    withheld: u64,
+) -> Result<Vec<i128>> {
     let mut counted = Cells { datasets: point.datasets.clone(), withheld, ..Cells::default() };
     if cells.is_empty() {
         point.tally.note(counted, Vec::new());
@@ -77,7 +83,7 @@ async fn remembered(point: &Point, cells: Vec<Observation>, visible: u64, withhe
         question: point.question.clone(),
         day: point.day,
     };
-    let outcome = point.controls.history.settled(release).await;
+    let outcome = ruled.controls.history.settled(release).await;
     let outcome = outcome.map_err(|error| match error {
         HistoryError::Spent { agreement, dataset, allowance } => {
             DataFusionError::from(Refused::spent(agreement.as_deref(), &dataset, allowance))
@@ -98,13 +104,13 @@ async fn remembered(point: &Point, cells: Vec<Observation>, visible: u64, withhe
     Ok(settled.collect())
 }
 
-fn observation(point: &Point, figure: &Figure, of: &Figured, answer: i128) -> Result<Observation> {
+fn observation(point: &Point, ruled: &Ruled, figure: &Figure, of: &Figured, answer: i128) -> Result<Observation> {
     let Some(sketch) = figure.sketch.clone() else {
         return Err(DataFusionError::Internal("a cell without a fingerprint".into()));
     };
     // Not by the datasets that are read: a join that changes nothing would be a way round what was answered before.
     let scope = Scope::new(&point.unit, of.function, &of.of);
-    let reuse = matches!(of.kind, Kind::Magnitude(_)) && point.reuse;
+    let reuse = matches!(of.kind, Kind::Magnitude(_)) && ruled.reuse;
     let alike = matches!(of.kind, Kind::Units);
     Ok(Observation { scope, units: figure.units, sketch, alike, answer, reuse })
 }

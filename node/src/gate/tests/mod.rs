@@ -12,6 +12,7 @@ mod refused;
 mod remedies;
 mod setup;
 mod several;
+mod tables;
 mod total;
 mod unknown;
 mod ways_out;

@@ -163,6 +163,7 @@ pub(super) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         unit: None,
         columns: HashMap::new(),
         controls: None,
+        tables: None,
         listed: true,
         grants: vec![],
         references: vec![],
