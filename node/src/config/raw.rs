@@ -95,6 +95,7 @@ pub(super) struct Dataset {
     pub(super) columns: Vec<Column>,
     #[serde(default)]
     pub(super) references: Vec<Reference>,
+    #[serde(default)]
     pub(super) tables: Vec<Table>,
 }
 
