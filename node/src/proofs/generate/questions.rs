@@ -361,7 +361,8 @@ impl Maker<'_> {
             1 => Above::Limited {
                 by,
                 descending: self.dice.percent(50),
-                limit: self.dice.below(6),
+                // A question of no rows is never run, and so makes no history.
+                limit: 1 + self.dice.below(5),
                 offset: self.dice.below(3),
             },
             2 => Above::Quotient(by, self.dice.below(cells)),
