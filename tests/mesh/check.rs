@@ -101,7 +101,7 @@ fn others_are_asked_although_one_says_no_or_the_asker_finds_no_way() {
     let checked = json(&ran);
     assert_eq!(of(&checked, "loda")["decision"], "no");
     let details = &of(&checked, "loda")["details"];
-    assert_eq!(details["rule"], "statistics.shape", "{checked:#}");
+    assert_eq!(details["rule"], "placement.delegated", "{checked:#}");
     assert_eq!(details["dataset"], "london.lfb.incidents");
     assert_eq!(details["line"], 4);
     assert_eq!(of(&checked, "gla")["decision"], "yes");

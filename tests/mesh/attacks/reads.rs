@@ -22,24 +22,31 @@ fn people() -> Vec<Person> {
 fn minimum_and_maximum() {
     let mut attacker = Attacker::new();
     let mut statements = Vec::new();
-    for aggregate in ["MIN", "MAX", "MEDIAN", "STDDEV", "VAR", "VAR_POP", "APPROX_MEDIAN", "KURTOSIS_POP"] {
+    for aggregate in ["MIN", "MAX", "STDDEV", "VAR", "VAR_POP", "KURTOSIS_POP"] {
         for column in ["income", "age", "street", "person"] {
             statements.push(format!("SELECT {aggregate}({column}) AS x FROM lfb.read"));
         }
     }
     statements.extend([
         "SELECT MIN(income) FILTER (WHERE ward = 'w1') AS x FROM lfb.read".to_owned(),
-        "SELECT approx_percentile_cont(0.999) WITHIN GROUP (ORDER BY income) AS x FROM lfb.read".to_owned(),
-        "SELECT percentile_cont(1.0) WITHIN GROUP (ORDER BY income) AS x FROM lfb.read".to_owned(),
+        "SELECT percentile_cont(1.0) WITHIN GROUP (ORDER BY age) AS x FROM lfb.read".to_owned(),
         "SELECT greatest(income, 0) AS x FROM lfb.read".to_owned(),
         "SELECT corr(income, age) AS x, covar_pop(income, age) AS y FROM lfb.read".to_owned(),
         "SELECT regr_slope(income, age) AS x FROM lfb.read".to_owned(),
         "SELECT bool_and(ill) AS x, bit_and(person) AS y FROM lfb.read".to_owned(),
     ]);
+    for column in ["age", "street", "person"] {
+        statements.extend(["MEDIAN", "APPROX_MEDIAN"].map(|f| format!("SELECT {f}({column}) AS x FROM lfb.read")));
+    }
     // Some are no function of the engine at all: also then there is no answer.
     for sql in statements {
         attacker.ask(&sql).expect_err(&sql);
     }
+    // Of a measure with bands, percentiles are made of released counts, and the highest is nobody's own.
+    let highest = "SELECT percentile_cont(0.999) WITHIN GROUP (ORDER BY income) AS x FROM lfb.read";
+    let highest: Option<f64> = attacker.table(highest)[0][0].as_ref().map(|x| x.parse().unwrap());
+    let most = people().iter().map(|person| person.income).max().unwrap().to_string();
+    assert_ne!(highest, most.parse().ok());
     // Above the release they are of cells.
     let shown = "SELECT MIN(n) AS a, MAX(ward) AS b FROM (SELECT ward, COUNT(*) AS n FROM lfb.read GROUP BY ward) AS t";
     assert_eq!(attacker.table(shown)[0][1].as_deref(), Some("w5"));
