@@ -197,7 +197,9 @@ impl Below {
     ) -> Result<(Vec<Expr>, Vec<Expr>, Vec<Expr>), Refused> {
         let (mut of_left, mut of_right, mut behind) = (Vec::new(), Vec::new(), Vec::new());
         for part in rest {
-            let (is_left, is_right) = (self.holds(&part), right.holds(&part));
+            // What is the same for all rows is of the joined side as well.
+            let constant = part.column_refs().is_empty();
+            let (is_left, is_right) = (constant || self.holds(&part), constant || right.holds(&part));
             match join_type {
                 JoinType::Inner => behind.push(part),
                 JoinType::Left | JoinType::LeftSemi if is_right => of_right.push(part),
