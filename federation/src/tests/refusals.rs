@@ -97,7 +97,7 @@ async fn what_can_be_asked_of_others_is_found_where_the_whole_can_not_be_placed(
     let world = World::with(|body, _| if body == "lfb" { Form::Statistics } else { Form::Open });
     let sql = "SELECT b.name, i.year FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss";
     let error = refusal(&world, sql).await;
-    assert_eq!(error.rule, "statistics.shape");
+    assert_eq!(error.rule, "placement.delegated");
     let plan = world.asker().sql(sql).await.unwrap().into_optimized_plan().unwrap();
     let asked = crate::askable(plan).unwrap();
     let bodies: Vec<&str> = asked.iter().flat_map(|asked| &asked.bodies).map(|body| body.as_str()).collect();
