@@ -10,18 +10,18 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use meridian::audit::{Keeping, Log};
 use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
-use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms};
+use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_COLUMN};
 use meridian::history::History;
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
 use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
 use meridian_federation::remote::Peers;
-use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Role};
+use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Description, Form, Name, Role};
 use tempfile::TempDir;
 
 /// Partitions into which queries are split.
@@ -59,10 +59,20 @@ impl InProcess {
             Arc::clone(&peers),
             folder.path().join("peers"),
         );
-        let own: BTreeMap<Name, Own> = datasets(&history)
+        let datasets = datasets(&history);
+        let description = Description {
+            federation: federation.clone(),
+            body: body.clone(),
+            version: 1,
+            title: "London Fire Brigade".into(),
+            datasets: datasets.iter().map(|(terms, _)| terms.dataset.as_ref().clone()).collect(),
+        };
+        directory.accept(credentials.sign(description.encode()).unwrap()).unwrap();
+        let own: BTreeMap<Name, Own> = datasets
             .into_iter()
             .map(|(terms, rows)| {
                 let name = terms.name.dataset.clone();
+                let rows = if terms.unit.is_some() { rows } else { without_units(rows) };
                 (name, Own::Ready(Arc::new(PublishedTable::new(Arc::new(terms), rows).unwrap())))
             })
             .collect();
@@ -131,6 +141,13 @@ pub(crate) fn scan(partitions: Vec<Vec<RecordBatch>>) -> LogicalPlan {
     let schema = partitions[0][0].schema();
     let table = Arc::new(MemTable::try_new(schema, partitions).unwrap());
     LogicalPlanBuilder::scan("source", provider_as_source(table), None).unwrap().build().unwrap()
+}
+
+/// The rows without the column of units that only datasets with a unit have.
+fn without_units(rows: LogicalPlan) -> LogicalPlan {
+    let kept: Vec<Expr> =
+        rows.schema().columns().into_iter().filter(|c| c.name != UNIT_COLUMN).map(Expr::Column).collect();
+    LogicalPlanBuilder::from(rows).project(kept).unwrap().build().unwrap()
 }
 
 pub(crate) fn column(column: &str, column_type: ColumnType, role: Role, ranges: bool) -> Column {
