@@ -17,7 +17,7 @@ use futures::TryStreamExt;
 use meridian::gate::{Caller, ColumnTerms, Terms, UNIT_COLUMN, Unit};
 use meridian::history::History;
 use meridian::query::{Asked, Engine};
-use meridian_disclosure::sketch::{Element, Sketch};
+use meridian_disclosure::sketch::{Shape, Sketches};
 use meridian_proto::{ColumnType, Form, Role};
 
 use in_process::{InProcess, PARTITIONS, THRESHOLD, batch, column, controls, name, scan, terms};
@@ -88,18 +88,17 @@ async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
 }
 
 /// Fingerprints of as many units as there are rows, on as many threads as there are partitions.
-fn fingerprints(rows: usize, of_sums: bool) -> Duration {
+fn fingerprints(rows: usize, contributions: bool) -> Duration {
     let began = Instant::now();
     std::thread::scope(|scope| {
         for partition in 0..PARTITIONS {
             scope.spawn(move || {
-                let capacity = usize::try_from(if of_sums { 2 * THRESHOLD } else { THRESHOLD }).unwrap();
-                let mut sketches = vec![Sketch::new(capacity); usize::try_from(CELLS).unwrap()];
+                let capacity = u16::try_from(THRESHOLD - 1).unwrap();
+                let mut sketches = Sketches::new(Shape { capacity, contributions });
+                sketches.grow(usize::try_from(CELLS).unwrap());
                 for row in (partition..rows).step_by(PARTITIONS) {
                     let unit = spread(u64::try_from(row).unwrap());
-                    let summed = || Element::new(unit, i128::from(unit % 1_000));
-                    let element = if of_sums { summed() } else { Element::alike(unit) };
-                    sketches[usize::try_from(unit % CELLS).unwrap()].toggle(element);
+                    sketches.toggle(usize::try_from(unit % CELLS).unwrap(), unit, i128::from(unit % 1_000));
                 }
                 std::hint::black_box(&sketches);
             });

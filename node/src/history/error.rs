@@ -22,11 +22,11 @@ pub enum HistoryError {
     /// A sketch too small to tell all distances below k.
     #[error(
         "a sketch of capacity {capacity} can't tell all cells fewer than {nearness} units apart; \
-         make sketches of a capacity of at least the largest k of the node for counts of units, and of twice that for sums"
+         make sketches of a capacity of at least the largest k of the node less one"
     )]
     Capacity {
         /// The capacity of the sketch.
-        capacity: usize,
+        capacity: u64,
         /// k.
         nearness: u64,
     },

@@ -86,12 +86,8 @@ pub struct Observation {
     pub scope: Scope,
     /// How many units are in the cell.
     pub units: u64,
-    /// The units and their contributions; it tells apart as many elements as one unit fewer than the release's nearness
-    /// makes.
+    /// The units and their contributions; its capacity is the release's nearness less one, or more.
     pub sketch: Sketch,
-    /// Whether all units contribute alike: a unit makes one element of a difference then, and two where its contribution
-    /// may have changed.
-    pub alike: bool,
     /// What would be released, in fixed point.
     pub answer: i128,
     /// Whether a near anchor's answer is given in place of this one: yes for magnitudes, no for counts with noise.

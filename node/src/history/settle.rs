@@ -13,9 +13,9 @@ use meridian_disclosure::sketch::Distance;
 /// Refuses sketches that can't tell all distances that matter.
 pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
     let nearness = release.nearness;
-    let least = |cell: &Observation| if cell.alike { 1 } else { 2 } * nearness.saturating_sub(1);
-    match release.cells.iter().find(|cell| (cell.sketch.capacity() as u64) < least(cell)) {
-        Some(cell) => Err(HistoryError::Capacity { capacity: cell.sketch.capacity(), nearness }),
+    let capacity = |cell: &Observation| u64::from(cell.sketch.shape().capacity);
+    match release.cells.iter().find(|cell| capacity(cell) + 1 < nearness) {
+        Some(cell) => Err(HistoryError::Capacity { capacity: capacity(cell), nearness }),
         None => Ok(()),
     }
 }

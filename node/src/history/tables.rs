@@ -26,7 +26,7 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// Opens only under the right key.
 const CHECK: &str = "check";
-const CHECKED: &[u8] = b"meridian history 1";
+const CHECKED: &[u8] = b"meridian history 2";
 /// The sequence of the next anchor, which is also the number of anchors.
 const SEQUENCE: &str = "sequence";
 

@@ -1,123 +1,97 @@
-//! Arithmetic in GF(2^64) modulo x^64 + x^4 + x^3 + x + 1; addition is xor.
+//! Arithmetic in GF(2^14) modulo x^14 + x^10 + x^6 + x + 1, by logarithms; addition is xor.
 //!
-//! Multiplication looks up multiples of one factor, a few bits of the other at a time. That isn't constant in time: it
-//! works on keyed hashes and is seen by nobody outside the process.
+//! The modulus is primitive (W. W. Peterson, E. J. Weldon, *Error-Correcting Codes*, 2nd edition, 1972, appendix C), so
+//! that x generates every element but 0.
 
-/// Multiplies by one fixed element. `ENTRIES` is a power of two: 64 is fastest for 20 products, 16 for a few.
-pub(super) struct Multiplier<const ENTRIES: usize>([u64; ENTRIES]);
+use std::sync::LazyLock;
 
-impl<const ENTRIES: usize> Multiplier<ENTRIES> {
-    const WINDOW: u32 = ENTRIES.ilog2();
-    const MASK: u64 = (1 << Self::WINDOW) - 1;
+/// Bits of an element.
+pub(super) const BITS: u32 = 14;
+/// Elements other than 0, which is also the order of x.
+pub(super) const ORDER: usize = (1 << BITS) - 1;
 
-    /// Entry i is i(x) · `factor`, i read as a polynomial.
-    pub(super) fn new(factor: u64) -> Self {
-        let mut multiples = [0; ENTRIES];
-        let mut shifted = factor;
-        for bit in 0..Self::WINDOW {
-            let (done, rest) = multiples.split_at_mut(1 << bit);
-            for (entry, lower) in rest.iter_mut().zip(done) {
-                *entry = *lower ^ shifted;
-            }
-            shifted = times_x(shifted);
-        }
-        Self(multiples)
-    }
+const MODULUS: u16 = 0b100_0100_0100_0011;
 
-    pub(super) fn times(&self, other: u64) -> u64 {
-        let mut low = self.multiple(other);
-        let mut high = 0;
-        let mut shift = Self::WINDOW;
-        while shift < u64::BITS {
-            let multiple = self.multiple(other >> shift);
-            low ^= multiple << shift;
-            high ^= multiple >> (u64::BITS - shift);
-            shift += Self::WINDOW;
-        }
-        reduce(low, high)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "masked to an index of the table")]
-    fn multiple(&self, bits: u64) -> u64 {
-        self.0.get((bits & Self::MASK) as usize).copied().unwrap_or_default()
-    }
+struct Logarithms {
+    /// x^i for i below twice the order, so that a sum of two logarithms needs no reduction.
+    powers: Vec<u16>,
+    /// Of each element; that of 0 means nothing.
+    of: Vec<u16>,
 }
+
+static LOGARITHMS: LazyLock<Logarithms> = LazyLock::new(|| {
+    let mut powers = Vec::with_capacity(2 * ORDER);
+    let mut of = vec![0; ORDER + 1];
+    let mut power = 1_u16;
+    for exponent in 0..2 * ORDER {
+        powers.push(power);
+        if exponent < ORDER
+            && let Some(held) = of.get_mut(usize::from(power))
+        {
+            *held = u16::try_from(exponent).unwrap_or_default();
+        }
+        power = times_x(power);
+    }
+    Logarithms { powers, of }
+});
 
 /// The product of two elements.
-pub(super) fn product(a: u64, b: u64) -> u64 {
-    Multiplier::<16>::new(a).times(b)
+pub(super) fn product(a: u16, b: u16) -> u16 {
+    if a == 0 || b == 0 { 0 } else { power(logarithm(a) + logarithm(b)) }
 }
 
-/// The square, which is linear over GF(2): it puts a 0 between any two bits.
-pub(super) fn square(a: u64) -> u64 {
-    reduce(spread(a & u64::from(u32::MAX)), spread(a >> u32::BITS))
+/// The square.
+pub(super) fn square(a: u16) -> u16 {
+    product(a, a)
 }
 
-/// The inverse, a^(2^64 - 2); 0 for 0.
-pub(super) fn inverse(a: u64) -> u64 {
-    let by_a = Multiplier::<64>::new(a);
-    let mut power = a;
-    for _ in 1..u64::BITS - 1 {
-        power = by_a.times(square(power));
-    }
-    square(power)
+/// The inverse; 0 for 0.
+pub(super) fn inverse(a: u16) -> u16 {
+    if a == 0 { 0 } else { power(ORDER - logarithm(a)) }
 }
 
-fn times_x(a: u64) -> u64 {
-    reduce(a << 1, a >> 63)
+fn power(exponent: usize) -> u16 {
+    LOGARITHMS.powers.get(exponent).copied().unwrap_or_default()
 }
 
-/// Folds x^64 to x^4 + x^3 + x + 1, twice, since the first fold runs over by 4 bits.
-fn reduce(low: u64, high: u64) -> u64 {
-    let high = high ^ (high >> 60) ^ (high >> 61) ^ (high >> 63);
-    low ^ high ^ (high << 1) ^ (high << 3) ^ (high << 4)
+fn logarithm(a: u16) -> usize {
+    LOGARITHMS.of.get(usize::from(a)).copied().map_or(0, usize::from)
 }
 
-/// Moves bit i of the low 32 to bit 2i.
-fn spread(a: u64) -> u64 {
-    let a = (a | (a << 16)) & 0x0000_ffff_0000_ffff;
-    let a = (a | (a << 8)) & 0x00ff_00ff_00ff_00ff;
-    let a = (a | (a << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
-    let a = (a | (a << 2)) & 0x3333_3333_3333_3333;
-    (a | (a << 1)) & 0x5555_5555_5555_5555
+fn times_x(a: u16) -> u16 {
+    let shifted = a << 1;
+    if shifted >> BITS == 1 { shifted ^ MODULUS } else { shifted }
 }
 
 #[cfg(test)]
 mod tests {
-    use rand::{Rng, SeedableRng, rngs::StdRng};
-
-    use super::{Multiplier, inverse, product, square, times_x};
+    use super::{BITS, ORDER, inverse, product, square, times_x};
 
     /// Bit by bit, as in the definition.
-    fn slow_product(a: u64, b: u64) -> u64 {
-        let mut sum = 0;
-        for bit in (0..u64::BITS).rev() {
-            sum = times_x(sum) ^ if (b >> bit) & 1 == 1 { a } else { 0 };
-        }
-        sum
+    fn slow_product(a: u16, b: u16) -> u16 {
+        (0..BITS).rev().fold(0, |sum, bit| times_x(sum) ^ if (b >> bit) & 1 == 1 { a } else { 0 })
     }
 
     #[test]
     fn products_squares_and_inverses_are_those_of_the_definition() {
-        let mut random = StdRng::seed_from_u64(64);
-        let mut operands: Vec<u64> = (0..200).map(|_| random.random()).collect();
-        operands.extend([0, 1, 2, 0x1b, u64::MAX, 1 << 63]);
-        for &a in &operands {
-            for &b in &operands {
+        let all = || 0..=u16::try_from(ORDER).unwrap_or_default();
+        for a in all() {
+            for b in [0, 1, 2, 0x1b, 0x2a55, 0x3fff, a] {
                 assert_eq!(product(a, b), slow_product(a, b), "{a:x} {b:x}");
-                assert_eq!(Multiplier::<64>::new(a).times(b), slow_product(a, b), "{a:x} {b:x}");
             }
             assert_eq!(square(a), slow_product(a, a), "{a:x}");
-            assert_eq!(product(a, inverse(a)), u64::from(a != 0), "{a:x}");
+            assert_eq!(product(a, inverse(a)), u16::from(a != 0), "{a:x}");
         }
     }
 
-    /// Rabin's test: x^(2^64) = x, and x^(2^32) - x has no factor in common with the modulus, that is, an inverse.
     #[test]
-    fn the_modulus_is_irreducible() {
-        let raised = |squarings: u32| (0..squarings).fold(2, |power, _| square(power));
-        assert_eq!(raised(64), 2);
-        let difference = raised(32) ^ 2;
-        assert_eq!(product(difference, inverse(difference)), 1);
+    fn x_generates_every_element_but_zero() {
+        let mut seen = vec![false; ORDER + 1];
+        let mut power = 1;
+        for _ in 0..ORDER {
+            assert!(!std::mem::replace(&mut seen[usize::from(power)], true), "{power:x} comes twice");
+            power = times_x(power);
+        }
+        assert_eq!((power, seen[0]), (1, false));
     }
 }

@@ -1,150 +1,237 @@
-//! Set sketches whose difference decodes with certainty up to a capacity: PinSketch over GF(2^64).
+//! Fingerprints of sets of units whose distance can be read off them, up to a capacity: PinSketch over GF(2^14).
 //!
-//! A sketch holds the odd power sums (the syndromes of a BCH code) of the elements of a set. The xor of two sketches is
-//! the sketch of the symmetric difference, and as long as that has no more elements than the capacity, it can be read
-//! back exactly. Y. Dodis, R. Ostrovsky, L. Reyzin, A. Smith, *Fuzzy Extractors: How to Generate Strong Keys from
-//! Biometrics and Other Noisy Data*, SIAM J. Comput. 38(1), 2008, section 6.3.
+//! A fingerprint holds the odd power sums (the syndromes of a BCH code) of the elements of a set. The xor of two is the
+//! fingerprint of the symmetric difference, and as long as that has no more elements than the capacity, their number
+//! can be read off exactly. Y. Dodis, R. Ostrovsky, L. Reyzin, A. Smith, *Fuzzy Extractors: How to Generate Strong Keys
+//! from Biometrics and Other Noisy Data*, SIAM J. Comput. 38(1), 2008, section 6.3.
+//!
+//! Elements are 14 bits of keyed hashes, so that their powers fit in a table and a unit costs one look into it. Two of d
+//! differing units share an element by a chance of d²/2^15, and the sets then look nearer than they are, never farther:
+//! what is near is always found, and what looks near and is not is treated with more care than it needs.
+//!
+//! Where units contribute different amounts, there are two power sums: one over units, which tells how many are in one
+//! set alone, and one over pairs of unit and contribution, in which a unit whose contribution differs is two elements.
 
-mod element;
 mod field;
 mod locator;
-mod roots;
+mod powers;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
-pub use element::Element;
+use powers::{IN_A_WORD, Powers, unpacked};
 
-/// Syndromes beyond the capacity, which a wrong decoding would have to meet by chance (2^-128).
-pub const CHECKS: usize = 2;
+/// Syndromes beyond the capacity, which sets that are farther apart would have to meet by chance (2^-42).
+const CHECKS: usize = 3;
 
-/// Bytes of an outline.
-const OUTLINE: usize = size_of::<u128>();
+/// Words of an outline.
+const OUTLINE: usize = 2;
 
 /// How far apart two sets are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distance {
-    /// The symmetric difference was decoded, and this many units are in it; a unit whose contribution differs counts
-    /// once.
+    /// This many units are in one set alone, or contribute differently.
     Near(usize),
-    /// The symmetric difference has more elements than the capacity.
+    /// More than the capacity.
     Far,
 }
 
-/// A set of elements, summed up in `capacity + CHECKS` syndromes and an [`Outline`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sketch {
-    outline: Outline,
-    /// Σx, Σx³, Σx⁵, … over the elements x. Those of a smaller capacity are a prefix of these.
-    syndromes: Vec<u64>,
+/// What a fingerprint tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The most units by which two sets may differ and still be near.
+    pub capacity: u16,
+    /// Whether contributions are told apart, and not units alone.
+    pub contributions: bool,
 }
 
-/// The parity of the number of elements in each of 128 buckets of unit hashes.
+impl Shape {
+    /// Words of the part over units, and of that over contributions.
+    fn words(self) -> (usize, usize) {
+        let words = |capacity: usize| (capacity + CHECKS).div_ceil(IN_A_WORD);
+        let capacity = usize::from(self.capacity);
+        (words(capacity), if self.contributions { words(2 * capacity) } else { 0 })
+    }
+
+    /// Words of a fingerprint.
+    fn stride(self) -> usize {
+        let (units, contributions) = self.words();
+        OUTLINE + units + contributions
+    }
+}
+
+/// The fingerprints of many sets, which grow unit by unit.
+#[derive(Debug)]
+pub struct Sketches {
+    shape: Shape,
+    stride: usize,
+    units: Arc<Powers>,
+    contributions: Arc<Powers>,
+    /// One set after another: its outline, its part over units, its part over contributions.
+    words: Vec<u64>,
+}
+
+impl Sketches {
+    /// No sets.
+    pub fn new(shape: Shape) -> Self {
+        let (units, contributions) = shape.words();
+        let (units, contributions) = (Powers::of(units), Powers::of(contributions));
+        Self { shape, stride: shape.stride(), units, contributions, words: Vec::new() }
+    }
+
+    /// Adds empty sets up to a number.
+    pub fn grow(&mut self, sets: usize) {
+        self.words.resize(sets * self.stride, 0);
+    }
+
+    /// Puts a unit into a set, or takes it out if it was in with this contribution, in fixed point.
+    ///
+    /// `unit` is the unit's 64-bit hash under a secret key.
+    #[inline]
+    pub fn toggle(&mut self, set: usize, unit: u64, contribution: i128) {
+        let Some(words) = self.words.get_mut(set * self.stride..(set + 1) * self.stride) else { return };
+        let Some((outline, parts)) = words.split_first_chunk_mut::<OUTLINE>() else { return };
+        let bit = u128::from(unit >> u32::BITS) % u128::BITS as u128;
+        outline[usize::from(bit >= 64)] ^= 1 << (bit % 64);
+        let Some((units, contributions)) = parts.split_at_mut_checked(self.units.words()) else { return };
+        self.units.toggle(units, unit);
+        if !contributions.is_empty() {
+            self.contributions.toggle(contributions, paired(unit, contribution));
+        }
+    }
+
+    /// Adds what is of the other side of a partition: `bytes` are of [`Sketch::to_bytes`].
+    ///
+    /// `None`, and nothing is changed, if they are not of this shape.
+    pub fn merge(&mut self, set: usize, bytes: &[u8]) -> Option<()> {
+        let other = Sketch::from_bytes(bytes).filter(|other| other.shape == self.shape)?;
+        let words = self.words.get_mut(set * self.stride..(set + 1) * self.stride)?;
+        words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine ^= theirs);
+        Some(())
+    }
+
+    /// Takes the first sets out; those after them move up.
+    pub fn take(&mut self, sets: usize) -> Vec<Sketch> {
+        let taken = self.words.drain(..(sets * self.stride).min(self.words.len())).collect::<Vec<u64>>();
+        taken.chunks_exact(self.stride).map(|words| Sketch { shape: self.shape, words: words.to_vec() }).collect()
+    }
+
+    /// Bytes held.
+    pub fn size(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+/// The fingerprint of one set.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sketch {
+    shape: Shape,
+    words: Vec<u64>,
+}
+
+/// The parity of the number of units in each of 128 buckets of unit hashes.
 ///
 /// It bounds a distance from below at once, and so spares nearly every decoding: of two unrelated sets of 10 units, one
 /// pair in several thousand looks near.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outline(u128);
+pub struct Outline([u64; OUTLINE]);
 
 impl Sketch {
-    /// The sketch of the empty set.
-    ///
-    /// With `capacity = 2 (k - 1)` or more, every distance below `k` units is found: a changed contribution makes two
-    /// elements of one unit.
-    pub fn new(capacity: usize) -> Self {
-        Self { outline: Outline::default(), syndromes: vec![0; capacity.saturating_add(CHECKS)] }
+    /// The fingerprint of the set of these units with their contributions.
+    pub fn of(shape: Shape, set: impl IntoIterator<Item = (u64, i128)>) -> Self {
+        let mut one = Sketches::new(shape);
+        one.grow(1);
+        set.into_iter().for_each(|(unit, contribution)| one.toggle(0, unit, contribution));
+        Self { shape, words: one.words }
     }
 
-    /// The most elements that a difference may have and still be decoded.
-    pub fn capacity(&self) -> usize {
-        self.syndromes.len().saturating_sub(CHECKS)
+    /// What it tells apart.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// Puts an element in, or takes it out if it was in.
-    pub fn toggle(&mut self, element: Element) {
-        self.outline.toggle(element);
-        let square = field::Multiplier::<64>::new(field::square(element.get()));
-        let mut power = element.get();
-        for syndrome in &mut self.syndromes {
-            *syndrome ^= power;
-            power = square.times(power);
-        }
-    }
-
-    /// Becomes the sketch of the symmetric difference; of the union, if the two sets have nothing in common.
-    ///
-    /// Of two capacities the smaller remains.
-    pub fn merge(&mut self, other: &Self) {
-        self.outline.0 ^= other.outline.0;
-        self.syndromes.truncate(other.syndromes.len());
-        for (mine, theirs) in self.syndromes.iter_mut().zip(&other.syndromes) {
-            *mine ^= theirs;
-        }
-    }
-
-    /// Distance in units between two sets, exact up to the smaller of the two capacities.
+    /// Distance in units between two sets, up to the smaller of the two capacities; sets of two sorts are far.
     pub fn distance(&self, other: &Self) -> Distance {
-        let mut difference = self.clone();
-        difference.merge(other);
-        match difference.decode() {
-            Some(elements) => Distance::Near(element::units(&elements)),
-            None => Distance::Far,
+        let capacity = usize::from(self.shape.capacity.min(other.shape.capacity));
+        let sorts = (self.shape.contributions, other.shape.contributions);
+        if sorts.0 != sorts.1 || self.outline().apart(other.outline()) > capacity {
+            return Distance::Far;
+        }
+        let (mine, theirs) = (self.parts(), other.parts());
+        let Some(alone) = size(mine.0, theirs.0, capacity) else { return Distance::Far };
+        if !sorts.0 {
+            return Distance::Near(alone);
+        }
+        let Some(elements) = size(mine.1, theirs.1, 2 * capacity) else { return Distance::Far };
+        // A unit in one set alone is one element, a changed one is two.
+        match alone + elements.saturating_sub(alone).div_ceil(2) {
+            units if units > capacity => Distance::Far,
+            units => Distance::Near(units),
         }
     }
 
     /// What bounds distances to this set from below.
     pub fn outline(&self) -> Outline {
-        self.outline
+        Outline(self.words.first_chunk().copied().unwrap_or_default())
     }
 
-    /// The outline (16 bytes) and then the syndromes (8 bytes each), little endian: 192 bytes at capacity 20.
+    /// Capacity (2 bytes, little endian), whether contributions are told apart (1 byte), and then the outline and the
+    /// syndromes (2 bytes each): 43 bytes of a count of capacity 9, 91 bytes of a sum.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let syndromes = self.syndromes.iter().flat_map(|syndrome| syndrome.to_le_bytes());
-        self.outline.0.to_le_bytes().into_iter().chain(syndromes).collect()
+        let [low, high] = self.shape.capacity.to_le_bytes();
+        let words = self.words.iter().flat_map(|word| word.to_le_bytes());
+        [low, high, u8::from(self.shape.contributions)].into_iter().chain(words).collect()
     }
 
-    /// Reads what [`Self::to_bytes`] wrote; `None` if the length fits no capacity.
+    /// Reads what [`Self::to_bytes`] wrote; `None` if that did not write it.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (outline, words) = bytes.split_first_chunk::<OUTLINE>()?;
+        let ([low, high, contributions @ (0 | 1)], words) = bytes.split_first_chunk()? else { return None };
+        let shape = Shape { capacity: u16::from_le_bytes([*low, *high]), contributions: *contributions == 1 };
         let (words, rest) = words.as_chunks();
-        let syndromes: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
-        let whole = rest.is_empty() && syndromes.len() >= CHECKS;
-        whole.then_some(Self { outline: Outline(u128::from_le_bytes(*outline)), syndromes })
+        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        (rest.is_empty() && words.len() == shape.stride()).then_some(Self { shape, words })
     }
 
-    /// The elements of the set, if they are no more than the capacity.
-    fn decode(&self) -> Option<Vec<Element>> {
-        let capacity = self.capacity();
-        if Outline::default().apart(self.outline) > capacity {
-            return None;
-        }
-        let locator = locator::locator(&self.syndromes, capacity)?;
-        let elements: Vec<Element> =
-            roots::roots(locator)?.into_iter().map(Element::from_root).collect::<Option<_>>()?;
-        let mut again = Self::new(capacity);
-        for element in &elements {
-            again.toggle(*element);
-        }
-        (again == *self).then_some(elements)
+    /// The syndromes over units and those over contributions.
+    fn parts(&self) -> (&[u64], &[u64]) {
+        let parts = self.words.get(OUTLINE..).unwrap_or_default();
+        parts.split_at_checked(self.shape.words().0).unwrap_or_default()
     }
 }
 
 /// A small set can be read off its sketch, so that none is ever formatted.
 impl fmt::Debug for Sketch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Sketch").field("capacity", &self.capacity()).finish_non_exhaustive()
+        formatter.debug_struct("Sketch").field("shape", &self.shape).finish_non_exhaustive()
     }
 }
 
 impl Outline {
     /// Two sets with these outlines are at least this many units apart; never more than 128.
     pub fn apart(self, other: Self) -> usize {
-        usize::try_from((self.0 ^ other.0).count_ones()).unwrap_or(usize::MAX)
+        let differing = self.0.iter().zip(other.0).map(|(mine, theirs)| (mine ^ theirs).count_ones());
+        usize::try_from(differing.sum::<u32>()).unwrap_or(usize::MAX)
     }
+}
 
-    fn toggle(&mut self, element: Element) {
-        self.0 ^= 1 << (element.unit() % u128::BITS);
-    }
+/// The number of elements of the difference of two sets, if it is not more than the capacity. The syndromes of a smaller
+/// capacity are a prefix of those of a larger.
+fn size(mine: &[u64], theirs: &[u64], capacity: usize) -> Option<usize> {
+    let difference: Vec<u64> = mine.iter().zip(theirs).map(|(mine, theirs)| mine ^ theirs).collect();
+    locator::size(&unpacked(&difference), capacity)
+}
+
+/// The hash of a unit together with its contribution; its highest bits count.
+///
+/// Two contributions of one unit share their highest 14 bits by a chance of 2^-13 over the units' hashes, which multiply
+/// here: M. Dietzfelbinger, T. Hagerup, J. Katajainen, M. Penttonen, *A Reliable Randomized Algorithm for the
+/// Closest-Pair Problem*, J. Algorithms 25(1), 1997.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the two halves of the number")]
+fn paired(unit: u64, contribution: i128) -> u64 {
+    let (low, high) = (contribution as u64, (contribution >> 64) as u64);
+    let by_low = (unit | 1).wrapping_mul(low);
+    by_low.wrapping_add((unit.rotate_left(32) | 1).wrapping_mul(high))
 }

@@ -313,9 +313,8 @@ impl Gathering<'_> {
             Contribution::Sum { .. } => true,
         };
         let largest = if sums { self.dominance.map_or(2, |(n, _)| n.max(2)) } else { 0 };
-        // A contribution that differs makes two elements of one unit; counted units contribute alike.
-        let elements = if sums { 2 * self.nearness } else { self.nearness };
-        Gathered { sums, largest, capacity: usize::try_from(elements).unwrap_or_default() }
+        let capacity = self.nearness.checked_sub(1).and_then(|capacity| capacity.try_into().ok());
+        Gathered { sums, largest, capacity }
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BinaryBuilder, BooleanArray, Decimal128Array, StructArray, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, Decimal128Array, PrimitiveArray,
+    StructArray, UInt64Array,
 };
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::cast::{as_binary_array, as_decimal128_array, as_int64_array, as_uint64_array};
 use datafusion::error::{DataFusionError, Result};
@@ -14,7 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use super::single::Single;
-use meridian_disclosure::sketch::{Element, Sketch};
+use meridian_disclosure::sketch::{Shape, Sketch, Sketches};
 use meridian_disclosure::suppression;
 
 /// Type of sums: fixed point, the scale is whoever's who asked.
@@ -27,8 +29,8 @@ pub(in super::super) struct Gathered {
     pub(in super::super) sums: bool,
     /// How many of the largest absolute contributions are kept.
     pub(in super::super) largest: usize,
-    /// Elements that the fingerprint tells apart; 0 for none.
-    pub(in super::super) capacity: usize,
+    /// The most units by which sets differ and the fingerprint tells how many; `None` for no fingerprint.
+    pub(in super::super) capacity: Option<u16>,
 }
 
 /// The columns of the aggregate's value, and of its state, in this order.
@@ -141,54 +143,94 @@ impl AggregateUDFImpl for Figures {
     }
 }
 
-/// The figures of many cells, column by column.
+/// The figures of many cells.
 struct Gathering {
     gathered: Gathered,
-    units: Vec<u64>,
-    keys: Vec<u64>,
-    sums: Vec<i128>,
-    absolutes: Vec<i128>,
+    counts: Vec<Counted>,
+    /// As many as cells, if contributions are summed.
+    sums: Vec<Summed>,
     /// `gathered.largest` of each cell, in descending order.
     largest: Vec<i128>,
-    sketches: Vec<Sketch>,
+    sketches: Option<Sketches>,
+}
+
+/// Units and the sum of their hashes.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    units: u64,
+    keys: u64,
+}
+
+/// Contributions and their absolute values.
+#[derive(Clone, Copy, Default)]
+struct Summed {
+    sum: i128,
+    absolute: i128,
 }
 
 impl Gathering {
     fn new(gathered: Gathered) -> Self {
-        let (units, keys) = (Vec::new(), Vec::new());
-        let (sums, absolutes, largest) = (Vec::new(), Vec::new(), Vec::new());
-        Self { gathered, units, keys, sums, absolutes, largest, sketches: Vec::new() }
+        let shape = |capacity| Shape { capacity, contributions: gathered.sums };
+        let sketches = gathered.capacity.map(|capacity| Sketches::new(shape(capacity)));
+        Self { gathered, counts: Vec::new(), sums: Vec::new(), largest: Vec::new(), sketches }
     }
 
     fn grow(&mut self, groups: usize) {
-        self.units.resize(groups, 0);
-        self.keys.resize(groups, 0);
+        self.counts.resize(groups, Counted::default());
         if self.gathered.sums {
-            self.sums.resize(groups, 0);
-            self.absolutes.resize(groups, 0);
+            self.sums.resize(groups, Summed::default());
             self.largest.resize(groups * self.gathered.largest, 0);
         }
-        if self.gathered.capacity > 0 {
-            self.sketches.resize_with(groups, || Sketch::new(self.gathered.capacity));
+        if let Some(sketches) = &mut self.sketches {
+            sketches.grow(groups);
+        }
+    }
+
+    /// The rows that have a unit, a contribution, and what the filter admits.
+    fn gather<T: ArrowPrimitiveType>(
+        &mut self,
+        groups: &[usize],
+        units: &UInt64Array,
+        contributions: &PrimitiveArray<T>,
+        filter: Option<&BooleanArray>,
+        fixed: impl Fn(T::Native) -> i128,
+    ) {
+        let admitted = filter.map(|filter| match filter.nulls() {
+            Some(known) => NullBuffer::new(filter.values() & known.inner()),
+            None => NullBuffer::new(filter.values().clone()),
+        });
+        let known = NullBuffer::union(units.nulls(), contributions.nulls());
+        let counts = NullBuffer::union(known.as_ref(), admitted.as_ref());
+        let rows = groups.iter().zip(units.values()).zip(contributions.values());
+        match counts {
+            None => rows.for_each(|((group, unit), contribution)| self.add(*group, *unit, fixed(*contribution))),
+            Some(counts) => {
+                for (((group, unit), contribution), counts) in rows.zip(&counts) {
+                    if counts {
+                        self.add(*group, *unit, fixed(*contribution));
+                    }
+                }
+            }
         }
     }
 
     /// One unit with its whole contribution.
     fn add(&mut self, group: usize, unit: u64, contribution: i128) {
-        if let (Some(units), Some(keys)) = (self.units.get_mut(group), self.keys.get_mut(group)) {
-            *units += 1;
-            *keys = keys.wrapping_add(unit);
+        if contribution == 0 {
+            return;
         }
-        if self.gathered.sums {
-            if let (Some(sum), Some(absolute)) = (self.sums.get_mut(group), self.absolutes.get_mut(group)) {
-                *sum = sum.saturating_add(contribution);
-                *absolute = absolute.saturating_add(contribution.saturating_abs());
-            }
-            self.keep(group, contribution.saturating_abs());
+        if let Some(count) = self.counts.get_mut(group) {
+            count.units += 1;
+            count.keys = count.keys.wrapping_add(unit);
         }
-        if let Some(sketch) = self.sketches.get_mut(group) {
-            let alike = !self.gathered.sums;
-            sketch.toggle(if alike { Element::alike(unit) } else { Element::new(unit, contribution) });
+        if let Some(sum) = self.sums.get_mut(group) {
+            sum.sum = sum.sum.saturating_add(contribution);
+            let contribution = contribution.saturating_abs();
+            sum.absolute = sum.absolute.saturating_add(contribution);
+            self.keep(group, contribution);
+        }
+        if let Some(sketches) = &mut self.sketches {
+            sketches.toggle(group, unit, contribution);
         }
     }
 
@@ -196,6 +238,9 @@ impl Gathering {
     fn keep(&mut self, group: usize, mut contribution: i128) {
         let kept = self.gathered.largest;
         let Some(largest) = self.largest.get_mut(group * kept..(group + 1) * kept) else { return };
+        if largest.last().is_some_and(|least| contribution <= *least) {
+            return;
+        }
         for held in largest {
             if contribution > *held {
                 std::mem::swap(held, &mut contribution);
@@ -205,15 +250,9 @@ impl Gathering {
 
     /// The columns of some cells, which are forgotten.
     fn emit(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
-        let units = emit.take_needed(&mut self.units);
-        let cells = units.len();
-        let keys = emit.take_needed(&mut self.keys);
-        let zeros = || vec![0_i128; cells];
-        let (sums, absolutes) = if self.gathered.sums {
-            (emit.take_needed(&mut self.sums), emit.take_needed(&mut self.absolutes))
-        } else {
-            (zeros(), zeros())
-        };
+        let counts = emit.take_needed(&mut self.counts);
+        let cells = counts.len();
+        let sums = if self.gathered.sums { emit.take_needed(&mut self.sums) } else { vec![Summed::default(); cells] };
         let kept = self.gathered.largest;
         let rest = self.largest.split_off((cells * kept).min(self.largest.len()));
         let largest = std::mem::replace(&mut self.largest, rest);
@@ -223,42 +262,39 @@ impl Gathering {
             let chunk = chunks.next().unwrap_or_default();
             largest_bytes.append_value(chunk.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>());
         }
-        let rest = self.sketches.split_off(cells.min(self.sketches.len()));
-        let mut sketches = std::mem::replace(&mut self.sketches, rest).into_iter();
+        let mut sketches = self.sketches.as_mut().map(|sketches| sketches.take(cells)).unwrap_or_default().into_iter();
         let mut sketch_bytes = BinaryBuilder::new();
         for _ in 0..cells {
             sketch_bytes.append_value(sketches.next().map(|sketch| sketch.to_bytes()).unwrap_or_default());
         }
-        let decimals = |values: Vec<i128>| Decimal128Array::from(values).with_data_type(SUM);
+        let decimals =
+            |value: fn(&Summed) -> i128| Decimal128Array::from_iter_values(sums.iter().map(value)).with_data_type(SUM);
         Ok(vec![
-            Arc::new(UInt64Array::from(units)),
-            Arc::new(UInt64Array::from(keys)),
-            Arc::new(decimals(sums)),
-            Arc::new(decimals(absolutes)),
+            Arc::new(UInt64Array::from_iter_values(counts.iter().map(|count| count.units))),
+            Arc::new(UInt64Array::from_iter_values(counts.iter().map(|count| count.keys))),
+            Arc::new(decimals(|sum| sum.sum)),
+            Arc::new(decimals(|sum| sum.absolute)),
             Arc::new(largest_bytes.finish()),
             Arc::new(sketch_bytes.finish()),
         ])
     }
 
     fn merge(&mut self, group: usize, columns: &Columns<'_>, row: usize) -> Result<()> {
-        if let (Some(units), Some(keys)) = (self.units.get_mut(group), self.keys.get_mut(group)) {
-            *units += columns.units.value(row);
-            *keys = keys.wrapping_add(columns.keys.value(row));
+        if let Some(count) = self.counts.get_mut(group) {
+            count.units += columns.units.value(row);
+            count.keys = count.keys.wrapping_add(columns.keys.value(row));
         }
-        if let (Some(sum), Some(absolute)) = (self.sums.get_mut(group), self.absolutes.get_mut(group)) {
-            *sum = sum.saturating_add(columns.sum.value(row));
-            *absolute = absolute.saturating_add(columns.absolute.value(row));
+        if let Some(sum) = self.sums.get_mut(group) {
+            sum.sum = sum.sum.saturating_add(columns.sum.value(row));
+            sum.absolute = sum.absolute.saturating_add(columns.absolute.value(row));
         }
         for contribution in words(columns.largest.value(row)) {
             self.keep(group, contribution);
         }
-        let sketch = columns.sketch.value(row);
-        if let Some(held) = self.sketches.get_mut(group)
-            && !sketch.is_empty()
-        {
-            held.merge(&sketch_of(sketch)?);
+        match &mut self.sketches {
+            Some(sketches) => sketches.merge(group, columns.sketch.value(row)).ok_or_else(malformed),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -273,25 +309,11 @@ impl GroupsAccumulator for Gathering {
         self.grow(total);
         let [units, contributions] = values else { return Err(malformed()) };
         let units = as_uint64_array(units)?;
-        let admitted =
-            |row: usize| !units.is_null(row) && filter.is_none_or(|filter| !filter.is_null(row) && filter.value(row));
         match contributions.data_type() {
             DataType::Decimal128(_, _) => {
-                let contributions = as_decimal128_array(contributions)?;
-                for (row, group) in groups.iter().enumerate().filter(|(row, _)| admitted(*row)) {
-                    if !contributions.is_null(row) && contributions.value(row) != 0 {
-                        self.add(*group, units.value(row), contributions.value(row));
-                    }
-                }
+                self.gather(groups, units, as_decimal128_array(contributions)?, filter, |fixed| fixed);
             }
-            _ => {
-                let contributions = as_int64_array(contributions)?;
-                for (row, group) in groups.iter().enumerate().filter(|(row, _)| admitted(*row)) {
-                    if !contributions.is_null(row) && contributions.value(row) != 0 {
-                        self.add(*group, units.value(row), i128::from(contributions.value(row)));
-                    }
-                }
-            }
+            _ => self.gather(groups, units, as_int64_array(contributions)?, filter, i128::from),
         }
         Ok(())
     }
@@ -318,10 +340,10 @@ impl GroupsAccumulator for Gathering {
     }
 
     fn size(&self) -> usize {
-        let sketch = (self.gathered.capacity + 2) * size_of::<u64>() + size_of::<Sketch>();
-        (self.units.capacity() + self.keys.capacity()) * size_of::<u64>()
-            + (self.sums.capacity() + self.absolutes.capacity() + self.largest.capacity()) * size_of::<i128>()
-            + self.sketches.capacity() * sketch
+        self.counts.capacity() * size_of::<Counted>()
+            + self.sums.capacity() * size_of::<Summed>()
+            + self.largest.capacity() * size_of::<i128>()
+            + self.sketches.as_ref().map_or(0, Sketches::size)
     }
 }
 

@@ -111,8 +111,7 @@ fn observation(point: &Point, ruled: &Ruled, figure: &Figure, of: &Figured, answ
     // Not by the datasets that are read: a join that changes nothing would be a way round what was answered before.
     let scope = Scope::new(&point.unit, of.function, &of.of);
     let reuse = matches!(of.kind, Kind::Magnitude(_)) && ruled.reuse;
-    let alike = matches!(of.kind, Kind::Units);
-    Ok(Observation { scope, units: figure.units, sketch, alike, answer, reuse })
+    Ok(Observation { scope, units: figure.units, sketch, answer, reuse })
 }
 
 /// A grouping's keys and figures.

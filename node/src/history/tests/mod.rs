@@ -13,11 +13,11 @@ use chrono::NaiveDate;
 use tempfile::TempDir;
 
 use super::{Account, History, Observation, Release, Scope, Settled};
-use meridian_disclosure::sketch::{Element, Sketch};
+use meridian_disclosure::sketch::{Shape, Sketch};
 
 const KEY: [u8; 32] = [7; 32];
 const NEARNESS: u64 = 10;
-const CAPACITY: usize = 20;
+const CAPACITY: u16 = 10;
 
 /// A history in a folder of its own.
 struct Place {
@@ -50,24 +50,28 @@ fn sum(units: Range<u64>, answer: i128) -> Observation {
 
 /// The count of these units.
 fn count(units: Range<u64>, answer: i128) -> Observation {
-    Observation { reuse: false, alike: true, ..cell("count", units.map(|number| (number, 1)), answer) }
+    let set: Vec<(u64, i128)> = units.map(|number| (unit(number), 1)).collect();
+    let shape = Shape { capacity: CAPACITY, contributions: false };
+    Observation { reuse: false, sketch: Sketch::of(shape, set.clone()), ..observation("count", &set, answer) }
 }
 
 fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer: i128) -> Observation {
-    let mut sketch = Sketch::new(CAPACITY);
-    let mut units = 0;
-    for (number, contribution) in contributions {
-        sketch.toggle(Element::new(unit(number), contribution));
-        units += 1;
-    }
+    let set: Vec<(u64, i128)> = contributions.map(|(number, contribution)| (unit(number), contribution)).collect();
+    observation(function, &set, answer)
+}
+
+fn observation(function: &str, set: &[(u64, i128)], answer: i128) -> Observation {
     Observation {
         scope: Scope::new("lfb.incidents", function, "cost"),
-        units,
-        sketch,
-        alike: false,
+        units: set.len() as u64,
+        sketch: summed(CAPACITY, set),
         answer,
         reuse: true,
     }
+}
+
+fn summed(capacity: u16, set: &[(u64, i128)]) -> Sketch {
+    Sketch::of(Shape { capacity, contributions: true }, set.iter().copied())
 }
 
 fn release(cells: Vec<Observation>) -> Release {
