@@ -103,12 +103,14 @@ impl Sketches {
         }
     }
 
-    /// Adds what is of the other side of a partition: `bytes` are of [`Sketch::to_bytes`].
+    /// Makes a set the symmetric difference of itself and another, which is their union where they have nothing in common.
     ///
-    /// `None`, and nothing is changed, if they are not of this shape.
-    pub fn merge(&mut self, set: usize, bytes: &[u8]) -> Option<()> {
-        let other = Sketch::from_bytes(bytes).filter(|other| other.shape == self.shape)?;
+    /// `None`, and nothing is changed, if the other is not of this shape.
+    pub fn merge(&mut self, set: usize, other: &Sketch) -> Option<()> {
         let words = self.words.get_mut(set * self.stride..(set + 1) * self.stride)?;
+        if other.shape != self.shape {
+            return None;
+        }
         words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine ^= theirs);
         Some(())
     }

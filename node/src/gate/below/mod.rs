@@ -14,6 +14,7 @@
 mod aggregates;
 mod constants;
 mod declared;
+mod fixed;
 mod groupings;
 mod join;
 mod leaf;

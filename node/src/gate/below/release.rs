@@ -9,16 +9,16 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Case, Expr, ExprSchemable, LogicalPlan, Projection, TryCast, lit,
-};
+use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, Projection, TryCast, lit};
+use meridian_disclosure::cells::Gathered;
 use meridian_proto::ColumnType;
 
 use super::aggregates::{Asked, Asking, Contribution};
+use super::fixed::fixed;
 use super::groupings::Groupings;
 use super::{Below, Origin};
 use crate::gate::facts::Decision;
-use crate::gate::release::{self, Figured, Gathered, Kind, Point, Ruled, Set, Source};
+use crate::gate::release::{self, Figured, Kind, Point, Ruled, Set, Source};
 use crate::gate::terms::{Controls, Dominance, Precision};
 use crate::gate::{Intent, Refused};
 use crate::history::Account;
@@ -216,18 +216,7 @@ impl Below {
         let whole = matches!(published, Some(ColumnType::Integer | ColumnType::Bigint));
         let (low, high) = if whole { (low.ceil(), high.floor()) } else { (low, high) };
         let (low, high) = (bound(low.ceil(), low, &data_type)?, bound(high.floor(), high, &data_type)?);
-        let mut when_then_expr = vec![
-            (Box::new(value.clone().lt(low.clone())), Box::new(low)),
-            (Box::new(value.clone().gt(high.clone())), Box::new(high)),
-        ];
-        if data_type.is_floating() {
-            let number = datafusion::functions::math::isnan().call(vec![value.clone()]);
-            when_then_expr
-                .insert(0, (Box::new(number), Box::new(Expr::Literal(ScalarValue::try_from(&data_type)?, None))));
-        }
-        let within = Expr::Case(Case { expr: None, when_then_expr, else_expr: Some(Box::new(value)) });
-        let fixed = DataType::Decimal128(38, i8::try_from(precision.decimals).unwrap_or_default());
-        Ok(Expr::TryCast(TryCast::new(Box::new(within), fixed)))
+        Ok(fixed(value, low, high, i8::try_from(precision.decimals).unwrap_or_default()))
     }
 }
 
@@ -286,7 +275,13 @@ impl Gathering<'_> {
         for (index, asked) in figures.iter_mut().enumerate() {
             asked.filter = asked.filter.take().map(|filter| carried(filter, &mut lower)).transpose()?;
             if let Contribution::Rows { of: Some(value) } | Contribution::Sum { value, .. } = &asked.contribution {
-                lower.push(value.clone().alias(name("a", index)));
+                let mut value = value.clone();
+                let summed = !single && matches!(asked.contribution, Contribution::Sum { .. });
+                if summed && value.get_type(self.below.plan.schema())? == DataType::Int64 {
+                    // A unit has any number of rows, so that the sum may not fit into 64 bits.
+                    value = Expr::TryCast(TryCast::new(Box::new(value), DataType::Decimal128(38, 0)));
+                }
+                lower.push(value.alias(name("a", index)));
             }
         }
         let mut plan = LogicalPlan::Projection(Projection::try_new(lower, Arc::new(self.below.plan.clone()))?);
@@ -362,9 +357,8 @@ fn carried(condition: Expr, lower: &mut Vec<Expr>) -> Result<Expr, DataFusionErr
 }
 
 /// A bound in a column's type; whole numbers take the nearest one inside.
-fn bound(inside: f64, exact: f64, data_type: &DataType) -> Result<Expr, DataFusionError> {
-    let value = if data_type.is_integer() { inside } else { exact };
-    ScalarValue::Float64(Some(value)).cast_to(data_type).map(|value| Expr::Literal(value, None))
+fn bound(inside: f64, exact: f64, data_type: &DataType) -> Result<ScalarValue, DataFusionError> {
+    ScalarValue::Float64(Some(if data_type.is_integer() { inside } else { exact })).cast_to(data_type)
 }
 
 /// The columns of the query's own aggregate: anything may be withheld.

@@ -4,12 +4,12 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
-use super::figures::Figure;
 use super::{Figured, Kind, Point, Ruled};
 use crate::gate::terms::{Controls, Precision};
+use meridian_disclosure::cells::Cell;
 
 /// What would be released of a figure, in fixed point; `None` where it is withheld.
-pub(super) fn controlled(figure: &Figure, of: &Figured, point: &Point, ruled: &Ruled) -> Option<i128> {
+pub(super) fn controlled(figure: &Cell, of: &Figured, point: &Point, ruled: &Ruled) -> Option<i128> {
     let controls = &ruled.controls;
     let units = i128::from(figure.units);
     let key = u8::try_from(figure.keys & 0xff).unwrap_or_default();
@@ -28,7 +28,7 @@ pub(super) fn controlled(figure: &Figure, of: &Figured, point: &Point, ruled: &R
 }
 
 /// The sum with noise in steps of the released precision: noise is never zero, not even after rounding.
-fn magnitude(figure: &Figure, of: &Figured, precision: Precision, controls: &Controls) -> i128 {
+fn magnitude(figure: &Cell, of: &Figured, precision: Precision, controls: &Controls) -> i128 {
     let step = i128::from(precision.multiple.max(1));
     let first = figure.largest.first().copied().unwrap_or_default();
     let largest = first / step + i128::from(first % step != 0);
@@ -40,7 +40,7 @@ fn magnitude(figure: &Figure, of: &Figured, precision: Precision, controls: &Con
 ///
 /// The sum is in it since units keep their place in a cell while what they contribute is cut: two sums over the same
 /// units with one noise would give their difference exactly.
-fn random(figure: &Figure, of: &Figured, key: &[u8; 16]) -> u64 {
+fn random(figure: &Cell, of: &Figured, key: &[u8; 16]) -> u64 {
     let mut hasher = SipHasher24::new_with_key(key);
     hasher.write(of.function.as_bytes());
     hasher.write_u8(0);

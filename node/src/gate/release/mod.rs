@@ -33,7 +33,7 @@ use crate::history::Account;
 
 pub(super) use control::rounded;
 pub(super) use exec::ReleaseExec;
-pub(super) use figures::{Gathered, function, plain as read_figures};
+pub(super) use figures::{function, plain as read_figures};
 pub(super) use node::{ReleaseNode, node};
 pub(super) use percentile::Percentile;
 pub(super) use solved::{Solved, SolvedKey, SolvedSet};

@@ -4,11 +4,12 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices};
 use datafusion::error::{DataFusionError, Result};
 
-use super::figures::{self, Figure};
+use super::figures;
 use super::{Figured, Kind, Point, Ruled, Set, answer, control};
 use crate::audit::Cells;
 use crate::gate::Refused;
 use crate::history::{HistoryError, Observation, Release, Scope, Settled};
+use meridian_disclosure::cells::Cell;
 
 /// The rows of one grouping: its keys, and for each figure what is released of each row.
 pub(super) struct Grouped {
@@ -104,7 +105,7 @@ async fn remembered(
     Ok(settled.collect())
 }
 
-fn observation(point: &Point, ruled: &Ruled, figure: &Figure, of: &Figured, answer: i128) -> Result<Observation> {
+fn observation(point: &Point, ruled: &Ruled, figure: &Cell, of: &Figured, answer: i128) -> Result<Observation> {
     let Some(sketch) = figure.sketch.clone() else {
         return Err(DataFusionError::Internal("a cell without a fingerprint".into()));
     };
@@ -115,7 +116,7 @@ fn observation(point: &Point, ruled: &Ruled, figure: &Figure, of: &Figured, answ
 }
 
 /// A grouping's keys and figures.
-fn read(set: &Set, rows: &RecordBatch) -> Result<(Grouped, Vec<Vec<Figure>>)> {
+fn read(set: &Set, rows: &RecordBatch) -> Result<(Grouped, Vec<Vec<Cell>>)> {
     let columns = rows.columns();
     let Some((keys, figures)) = columns.split_at_checked(set.keys.len() + usize::from(set.inner.is_some())) else {
         return Err(DataFusionError::Internal("a release point has too few columns".into()));

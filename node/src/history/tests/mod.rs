@@ -38,9 +38,12 @@ impl Place {
     }
 }
 
-/// The unit with this number; numbers and hashes are one to one.
+/// The unit with this number, one to one: SplitMix64 (Steele, Lea and Flood, 2014).
 fn unit(number: u64) -> u64 {
-    number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    let z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// The sum over these units, each of which contributes 1.
