@@ -282,11 +282,11 @@ fn described(held: &Held) -> Arc<Dataset> {
     sized(&dataset, held.config.sized, held.loaded.as_ref())
 }
 
-/// The description with its size class, told roughly so that it says nothing about a unit.
+/// The description with its size class: the one that its file declares, otherwise what may be told of its rows.
 fn sized(dataset: &Arc<Dataset>, said: bool, loaded: Option<&Loaded>) -> Arc<Dataset> {
     match loaded {
         Some(loaded) if !said => {
-            let size_class = sources::size_class(loaded.rows);
+            let size_class = sources::size_class(dataset.form, loaded.rows);
             Arc::new(Dataset { size_class, ..dataset.as_ref().clone() })
         }
         _ => Arc::clone(dataset),

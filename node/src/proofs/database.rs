@@ -22,6 +22,7 @@ use crate::gate::{
     Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, PublishedTable, Terms, UNIT_COLUMN, Unit,
 };
 use crate::history::History;
+use crate::sources;
 
 pub(super) fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -38,19 +39,20 @@ pub(super) fn tables(case: &Case, history: &Arc<History>) -> BTreeMap<Name, Arc<
 
 fn terms(dataset: &Dataset, history: &Arc<History>) -> Terms {
     let protection = dataset.protection.as_ref();
+    let form = if protection.is_some() { Form::Statistics } else { Form::Open };
     let published = meridian_proto::Dataset {
         name: name(dataset.name),
         title: String::new(),
         description: String::new(),
         licence: String::new(),
-        form: if protection.is_some() { Form::Statistics } else { Form::Open },
+        form,
         needs_agreement: protection.is_some_and(|protection| protection.needs_agreement),
         columns: dataset.columns.iter().map(column).collect(),
         unit_kind: protection.map_or_else(String::new, |protection| protection.kind.to_owned()),
         threshold: protection.map_or(0, |protection| protection.threshold),
         standard: None,
         coverage: vec![],
-        size_class: 0,
+        size_class: sources::size_class(form, dataset.rows.len() as u64),
         update_frequency: String::new(),
         references: vec![],
     };

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
+use meridian_proto::Form;
 
 pub use error::{LineFault, SourceError};
 pub use fingerprint::Fingerprint;
@@ -194,7 +195,17 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(SourceError::evaluation(spec)))
 }
 
-/// The size class of so many rows: the exponent of the smallest power of ten that is no smaller.
-pub fn size_class(rows: u64) -> u32 {
-    rows.checked_sub(1).and_then(u64::checked_ilog10).map_or(0, |digits| digits + 1)
+/// The size class that is told of rows which may not be counted and of which none is declared: a middling one.
+const UNDECLARED_SIZE: u32 = 5;
+
+/// The size class that is told of a dataset of so many rows whose owner declares none: the exponent of the smallest power
+/// of ten that is no smaller.
+///
+/// Only what is open is counted. Elsewhere the number of rows is a release that no control has seen: at a power of ten, one
+/// person more or less would show to the whole federation.
+pub fn size_class(form: Form, rows: u64) -> u32 {
+    match form {
+        Form::Open => rows.checked_sub(1).and_then(u64::checked_ilog10).map_or(0, |digits| digits + 1),
+        Form::Rows | Form::Statistics | Form::None => UNDECLARED_SIZE,
+    }
 }

@@ -373,7 +373,10 @@ async fn a_changed_or_missing_file_is_noticed() {
 #[test]
 fn sizes_are_told_in_powers_of_ten() {
     for (rows, class) in [(0, 0), (1, 0), (2, 1), (10, 1), (11, 2), (100_000, 5), (100_001, 6), (u64::MAX, 20)] {
-        assert_eq!(size_class(rows), class, "{rows}");
+        assert_eq!(size_class(Form::Open, rows), class, "{rows}");
+        for form in [Form::Rows, Form::Statistics, Form::None] {
+            assert_eq!(size_class(form, rows), size_class(form, 0), "{form:?}: the number of rows is told");
+        }
     }
 }
 

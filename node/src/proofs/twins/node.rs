@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meridian_federation::remote::Peers;
+use prost::Message;
 use tempfile::TempDir;
 
-use super::transcript::{Answer, Transcript, records};
+use super::transcript::{Answer, Told, Transcript, records};
 use crate::audit::{Keeping, Log};
 use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
@@ -75,6 +76,14 @@ impl Node {
         for (name, table) in database::tables(case, &History::in_memory()) {
             self.catalogue.replace(name, Own::Ready(table));
         }
+    }
+
+    /// What is told of the datasets of a case: to clients, and to the federation.
+    pub(super) async fn told(&self, case: &Case) -> Told {
+        let described = database::tables(case, &History::in_memory())
+            .into_values()
+            .map(|table| meridian_proto::wire::Dataset::from(table.terms.dataset.as_ref()).encode_to_vec());
+        Told::of(&self.service, described.collect()).await
     }
 
     /// Asks, and takes down all that leaves.

@@ -2,29 +2,38 @@
 
 use serde_json::Value as Json;
 
-use super::transcript::Transcript;
+use super::transcript::{Told, Transcript};
 use crate::proofs::case::{Above, Case, Grouping, Question};
 use crate::proofs::model::{Answer, Contributions, Expected, Model, Place, Settled};
 use crate::proofs::oracle::same_rows;
 use crate::proofs::value::Value;
 
-/// How often each property was tried, (a) to (f).
+/// What is counted: how often each property was tried, and how many of the answers had something to tell.
+pub(super) const COUNTED: [&str; 9] = ["a", "b", "c", "d", "e", "f", ANSWERED, WITHHELD, APART];
+/// Both were answered with at least one cell that can be seen.
+pub(super) const ANSWERED: &str = "answered with cells";
+/// In one of them, somebody's cell was withheld.
+pub(super) const WITHHELD: &str = "answered with cells withheld";
+/// Both were answered, and not with the same.
+pub(super) const APART: &str = "answered otherwise";
+
+/// How often each of these was met.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::proofs) struct Tally([u64; 6]);
+pub(in crate::proofs) struct Tally([u64; COUNTED.len()]);
 
 impl Tally {
-    pub(super) const NONE: Self = Self([0; 6]);
+    pub(super) const NONE: Self = Self([0; COUNTED.len()]);
 
     pub(super) fn add(&mut self, other: Self) {
         self.0.iter_mut().zip(other.0).for_each(|(all, some)| *all += some);
     }
 
-    pub(super) fn of(&self, property: char) -> u64 {
-        self.0["abcdef".find(property).unwrap()]
+    pub(super) fn of(&self, counted: &str) -> u64 {
+        self.0[COUNTED.iter().position(|of| *of == counted).unwrap()]
     }
 
-    fn count(&mut self, property: char) {
-        self.0["abcdef".find(property).unwrap()] += 1;
+    fn count(&mut self, counted: &str) {
+        self.0[COUNTED.iter().position(|of| *of == counted).unwrap()] += 1;
     }
 }
 
@@ -60,20 +69,21 @@ impl<'a> Pair<'a> {
             return Some(wrong);
         }
         let told =
-            |property: char, what: &str| Some(format!("({property}) {what}\n{one:#?}\n{other:#?}\n{expected:#?}"));
+            |property: &str, what: &str| Some(format!("({property}) {what}\n{one:#?}\n{other:#?}\n{expected:#?}"));
         if let Some(what) = self.everything_but_cells(question, one, other) {
-            return told('a', &what);
+            return told("a", &what);
         }
         if self.same_read {
-            self.tally.count('b');
+            self.tally.count("b");
             if one != other {
-                return told('b', "all that is read is the same, and what leaves is not");
+                return told("b", "all that is read is the same, and what leaves is not");
             }
         }
         if let (Expected::Answered(model), Expected::Answered(twin)) = &expected {
+            self.count_answers(question, &both, (model, twin));
             let affected = affected(model, twin);
             if empty && self.cells_without_the_unit(question, (one, other), (model, twin)) == Some(false) {
-                return told('c', "a cell without the changed unit is another");
+                return told("c", "a cell without the changed unit is another");
             }
             let below = |place: &Place| below(model, place) && below(twin, place);
             let reused = |place: &Place| match (settled(model, place), settled(twin, place)) {
@@ -81,35 +91,54 @@ impl<'a> Pair<'a> {
                 _ => false,
             };
             if same_history && !affected.is_empty() && affected.iter().all(|place| below(place)) {
-                self.tally.count('d');
+                self.tally.count("d");
                 if one != other {
-                    return told('d', "all affected cells are below the threshold, and what leaves is not the same");
+                    return told("d", "all affected cells are below the threshold, and what leaves is not the same");
                 }
             }
             if same_history
                 && affected.iter().all(|place| below(place) || reused(place))
                 && affected.iter().any(|place| reused(place))
             {
-                self.tally.count('e');
+                self.tally.count("e");
                 if one != other {
-                    return told('e', "all affected cells take one anchor's answer, and what leaves is not the same");
+                    return told("e", "all affected cells take one anchor's answer, and what leaves is not the same");
                 }
             }
             if self.counts_are_near(model, twin) == Some(false) {
-                return told('f', "two counts of sets one unit apart differ by more than noise");
+                return told("f", "two counts of sets one unit apart differ by more than noise");
             }
         }
         self.same_past &= one == other;
         None
     }
 
+    /// Counts what the two answers tell, so that a test of refusals alone would not pass for one of answers.
+    fn count_answers(&mut self, question: &Question, (one, other): &Transcripts, (model, twin): (&Answer, &Answer)) {
+        let keys = question.ask.keys.len();
+        let seen = |of: &Transcript| {
+            of.rows().is_some_and(|rows| rows.iter().any(|row| row.iter().skip(keys).any(|cell| !cell.is_null())))
+        };
+        let withheld =
+            |answer: &Answer| answer.cells.iter().any(|cell| cell.answer.is_none() && !cell.contributions.is_empty());
+        if seen(one) && seen(other) {
+            self.tally.count(ANSWERED);
+        }
+        if withheld(model) || withheld(twin) {
+            self.tally.count(WITHHELD);
+        }
+        if one.rows().is_some() && one.answer != other.answer {
+            self.tally.count(APART);
+        }
+    }
+
     /// (a) Everything but cells is the same, and what the cells' number and shape decide is decided by nothing else.
     fn everything_but_cells(&mut self, question: &Question, one: &Transcript, other: &Transcript) -> Option<String> {
-        self.tally.count('a');
+        self.tally.count("a");
         let spent = |of: &Transcript| of.refusal().is_some_and(|(_, text)| text.contains("more than are left"));
-        if spent(one) || spent(other) {
+        if spent(one) != spent(other) {
             // Known: an answer is refused if it has more cells than are left, and that is a function of rows.
-            self.spent |= one != other;
+            self.spent = true;
             return None;
         }
         if one.refusal() != other.refusal() {
@@ -184,7 +213,7 @@ impl<'a> Pair<'a> {
             same = Some(same.unwrap_or(true) && equal);
         }
         if same.is_some() && !all.is_empty() {
-            self.tally.count('c');
+            self.tally.count("c");
         }
         same
     }
@@ -201,9 +230,14 @@ impl<'a> Pair<'a> {
             }
         }
         if near.is_some() {
-            self.tally.count('f');
+            self.tally.count("f");
         }
         near
+    }
+
+    /// (a) What is told of the datasets before anything is asked is the same.
+    pub(super) fn compare_catalogues(&mut self, one: &Told, other: &Told) -> Option<String> {
+        (one != other).then(|| format!("(a) what is told of the datasets differs:\n{one:#?}\n{other:#?}"))
     }
 
     /// The public records of the log: the same but for the size of answers, and the same in that where answers are.

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use arrow_flight::flight_service_server::FlightService;
-use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
+use arrow_flight::sql::{CommandGetTables, CommandStatementQuery, ProstMessageExt};
 use arrow_flight::utils::flight_data_to_batches;
-use arrow_flight::{FlightData, FlightDescriptor, FlightInfo};
+use arrow_flight::{Criteria, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use futures::StreamExt;
 use meridian_proto::{Receipt, ReleaseRecord};
 use prost::Message;
@@ -64,6 +64,30 @@ pub(super) struct Info {
     ordered: bool,
     metadata: Vec<u8>,
     headers: Vec<String>,
+}
+
+/// What is told of datasets before anything is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Told {
+    /// The answer to GetTables, with the columns.
+    tables: Answer,
+    /// What ListFlights says of each.
+    flights: Vec<Info>,
+    /// The descriptions that the federation gets.
+    described: Vec<Vec<u8>>,
+}
+
+impl Told {
+    pub(super) async fn of(service: &Service, described: Vec<Vec<u8>>) -> Self {
+        let command = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
+        let ticket = Ticket { ticket: command.as_any().encode_to_vec().into() };
+        let purpose = Some("planning");
+        let tables = read(service.do_get(with_caller(ticket, purpose)).await.unwrap().into_inner()).await;
+        let criteria = Criteria { expression: vec![].into() };
+        let flights = service.list_flights(with_caller(criteria, purpose)).await.unwrap().into_inner();
+        let flights = flights.map(|info| self::told(&info.unwrap(), vec![])).collect().await;
+        Self { tables, flights, described }
+    }
 }
 
 fn with_caller<T>(message: T, purpose: Option<&str>) -> Request<T> {
