@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
 
 use super::Refused;
 use super::functions::{self, Use};
+use super::variant::Variant;
 
 /// Admits an expression over public input, or says what in it is not known here.
 pub(super) fn admit(expr: &Expr) -> Result<(), Refused> {
@@ -20,36 +21,19 @@ pub(super) fn admit(expr: &Expr) -> Result<(), Refused> {
     refused.map_or(Ok(()), Err)
 }
 
-#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
 fn unknown(node: &Expr) -> Option<Refused> {
-    match node {
-        Expr::Alias(_)
-        | Expr::Column(_)
-        | Expr::Literal(..)
-        | Expr::Like(_)
-        | Expr::SimilarTo(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Negative(_)
-        | Expr::Between(_)
-        | Expr::Case(_)
-        | Expr::Cast(_)
-        | Expr::TryCast(_)
-        | Expr::InList(_)
-        | Expr::Exists(_)
-        | Expr::InSubquery(_)
-        | Expr::ScalarSubquery(_)
-        | Expr::GroupingSet(_)
-        | Expr::OuterReferenceColumn(..)
-        | Expr::Unnest(_) => None,
-        Expr::BinaryExpr(binary) => match functions::operator(binary.op) {
+    match Variant::of(node) {
+        Variant::Named
+        | Variant::Column
+        | Variant::Outer
+        | Variant::Constant(_)
+        | Variant::Test
+        | Variant::Value
+        | Variant::ValueOf(_)
+        | Variant::TestOf(_)
+        | Variant::Sets
+        | Variant::Unnested => None,
+        Variant::Operator(operator) => match functions::operator(operator) {
             Use::Connective
             | Use::Equality
             | Use::Order
@@ -57,27 +41,25 @@ fn unknown(node: &Expr) -> Option<Refused> {
             | Use::Pattern
             | Use::Bits
             | Use::Concatenation => None,
-            Use::Never => Some(not_known(&format!("the operator {}", binary.op))),
+            Use::Never => Some(not_known(&format!("the operator {operator}"))),
         },
-        Expr::ScalarFunction(call) => functions::scalar(call.name()).err(),
-        Expr::AggregateFunction(call) => functions::aggregate(call.func.name()).err(),
-        Expr::WindowFunction(window) => match &window.fun {
+        Variant::Scalar(call) => functions::scalar(call.name()).err(),
+        Variant::Aggregate(call) => functions::aggregate(call.func.name()).err(),
+        Variant::Window(window) => match &window.fun {
             WindowFunctionDefinition::AggregateUDF(function) => functions::aggregate(function.name()).err(),
             WindowFunctionDefinition::WindowUDF(function) => functions::window(function.name()).err(),
         },
         // DataFusion 55.2 compares the inner column with itself where both sides bear one name.
-        Expr::SetComparison(_) => Some(Refused::new(
+        Variant::ComparedWith(_) => Some(Refused::new(
             "expression",
             "a comparison with ANY or ALL of a subquery is not answered here",
             "write IN (SELECT …), or compare with (SELECT MIN(…) …) or (SELECT MAX(…) …)",
         )),
-        Expr::ScalarVariable(..) => Some(not_known("a variable")),
-        Expr::Wildcard { .. } => Some(not_known("* in this place")),
-        Expr::Placeholder(placeholder) => Some(
+        Variant::Parameter(placeholder) => Some(
             Refused::new("expression", format!("the parameter {} has no value", placeholder.id), "bind a value to it")
                 .at(&placeholder.id),
         ),
-        Expr::HigherOrderFunction(_) | Expr::Lambda(_) | Expr::LambdaVariable(_) => Some(not_known("a lambda")),
+        Variant::Other(what) => Some(not_known(what)),
     }
 }
 

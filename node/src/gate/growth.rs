@@ -4,10 +4,11 @@
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::Refused;
 use super::functions::{self, Use};
+use super::variant::Variant;
 
 /// Most copies of the texts below that one expression may hold, through all subqueries and common table expressions.
 const MOST_COPIES: u64 = 256;
@@ -54,7 +55,7 @@ impl<'n> TreeNodeVisitor<'n> for Count {
 
     fn f_down(&mut self, expr: &'n Expr) -> PlanResult<TreeNodeRecursion> {
         let mut children = Vec::new();
-        if let Some(subquery) = subquery(expr) {
+        if let Some(subquery) = Variant::of(expr).subquery() {
             children.push(copies(&subquery.subquery, self.below)?);
         }
         self.open.push(children);
@@ -71,59 +72,16 @@ impl<'n> TreeNodeVisitor<'n> for Count {
     }
 }
 
-#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
-fn subquery(expr: &Expr) -> Option<&Subquery> {
-    match expr {
-        Expr::ScalarSubquery(subquery) => Some(subquery),
-        Expr::InSubquery(within) => Some(&within.subquery),
-        Expr::Exists(exists) => Some(&exists.subquery),
-        Expr::SetComparison(comparison) => Some(&comparison.subquery),
-        Expr::Alias(_)
-        | Expr::Column(_)
-        | Expr::ScalarVariable(..)
-        | Expr::Literal(..)
-        | Expr::BinaryExpr(_)
-        | Expr::Like(_)
-        | Expr::SimilarTo(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Negative(_)
-        | Expr::Between(_)
-        | Expr::Case(_)
-        | Expr::Cast(_)
-        | Expr::TryCast(_)
-        | Expr::ScalarFunction(_)
-        | Expr::AggregateFunction(_)
-        | Expr::WindowFunction(_)
-        | Expr::InList(_)
-        | Expr::Wildcard { .. }
-        | Expr::GroupingSet(_)
-        | Expr::Placeholder(_)
-        | Expr::OuterReferenceColumn(..)
-        | Expr::Unnest(_)
-        | Expr::HigherOrderFunction(_)
-        | Expr::Lambda(_)
-        | Expr::LambdaVariable(_) => None,
-    }
-}
-
 /// What an expression makes of its children's copies.
 fn together(expr: &Expr, children: &[u64], below: u64) -> Result<u64, Refused> {
     let most = children.iter().copied().max().unwrap_or(below);
-    let copies = match kind(expr) {
-        Kind::Constant(text) => return Ok(length(text) / SHORT),
-        Kind::Condition => return Ok(below),
-        Kind::Together => children.iter().fold(0, |sum: u64, copies| sum.saturating_add(*copies)),
-        Kind::Replaced(call) => most.saturating_mul(replacement(call)?),
-        Kind::Formatted => most.saturating_mul(FORMATTED),
-        Kind::Other => most,
+    let copies = match growth(expr) {
+        Growth::Constant(text) => return Ok(length(text) / SHORT),
+        Growth::Condition => return Ok(below),
+        Growth::Together => children.iter().fold(0, |sum: u64, copies| sum.saturating_add(*copies)),
+        Growth::Replaced(call) => most.saturating_mul(replacement(call)?),
+        Growth::Formatted => most.saturating_mul(FORMATTED),
+        Growth::Other => most,
     };
     if copies <= MOST_COPIES {
         return Ok(copies);
@@ -161,7 +119,7 @@ fn length(text: &str) -> u64 {
 }
 
 /// What an expression does to the length of its texts.
-enum Kind<'a> {
+enum Growth<'a> {
     /// Stands in the statement.
     Constant(&'a str),
     /// Puts them together.
@@ -176,54 +134,31 @@ enum Kind<'a> {
     Other,
 }
 
-#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
-fn kind(expr: &Expr) -> Kind<'_> {
-    match expr {
-        Expr::Literal(value, _) => Kind::Constant(value.try_as_str().flatten().unwrap_or_default()),
-        Expr::BinaryExpr(binary) => match functions::operator(binary.op) {
-            Use::Concatenation => Kind::Together,
-            Use::Connective | Use::Equality | Use::Order | Use::Pattern => Kind::Condition,
-            Use::Arithmetic | Use::Bits | Use::Never => Kind::Other,
+fn growth(expr: &Expr) -> Growth<'_> {
+    match Variant::of(expr) {
+        Variant::Constant(value) => Growth::Constant(value.try_as_str().flatten().unwrap_or_default()),
+        Variant::Operator(operator) => match functions::operator(operator) {
+            Use::Concatenation => Growth::Together,
+            Use::Connective | Use::Equality | Use::Order | Use::Pattern => Growth::Condition,
+            Use::Arithmetic | Use::Bits | Use::Never => Growth::Other,
         },
-        Expr::ScalarFunction(call) => match call.name() {
-            "concat" | "concat_ws" | "overlay" | "struct" | "named_struct" => Kind::Together,
-            "replace" | "regexp_replace" => Kind::Replaced(call),
-            "to_char" | "encode" => Kind::Formatted,
-            _ => Kind::Other,
+        Variant::Scalar(call) => match call.name() {
+            "concat" | "concat_ws" | "overlay" | "struct" | "named_struct" => Growth::Together,
+            "replace" | "regexp_replace" => Growth::Replaced(call),
+            "to_char" | "encode" => Growth::Formatted,
+            _ => Growth::Other,
         },
-        Expr::Like(_)
-        | Expr::SimilarTo(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Between(_)
-        | Expr::InList(_)
-        | Expr::Exists(_)
-        | Expr::InSubquery(_)
-        | Expr::SetComparison(_) => Kind::Condition,
-        Expr::Alias(_)
-        | Expr::Column(_)
-        | Expr::ScalarVariable(..)
-        | Expr::Negative(_)
-        | Expr::Case(_)
-        | Expr::Cast(_)
-        | Expr::TryCast(_)
-        | Expr::AggregateFunction(_)
-        | Expr::WindowFunction(_)
-        | Expr::ScalarSubquery(_)
-        | Expr::Wildcard { .. }
-        | Expr::GroupingSet(_)
-        | Expr::Placeholder(_)
-        | Expr::OuterReferenceColumn(..)
-        | Expr::Unnest(_)
-        | Expr::HigherOrderFunction(_)
-        | Expr::Lambda(_)
-        | Expr::LambdaVariable(_) => Kind::Other,
+        Variant::Test | Variant::TestOf(_) | Variant::ComparedWith(_) => Growth::Condition,
+        Variant::Named
+        | Variant::Column
+        | Variant::Outer
+        | Variant::Value
+        | Variant::Aggregate(_)
+        | Variant::Window(_)
+        | Variant::ValueOf(_)
+        | Variant::Sets
+        | Variant::Unnested
+        | Variant::Parameter(_)
+        | Variant::Other(_) => Growth::Other,
     }
 }

@@ -12,6 +12,7 @@
 //! | `access`, `choice` | the form in which a dataset may leave for a caller, and by which agreement |
 //! | `onward` | what is granted to one body and asked for on behalf of another |
 //! | `walk`, `expressions`, `leaf` | the plan, operator by operator, over what is public to the caller |
+//! | `variant` | what each variant of an expression is, once for all of these |
 //! | `functions`, `growth` | every function and operator classified; texts that would grow without bound |
 //! | `total` | expressions that could fail on some row, in forms that give NULL |
 //! | `unknown` | what is computed from withheld cells, in forms that are unknown |
@@ -46,6 +47,7 @@ mod tables;
 mod terms;
 pub(crate) mod total;
 mod unknown;
+mod variant;
 mod walk;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::super::Refused;
+use super::super::variant::Variant;
 
 /// The value of an expression without columns; `None` for any other.
 pub(super) fn constant(expr: &Expr, now: DateTime<Utc>) -> Result<Option<ScalarValue>, Refused> {
@@ -30,45 +31,20 @@ pub(super) fn constant(expr: &Expr, now: DateTime<Utc>) -> Result<Option<ScalarV
 }
 
 /// Whether a node's value is not known from the query alone.
-#[expect(deprecated, reason = "every variant is named, those of older DataFusion as well")]
 fn varies(node: &Expr) -> bool {
-    match node {
-        Expr::Alias(_)
-        | Expr::Literal(..)
-        | Expr::BinaryExpr(_)
-        | Expr::Like(_)
-        | Expr::SimilarTo(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Negative(_)
-        | Expr::Between(_)
-        | Expr::Case(_)
-        | Expr::Cast(_)
-        | Expr::TryCast(_)
-        | Expr::InList(_) => false,
-        Expr::ScalarFunction(call) => call.func.signature().volatility == Volatility::Volatile,
-        Expr::Column(_)
-        | Expr::ScalarVariable(..)
-        | Expr::AggregateFunction(_)
-        | Expr::WindowFunction(_)
-        | Expr::Exists(_)
-        | Expr::InSubquery(_)
-        | Expr::SetComparison(_)
-        | Expr::ScalarSubquery(_)
-        | Expr::Wildcard { .. }
-        | Expr::GroupingSet(_)
-        | Expr::Placeholder(_)
-        | Expr::OuterReferenceColumn(..)
-        | Expr::Unnest(_)
-        | Expr::HigherOrderFunction(_)
-        | Expr::Lambda(_)
-        | Expr::LambdaVariable(_) => true,
+    match Variant::of(node) {
+        Variant::Named | Variant::Constant(_) | Variant::Operator(_) | Variant::Test | Variant::Value => false,
+        Variant::Scalar(call) => call.func.signature().volatility == Volatility::Volatile,
+        Variant::Column
+        | Variant::Outer
+        | Variant::Aggregate(_)
+        | Variant::Window(_)
+        | Variant::ValueOf(_)
+        | Variant::TestOf(_)
+        | Variant::ComparedWith(_)
+        | Variant::Sets
+        | Variant::Unnested
+        | Variant::Parameter(_)
+        | Variant::Other(_) => true,
     }
 }
