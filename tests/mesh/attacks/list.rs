@@ -38,7 +38,10 @@ const LIST: [Class; 11] = [
                 ],
             ),
             ("a cell and its complement", &["thresholds::a_cell_and_its_complement"]),
-            ("margins with one suppressed cell", &["thresholds::margins_with_one_suppressed_cell"]),
+            (
+                "margins with one suppressed cell",
+                &["thresholds::margins_with_one_suppressed_cell", "federated::an_aggregate_above_a_withheld_cell"],
+            ),
             ("dominance by one and by two", &["thresholds::dominance_by_one_and_by_two"]),
             ("several sites of one enterprise", &["thresholds::several_sites_of_one_enterprise"]),
             ("negative contributions", &["thresholds::negative_contributions"]),
@@ -67,8 +70,14 @@ const LIST: [Class; 11] = [
                 &["differencing::the_same_question_before_and_after_an_insert"],
             ),
             ("overlapping geographies", &["differencing::overlapping_geographies"]),
-            ("total less a part", &["differencing::total_less_a_part"]),
-            ("the same people at two bodies", &["differencing::the_same_people_at_two_bodies"]),
+            (
+                "total less a part",
+                &["differencing::total_less_a_part", "federated::total_less_the_part_of_another_body"],
+            ),
+            (
+                "the same people at two bodies",
+                &["differencing::the_same_people_at_two_bodies", "federated::labels_counted_over_two_bodies"],
+            ),
             ("two analysts who share", &["differencing::two_analysts_who_share"]),
         ],
     ),

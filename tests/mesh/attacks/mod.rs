@@ -5,6 +5,7 @@
 //! | `list` | the attacks, each with the tests that try it |
 //! | `town`, `attacker` | rows that the tests know, and whoever asks for them |
 //! | `reads`, `thresholds`, `differencing`, `noise`, `history` | attacks on figures |
+//! | `federated` | attacks on what is made of several bodies' figures |
 //! | `errors`, `metadata` | attacks on what is said beside them |
 //! | `bypass`, `identity`, `exhaustion`, `log` | attacks on the node |
 
@@ -13,6 +14,7 @@ mod bypass;
 mod differencing;
 mod errors;
 mod exhaustion;
+mod federated;
 mod history;
 mod identity;
 mod list;

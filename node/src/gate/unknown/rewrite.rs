@@ -35,9 +35,11 @@ struct Beside {
 }
 
 impl Beside {
-    /// A count as a column; the same count stands once.
+    /// A count as a column; the same count stands once. Over another body's cells the asker's own one is of another type,
+    /// which may be NULL: their name is one, and only one of a name may stand here.
     fn count(&mut self, count: Expr) -> Expr {
-        let known = self.held.iter().chain(&self.counts).find(|held| *unaliased(held) == count);
+        let named = |expr: &Expr| unaliased(expr).schema_name().to_string();
+        let known = self.held.iter().chain(&self.counts).find(|held| named(held) == named(&count));
         let name = known.unwrap_or(&count).qualified_name().1;
         if known.is_none() {
             self.counts.push(count);
