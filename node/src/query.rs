@@ -406,6 +406,7 @@ impl Engine {
             query_id: asked.query_id.clone(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
+            via: asked.caller.via().iter().map(ToString::to_string).collect(),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.iter().map(used).collect(),

@@ -3,7 +3,11 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 
-use tracing_subscriber::EnvFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 thread_local! {
     /// Whether what this thread does may panic, as one of several ways to have no value.
@@ -14,13 +18,21 @@ thread_local! {
 /// line in place of text.
 pub fn init(filter: &str, json: bool) {
     let filter = EnvFilter::try_from_env("MERIDIAN_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let lines = if json { lines.json().boxed() } else { lines.with_target(false).boxed() };
     // A second call, as from a test, keeps the first one's settings.
-    let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    let _ = tracing_subscriber::registry().with(filter).with(filter_fn(is_ours)).with(lines).try_init();
     // A panic's own words may hold a value of a row: only its place is told.
     report_panics(|panic| {
         tracing::error!(at = panic.location().map(tracing::field::display), "a fault of this program")
     });
+}
+
+/// Only this program speaks, whatever the filter asks for: its libraries log statements and plans, with the literals of an
+/// asker's SQL and bounds that were taken from rows.
+fn is_ours(said: &Metadata<'_>) -> bool {
+    let library = said.target().split("::").next().unwrap_or_default();
+    library == "meridian" || library.starts_with("meridian_")
 }
 
 /// Has `report` told of every panic that [`quietly`] does not keep to itself.

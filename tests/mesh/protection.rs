@@ -12,9 +12,10 @@ use arrow_flight::sql::{
 use meridian_proto::DESCRIBE_ACTION;
 use prost::Message;
 
-use super::support::{Client, Mesh, statement};
+use super::support::{Client, Mesh, statement, until};
 
 /// A value that is in the rows, in the forms in which it could leave.
+#[derive(Clone)]
 pub(super) struct Canary {
     what: &'static str,
     needles: Vec<Vec<u8>>,
@@ -83,6 +84,13 @@ fn append(file: &Path, rows: impl IntoIterator<Item = String>) {
 
 /// Three boroughs whose rows hold canaries.
 fn with_canaries() -> Mesh {
+    let mesh = holding_canaries();
+    mesh.start_all();
+    mesh
+}
+
+/// The same, not yet up.
+fn holding_canaries() -> Mesh {
     let mesh = Mesh::prepared();
     let fires = mesh.folder("lfb").join("data/dwelling_fires.csv");
     // The year of the nine is a cell of nine, too.
@@ -95,7 +103,6 @@ fn with_canaries() -> Mesh {
     append(&fires, (0..30).map(|_| fire("2021-05-05", ABOVE)));
     let dwellings = mesh.folder("city").join("data/dwellings.csv");
     append(&dwellings, (0..9).map(|row| format!("{},CANARY-DWELLING,Yes,CANARY-DWELLING-RESIDENTS,7", UPRN + row)));
-    mesh.start_all();
     mesh
 }
 
@@ -279,6 +286,49 @@ fn nor_does_it_reach_an_analyst() {
     assert_eq!(found(&releasable(), &sent).len(), releasable().len(), "the search finds what is there");
     for body in ["loda", "lfb", "city"] {
         assert_eq!(found(&secrets(), &written_down(&mesh, body)), [""; 0], "in what {body} wrote down");
+    }
+}
+
+/// Gains nothing: at the most verbose level, no process says a value of a row or a literal of a question, and the health
+/// port has no more to tell.
+#[test]
+fn nothing_that_a_process_says_is_of_a_row_or_a_question() {
+    let mesh = holding_canaries();
+    for body in mesh.bodies() {
+        mesh.start_by(body, mesh.serve(body).env("MERIDIAN_LOG", "trace").env("RUST_LOG", "trace"));
+    }
+    until("LODA's node knows what the brigade and the City publish", || {
+        let listed = mesh.run(&["catalogue", "--format", "csv"]);
+        ["london.lfb.", "london.city."].iter().all(|body| listed.ok().contains(body)).then_some(())
+    });
+    let literal = "CANARY-LITERAL";
+    let (mut asha, mut loda) =
+        (mesh.client("loda", Some(&mesh.asha())), mesh.client("lfb", Some(&mesh.node_pair("loda"))));
+    let chosen = [
+        format!("SELECT COUNT(*) AS n FROM lfb.incidents WHERE property_type IN ('{literal}', '{ABOVE}')"),
+        format!("SELECT COUNT(*) AS n FROM lfb.incidents WHERE property_type = '{literal}' AND easting = {EASTING}"),
+        format!("SELECT '{literal}' || 1 / 0, * FROM gla.boroughs b JOIN gla.boroughs c ON b.gss = c.gss"),
+        format!("SELECT * FROM gla.boroughs WHERE name LIKE '%{literal}%' OR CAST('{literal}' AS INTEGER) = 1"),
+        format!("SELECT name FROM gla.boroughs WHERE name <> '{literal}'"),
+        format!("SELECT '{literal}' FROM nowhere.at_all"),
+        format!("SELEKT '{literal}'"),
+    ];
+    let chosen: Vec<&str> = chosen.iter().map(String::as_str).collect();
+    for sql in [&ADMITTED[..], &ATTEMPTS[..], &OF_CITY[..], &chosen[..]].concat() {
+        let _ = asha.statement(sql);
+        let _ = loda.remote(sql);
+    }
+    assert_eq!(found(&releasable(), &asha.everything()).len(), releasable().len(), "there were answers");
+    let canaries = [secrets(), releasable(), vec![text("a literal", literal)]].concat();
+    for body in ["loda", "lfb", "city", "gla"] {
+        let said = mesh.log(body);
+        assert!(said.contains("DEBUG"), "{body} is not verbose:\n{said}");
+        assert_eq!(found(&canaries, said.as_bytes()), [""; 0], "{body} says it");
+        for path in ["/live", "/ready", "/metrics", "/"] {
+            let told = mesh.health(body, path);
+            assert!(told.contains("live") || told.contains("ready"), "{path}: {told}");
+            assert_eq!(found(&canaries, told.as_bytes()), [""; 0], "{path} of {body} tells it");
+        }
     }
 }
 

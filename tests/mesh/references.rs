@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::support::{Line, Mesh, PURPOSE, until};
+use super::support::{Line, Mesh, PURPOSE, Ran, Tap, meridian, until};
 
 const ASHA: &str = "spiffe://london/body/loda/analyst/asha";
 const BY_LABEL: &str = "SELECT b.name, COUNT(*) AS n FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss \
@@ -42,12 +42,12 @@ fn stanza(dataset: &str, sha256: &str) -> String {
     )
 }
 
-/// The GLA publishes boroughs again: with a borough that stands twice, changed since it was declared, and under an agreement
-/// with the brigade alone.
+/// The GLA publishes boroughs again: with a borough that stands twice, changed since it was declared, under an agreement
+/// with the brigade alone, and with units that may object.
 fn publish_more(gla: &Path) {
     let described = fs::read_to_string(gla.join("datasets/boroughs.toml")).unwrap();
     let boroughs = fs::read_to_string(gla.join("data/boroughs.csv")).unwrap();
-    for dataset in ["twice", "other", "granted"] {
+    for dataset in ["twice", "other", "granted", "premises"] {
         let named = described.replace("name = \"boroughs\"", &format!("name = \"{dataset}\""));
         assert_ne!(named, described);
         let mut placed = named.replace("data/boroughs.csv", &format!("data/{dataset}.csv"));
@@ -55,6 +55,10 @@ fn publish_more(gla: &Path) {
         match dataset {
             "twice" => rows.push_str("E09000001,City twice,true\n"),
             "other" => rows.push_str("E09000099,Nowhere,true\n"),
+            "premises" => {
+                placed = placed.replacen("role = \"dimension\"", "role = \"identifier\"", 1);
+                placed.push_str("\n[unit]\nkind = \"premises\"\ncolumn = \"gss\"\n");
+            }
             _ => placed = placed.replace("form = \"open\"", "form = \"rows\""),
         }
         fs::write(gla.join(format!("data/{dataset}.csv")), rows).unwrap();
@@ -76,7 +80,8 @@ fn declare(mesh: &Mesh, printed: &str) {
     let file = lfb.join("datasets/incidents.toml");
     let mut text = fs::read_to_string(&file).unwrap();
     text.push_str(&format!("\n{printed}\n"));
-    for (dataset, sha256) in [("twice", hash("twice")), ("other", hash("boroughs")), ("granted", hash("granted"))] {
+    for (dataset, of) in [("twice", "twice"), ("other", "boroughs"), ("granted", "granted"), ("premises", "premises")] {
+        let sha256 = hash(of);
         text.push_str(&stanza(dataset, &sha256));
         text.push('\n');
     }
@@ -92,10 +97,11 @@ fn declare(mesh: &Mesh, printed: &str) {
     fs::write(&fires, rows).unwrap();
 }
 
-/// LODA, the GLA and the brigade, up; the other bodies are not needed.
-fn mesh() -> Mesh {
+/// LODA, the GLA and the brigade, up, and all that the brigade's node says to the GLA's; the other bodies are not needed.
+fn mesh() -> (Mesh, Tap) {
     let mesh = Mesh::prepared();
     publish_more(&mesh.folder("gla"));
+    let tap = Tap::between(&mesh, "lfb", "gla");
     mesh.start("gla");
     mesh.start("loda");
     let boroughs = fs::read_to_string(mesh.folder("gla").join("data/boroughs.csv")).unwrap();
@@ -111,7 +117,7 @@ fn mesh() -> Mesh {
     until("LODA's node knows what the brigade publishes", || {
         mesh.run(&["catalogue", "--format", "csv"]).ok().contains("london.lfb.").then_some(())
     });
-    mesh
+    (mesh, tap)
 }
 
 /// The records of the releases that the GLA made to the brigade.
@@ -122,7 +128,7 @@ fn to_lfb(mesh: &Mesh) -> Vec<Line> {
 
 #[test]
 fn labels_of_one_body_group_the_rows_of_another() {
-    let mesh = mesh();
+    let (mesh, tap) = mesh();
     let mut asha = mesh.client("loda", Some(&mesh.asha()));
 
     // The same cells as by the brigade's own column, noise and all.
@@ -160,8 +166,80 @@ fn labels_of_one_body_group_the_rows_of_another() {
     let everything: String = mesh.records("gla").iter().map(|line| line.json.to_string()).collect();
     assert!(!everything.contains(CANARY) && !mesh.log("gla").contains(CANARY));
 
+    no_key_on_the_wire(&tap);
+    audited(&mesh);
+    objected(&mesh);
     refusals(&mesh);
     failures(&mesh);
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
+}
+
+/// Of all that the brigade's node sent to the GLA's, decrypted, no byte is a key of its rows or a literal of a question
+/// about them.
+fn no_key_on_the_wire(tap: &Tap) {
+    let (asked, answered) = (tap.asked(), tap.answered());
+    // The search finds what is there.
+    assert!(holds(&asked, WHOLE) && holds(&asked, ASHA), "{} bytes were sent", asked.len());
+    assert!(holds(&answered, "E09000007") && holds(&answered, "Camden"), "{} bytes came", answered.len());
+    // The brigade's keys are codes of boroughs; the rest are values of its rows and of the questions.
+    for text in ["E090000", CANARY, "CANARY", "Camden", "= 1066", "property_type", "incidents"] {
+        assert!(!holds(&asked, text), "{text} went from the brigade to the GLA");
+    }
+}
+
+/// The GLA's officer reads in its log who really asked, and by way of whom.
+fn audited(mesh: &Mesh) {
+    let line = to_lfb(mesh).pop().unwrap();
+    assert_eq!(line.json["release"]["via"], serde_json::json!(["loda"]));
+    let mut command = meridian();
+    command.args(["audit", "show", &line.json["index"].to_string(), "--config"]);
+    command.arg(mesh.folder("gla").join("node.toml"));
+    let shown = Ran::of(command.output().unwrap());
+    let text = shown.ok();
+    for words in [
+        format!("caller     spiffe://london/body/lfb/node for {ASHA}"),
+        "via        loda".to_owned(),
+        "london.gla.boroughs as open: ".to_owned(),
+    ] {
+        assert!(text.contains(&words), "{words} is not in\n{text}");
+    }
+    // Who asks the brigade directly came by way of nobody.
+    let direct = mesh.records("lfb").into_iter().filter(|line| line.json["release"].is_object());
+    assert!(direct.clone().count() > 0 && direct.clone().all(|line| line.json["release"]["via"].is_null()));
+}
+
+/// Who objects at the other body is in no label: what was declared is no longer what there is, and until the brigade has
+/// looked at it and declares it anew, nothing is answered.
+fn objected(mesh: &Mesh) {
+    let join = "SELECT b.name, COUNT(*) AS n FROM lfb.incidents i JOIN gla.premises b ON i.borough_gss = b.gss \
+                GROUP BY b.name ORDER BY b.name";
+    let before = mesh.ask(join);
+    let without: Vec<&str> = before.ok().lines().filter(|line| !line.starts_with("Camden,")).collect();
+    assert_eq!(without.len() + 1, before.ok().lines().count());
+    let mut object = meridian();
+    object.args(["rights", "object", "--kind", "premises", "--unit", "E09000007", "--config"]);
+    Ran::of(object.arg(mesh.folder("gla").join("node.toml")).output().unwrap()).ok();
+    let changed = "london.gla.premises is not what it was when the reference to it was declared";
+    let told = until("the objection is in force", || {
+        let told = mesh.ask(join).stderr;
+        told.contains(changed).then_some(told)
+    });
+    assert!(!told.contains("Camden") && !told.contains("E09"), "no values: {told}");
+
+    let anew = mesh.run(&["reference", "gla.premises", "--by", "gss", "--labels", "name,inner"]);
+    let file = mesh.folder("lfb").join("datasets/incidents.toml");
+    let boroughs = fs::read_to_string(mesh.folder("gla").join("data/premises.csv")).unwrap();
+    let (text, declared) = (fs::read_to_string(&file).unwrap(), stanza("premises", &content(&boroughs)));
+    assert!(text.contains(&declared) && anew.ok() != declared, "{}", anew.ok());
+    fs::write(&file, text.replace(&declared, anew.ok())).unwrap();
+    let after = until("the brigade's terms are followed", || {
+        let after = mesh.ask(join);
+        (after.code == Some(0)).then(|| after.ok().to_owned())
+    });
+    assert_eq!(after.lines().collect::<Vec<_>>(), without, "the other cells are the same");
 }
 
 /// What the owner did not declare, and what is not open.

@@ -217,6 +217,46 @@ fn logged(mesh: &Mesh) -> (Vec<Value>, Vec<(String, u64)>) {
     (rights, effects.collect())
 }
 
+/// The rights that the GLA's log tells of, each read as the officer reads it, with `meridian audit show`.
+fn audited(mesh: &Mesh) -> Vec<String> {
+    let canaries = [number("the unit", UNIT), text("its town", TOWN)];
+    let mut verbs = Vec::new();
+    for line in mesh.records("gla") {
+        let (right, effect) = (&line.json["right"], &line.json["effect"]);
+        if !right.is_object() && !effect.is_object() {
+            continue;
+        }
+        let words = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(all) => {
+                all.iter().map(|one| one.as_str().map_or(one.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        };
+        let item = |name: &str, value: &Value| format!("  {name:<10} {}\n", words(value));
+        let mut expected = vec![item("hash", &Value::from(line.hash.clone()))];
+        if right.is_object() {
+            verbs.push(words(&right["right"]));
+            expected.push(format!("right exercised: {}\n", words(&right["right"])));
+            expected.extend([item("entry", &right["number"]), item("unit", &right["unit_kind"])]);
+            expected.push(item("datasets", &right["datasets"]));
+            expected.extend(right["reference"].as_str().map(|case| item("reference", &case.into())));
+            expected.extend(right["ends"].as_u64().map(|of| item("ends", &format!("entry {of}").into())));
+        } else {
+            expected.push("rights in force\n".to_owned());
+            expected.extend([item("dataset", &effect["dataset"]), item("entries", &effect["rights"])]);
+        }
+        let mut command = meridian();
+        command.args(["audit", "show", &line.json["index"].to_string(), "--config"]);
+        let shown = Ran::of(command.arg(mesh.folder("gla").join("node.toml")).output().unwrap());
+        for words in expected {
+            assert!(shown.ok().contains(&words), "{words} is not in\n{}", shown.ok());
+        }
+        assert_eq!(found(&canaries, shown.ok().as_bytes()), [""; 0], "{}", shown.ok());
+    }
+    verbs
+}
+
 fn until_in_force(mesh: &Mesh, dataset: &str, number: u64) {
     until(&format!("entry {number} is in force in {dataset}"), || {
         logged(mesh).1.contains(&(dataset.to_owned(), number)).then_some(())
@@ -295,6 +335,7 @@ fn who_objects_is_in_no_later_release_and_in_statistics_from_the_next_snapshot()
     // One unit less is near to what was answered before: the sums don't tell.
     assert_eq!(column(&mut at_gla, sums), sums_before);
     assert_eq!(logged(&mesh).0.len(), 1, "recorded once");
+    assert_eq!(audited(&mesh), ["object"]);
 
     let canaries = [number("the unit", UNIT), text("its town", TOWN), text("the reason", "asked")];
     assert_eq!(found(&canaries[..2], &written_down(&mesh, "gla")), [""; 0]);
@@ -330,6 +371,7 @@ fn a_household_is_all_its_persons_and_what_is_withdrawn_comes_back() {
     let listed: Value = serde_json::from_str(listed.ok()).unwrap();
     let ended: Vec<&Value> = listed["entries"].as_array().unwrap().iter().map(|entry| &entry["ended_by"]).collect();
     assert_eq!(ended, [&Value::from(3), &Value::Null, &Value::Null]);
+    assert_eq!(audited(&mesh), ["restrict", "erase", "withdraw"]);
     let said = rights_by(&mesh, &["withdraw", "1"], "");
     assert!(said.fails(1).contains("no entry 1 stands"), "{}", said.stderr);
 }
@@ -356,6 +398,7 @@ fn a_right_value_overlays_the_source_until_the_source_holds_it() {
     let (recorded, _) = logged(&mesh);
     let verbs: Vec<&str> = recorded.iter().map(|right| right["right"].as_str().unwrap()).collect();
     assert_eq!(verbs, ["rectify", "rectify", "corrected"]);
+    assert_eq!(audited(&mesh), verbs);
     for (arguments, expected) in [
         (["--dataset", "people", "--unit", "3", "--set", "age=CANARY"], "column age: the value is no integer"),
         (["--dataset", "people", "--unit", "3", "--set", "pay=1"], "column pay: it is not published"),

@@ -4,6 +4,7 @@ mod audit;
 mod folder;
 mod mesh;
 mod process;
+mod tap;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub(crate) use audit::{Line, chained, log_lines};
 pub(crate) use folder::{Demo, Pair, certify, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
+pub(crate) use tap::Tap;
 pub(crate) use wire::{Client, remote_ticket, statement, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.

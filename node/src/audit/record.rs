@@ -24,6 +24,9 @@ pub struct Entry {
     /// The analyst, as a peer claims.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub on_behalf_of: String,
+    /// The bodies whose nodes passed the question on to the caller's, from the analyst's own onward, as the caller claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
     /// The purpose stated.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub purpose: String,

@@ -209,6 +209,7 @@ fn entry(kind: &str, entry: &Entry, private: Option<&Private>, text: &mut String
     text.push_str(&format!("{kind}\n"));
     item("query", &entry.query_id, text);
     item("caller", &caller(entry), text);
+    item("via", &entry.via.join(", then "), text);
     item("purpose", &entry.purpose, text);
     item("agreement", &entry.agreements.join(", "), text);
     for used in &entry.datasets {

@@ -200,13 +200,14 @@ fn failed(end: &impl End, error: FlightError) -> Status {
     match error {
         FlightError::ExternalError(error) => match error.downcast::<DataFusionError>() {
             Ok(error) => end.fail(*error),
-            Err(error) => status::fault("encode an answer", &error),
+            Err(_) => status::fault("encode an answer", &"it ended in an error of no known kind"),
         },
         FlightError::Tonic(status) => *status,
-        error @ (FlightError::Arrow(_)
-        | FlightError::NotYetImplemented(_)
-        | FlightError::ProtocolError(_)
-        | FlightError::DecodeError(_)) => status::fault("encode an answer", &error),
+        // Arrow's own words may hold values of the rows that it was given.
+        FlightError::Arrow(_) => status::fault("encode an answer", &"Arrow has no form for it"),
+        error @ (FlightError::NotYetImplemented(_) | FlightError::ProtocolError(_) | FlightError::DecodeError(_)) => {
+            status::fault("encode an answer", &error)
+        }
     }
 }
 

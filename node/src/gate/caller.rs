@@ -136,6 +136,11 @@ impl Caller {
         self.on_behalf_of()?.strip_prefix(&of)
     }
 
+    /// The bodies whose nodes passed the question on before it came to the caller's, as the caller says.
+    pub fn via(&self) -> &[Name] {
+        &self.via
+    }
+
     /// The analyst for whom a node says that it asks.
     pub fn on_behalf_of(&self) -> Option<&str> {
         self.on_behalf_of.as_deref()

@@ -122,12 +122,14 @@ impl Mesh {
         // Through this process, so that what limits the node's files does not limit what it says.
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("the node of {body}: {error}"));
-        let mut said = child.stderr.take().expect("a pipe");
+        let (mut said, mut printed) = (child.stderr.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let mut beside = log.try_clone().expect("node.log");
         std::thread::spawn(move || std::io::copy(&mut said, &mut { log }));
+        std::thread::spawn(move || std::io::copy(&mut printed, &mut beside));
         let stdin = child.stdin.take();
         self.nodes().insert(body.to_owned(), Node { child, stdin });
     }

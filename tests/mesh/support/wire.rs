@@ -89,7 +89,7 @@ impl Client {
             async move {
                 let tcp = TcpStream::connect(address).await?;
                 let stream = tls.connect(ServerName::IpAddress(address.ip().into()), tcp).await?;
-                Ok::<_, std::io::Error>(TokioIo::new(Recorded { stream, connection: recorder.begin(), recorder }))
+                Ok::<_, std::io::Error>(TokioIo::new(recorder.of(stream)))
             }
         };
         let entered = runtime.enter();
@@ -227,11 +227,7 @@ impl Client {
     /// Every byte that arrived, decrypted, in all the forms in which it can be looked through: as it came, with the
     /// frames of HTTP/2 taken out, as messages, and as text.
     pub(crate) fn everything(&self) -> Vec<u8> {
-        let connections = self.received.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<u8> = connections.concat();
-        for connection in connections.iter() {
-            all.extend(without_frames(connection));
-        }
+        let mut all = self.received.everything();
         all.extend(&self.heard);
         all
     }
@@ -321,7 +317,7 @@ async fn bounded<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, 
     tokio::time::timeout(PATIENCE, call).await.expect("an answer, or an error, in time")
 }
 
-fn config(ca: &Path, pair: Option<&Pair>) -> ClientConfig {
+pub(super) fn config(ca: &Path, pair: Option<&Pair>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("an anchor");
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -342,9 +338,24 @@ fn config(ca: &Path, pair: Option<&Pair>) -> ClientConfig {
 
 /// The decrypted bytes of each connection.
 #[derive(Clone, Default)]
-struct Received(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct Received(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Received {
+    /// What a stream gives is kept.
+    pub(super) fn of<S>(&self, stream: S) -> Recorded<S> {
+        Recorded { stream, connection: self.begin(), recorder: self.clone() }
+    }
+
+    /// Every byte as it came, and then with the frames of HTTP/2 taken out.
+    pub(super) fn everything(&self) -> Vec<u8> {
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<u8> = connections.concat();
+        for connection in connections.iter() {
+            all.extend(without_frames(connection));
+        }
+        all
+    }
+
     fn begin(&self) -> usize {
         let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         connections.push(Vec::new());
@@ -357,7 +368,7 @@ impl Received {
 }
 
 /// A stream whose read bytes are kept.
-struct Recorded<S> {
+pub(super) struct Recorded<S> {
     stream: S,
     recorder: Received,
     connection: usize,
@@ -386,8 +397,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
     }
 }
 
+/// What a client of HTTP/2 says first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The payloads of HTTP/2's DATA frames, stream by stream: a message may lie in several frames.
-fn without_frames(mut bytes: &[u8]) -> Vec<u8> {
+fn without_frames(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.strip_prefix(PREFACE).unwrap_or(bytes);
     let mut streams: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
     while let [a, b, c, kind, _flags, d, e, f, g, rest @ ..] = bytes {
         let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
