@@ -1,15 +1,15 @@
 //! Asking other bodies: the transport, the streams of their answers, and the physical leaf that a placed plan has.
 
+mod arriving;
 mod error;
 mod exec;
-mod packed;
 mod peers;
 mod receipts;
 mod transport;
 
+pub use arriving::well_formed;
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};
-pub use packed::unpacked;
 pub use peers::{Peers, remote_ticket};
 pub use receipts::{Receipts, Received, Verifier};
 pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};

@@ -14,7 +14,7 @@ use meridian_proto::{Name, Receipt, wire::RemoteQuery};
 use prost::Message;
 use tonic::transport::Channel;
 
-use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport, unpacked};
+use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport, well_formed};
 
 /// Largest Flight message that is taken from a peer, in bytes.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -96,7 +96,7 @@ impl Transport for Peers {
             other => other,
         };
         let messages = answer.map_err(|status| RemoteError::from_status(body, &status))?.into_inner();
-        let decoder = FlightDataDecoder::new(unpacked(messages));
+        let decoder = FlightDataDecoder::new(well_formed(messages));
         let body = body.clone();
         let items = decoder.map(move |message| {
             let message = message.map_err(|error| flight_error(&body, error))?;

@@ -10,7 +10,7 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
-use meridian_federation::remote::unpacked;
+use meridian_federation::remote::well_formed;
 use meridian_proto::CheckAnswer;
 use tonic::Response;
 use tonic::Status;
@@ -232,7 +232,7 @@ async fn values(
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
     expected: usize,
 ) -> Result<Vec<ScalarValue>, Status> {
-    let mut batches = FlightRecordBatchStream::new_from_flight_data(unpacked(messages));
+    let mut batches = FlightRecordBatchStream::new_from_flight_data(well_formed(messages));
     let mut row: Option<RecordBatch> = None;
     while let Some(batch) = batches.try_next().await.map_err(unreadable)? {
         let rows = batch.num_rows() + row.as_ref().map_or(0, RecordBatch::num_rows);
