@@ -7,14 +7,19 @@ mod body;
 mod in_process;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use libfuzzer_sys::fuzz_target;
 use meridian::gate::Caller;
 use meridian::query::Asked;
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use in_process::InProcess;
+
+/// Longest time for an answer, as a node has one: small tables can be joined to large ones.
+const TIME: Duration = Duration::from_secs(5);
 
 struct Place {
     runtime: Runtime,
@@ -36,9 +41,12 @@ fuzz_target!(|sql: &str| {
         // On a worker, as a call is answered: planning hands the thread's other work on.
         let engine = node.engine.clone();
         let answered = runtime.spawn(async move {
-            if let Ok(answer) = engine.answer(asked).await {
-                let _ = answer.released.try_for_each(|_| async { Ok(()) }).await;
-            }
+            let answer = async {
+                if let Ok(answer) = engine.answer(asked).await {
+                    let _ = answer.released.try_for_each(|_| async { Ok(()) }).await;
+                }
+            };
+            let _ = timeout(TIME, answer).await;
         });
         runtime.block_on(answered).unwrap();
     }

@@ -124,8 +124,9 @@ async fn call(mut client: FlightServiceClient<Channel>, which: u8, bytes: Vec<u8
             }
         }
         4 => {
-            let data = FlightData { data_header: bytes.clone().into(), data_body: bytes.clone().into(), ..FlightData::new() }
-                .with_descriptor(FlightDescriptor::new_cmd(bytes));
+            let data =
+                FlightData { data_header: bytes.clone().into(), data_body: bytes.clone().into(), ..FlightData::new() }
+                    .with_descriptor(FlightDescriptor::new_cmd(bytes));
             if let Ok(results) = client.do_put(stream::iter([data])).await {
                 results.into_inner().for_each(|_| future::ready(())).await;
             }
@@ -138,12 +139,13 @@ async fn call(mut client: FlightServiceClient<Channel>, which: u8, bytes: Vec<u8
     }
 }
 
-fuzz_target!(|input: (u8, Vec<u8>)| {
-    let (which, bytes) = input;
+// The first byte says whose call it is and which; the others are what it says.
+fuzz_target!(|input: &[u8]| {
+    let Some((which, bytes)) = input.split_first() else { return };
     let Place { runtime, clients, .. } = &*PLACE;
-    let client = clients[usize::from(which) % clients.len()].clone();
+    let client = clients[usize::from(*which) % clients.len()].clone();
     runtime.block_on(async {
-        call(client, which / 2, bytes).await;
+        call(client, which / 2, bytes.to_vec()).await;
         // The node is still there, whatever it was sent.
         let mut client = clients[0].clone();
         client.list_actions(arrow_flight::Empty {}).await.unwrap();

@@ -1,0 +1,1 @@
+SELECT borough FROM lfb.open EXCEPT SELECT borough FROM lfb.granted INTERSECT SELECT left(borough, 3) FROM lfb.open

@@ -1,0 +1,1 @@
+SELECT date_trunc('week', day), extract(year FROM day), to_char(day, '%Y'), day + INTERVAL '1 month' - INTERVAL '400 years' FROM lfb.open

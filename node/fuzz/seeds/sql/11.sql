@@ -1,0 +1,1 @@
+SELECT lpad(borough, 40, 'x'), repeat(borough, 99), concat_ws('-', borough, cost), split_part(borough, 'e', 2), substr(borough, -3, 2) FROM lfb.granted

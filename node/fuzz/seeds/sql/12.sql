@@ -1,0 +1,1 @@
+SELECT CAST(cost AS DECIMAL(38, 10)) * 99999999999, cost / 0, cost % 0, -9223372036854775808 - cost, CAST(height AS TINYINT), TRY_CAST(borough AS DATE) FROM lfb.open

@@ -1,0 +1,1 @@
+SELECT o.borough, (SELECT max(cost) FROM lfb.granted g WHERE g.borough = o.borough) FROM lfb.open o WHERE EXISTS (SELECT 1 FROM lfb.homes)

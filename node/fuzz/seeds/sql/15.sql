@@ -1,0 +1,1 @@
+SELECT * FROM (VALUES (1, 'camden'), (2, NULL)) v(n, name) LEFT JOIN lfb.open ON borough = name AND cost > n

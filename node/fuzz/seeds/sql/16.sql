@@ -1,0 +1,1 @@
+SELECT approx_distinct(uprn), approx_percentile_cont(cost, 0.5), median(height), stddev(cost), corr(cost, height), array_agg(borough ORDER BY cost) FROM lfb.open

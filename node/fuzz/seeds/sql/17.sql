@@ -1,0 +1,1 @@
+SELECT borough, SUM(cost) FILTER (WHERE day > DATE '2020-01-01'), COUNT(DISTINCT borough) FROM lfb.incidents GROUP BY CUBE (borough, date_trunc('year', day)) HAVING SUM(cost) > 1e300

@@ -1,0 +1,1 @@
+SELECT DISTINCT COALESCE(NULLIF(upper(borough), 'CAMDEN'), 'x') FROM lfb.homes UNION SELECT trim(borough) FROM lfb.incidents

@@ -1,0 +1,1 @@
+SELECT i.borough, COUNT(*) FROM lfb.incidents i JOIN lfb.open o ON i.borough = o.borough LEFT JOIN lfb.homes h ON h.uprn = i.uprn GROUP BY i.borough

@@ -1,0 +1,1 @@
+SELECT regexp_replace(borough, '(a|b)*c+?', '$1'), borough SIMILAR TO '%(a|b)%', borough ~ '[', levenshtein(borough, 'ealing') FROM lfb.open

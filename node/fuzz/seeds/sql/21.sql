@@ -1,0 +1,1 @@
+SELECT chr(cost), ascii(borough), to_hex(cost), md5(borough), power(cost, 99), sqrt(-cost), factorial(cost), gcd(cost, 0), log(0, cost) FROM lfb.granted

@@ -1,0 +1,1 @@
+SELECT to_timestamp(cost * 1000000000000), make_date(cost, 13, 32), date_bin(INTERVAL '0 days', day, DATE '1970-01-01'), now(), random() FROM lfb.open

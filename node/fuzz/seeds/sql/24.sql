@@ -1,0 +1,1 @@
+SELECT u.*, row_number() OVER w FROM lfb.open u WINDOW w AS (PARTITION BY borough ORDER BY cost DESC) QUALIFY row_number() OVER w = 1

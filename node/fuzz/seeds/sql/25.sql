@@ -1,0 +1,1 @@
+SELECT a.borough FROM lfb.open a CROSS JOIN lfb.open b NATURAL JOIN lfb.granted c FETCH FIRST 5 ROWS ONLY

@@ -1,0 +1,1 @@
+SELECT COUNT(*), 'É''x', U&'\00e9', X'ff', 1e-400, TIMESTAMP '9999-12-31 23:59:59.999999999+14:00', INTERVAL '99999999 years' FROM lfb.incidents WHERE borough LIKE 'c\_%' ESCAPE '\'

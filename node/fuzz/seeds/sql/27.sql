@@ -1,0 +1,1 @@
+SELECT struct(1, 'a'), named_struct('a', 1)['a'], make_array(1, 2)[1], [1, 2], {'a': 1}, $1, ?, @x FROM lfb.open TABLESAMPLE BERNOULLI (3)
