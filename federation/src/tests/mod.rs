@@ -7,4 +7,5 @@ mod refusals;
 mod released;
 mod roundtrip;
 mod snapshots;
+mod tpch;
 mod world;

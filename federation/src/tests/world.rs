@@ -136,6 +136,29 @@ impl World {
         world
     }
 
+    /// Adds an open dataset of these rows.
+    pub(crate) fn hold(&mut self, body: &str, dataset: &str, standard: Option<&str>, rows: &[RecordBatch]) {
+        let published = rows[0].schema();
+        let columns = published.fields().iter().map(|field| {
+            let column_type = match field.data_type() {
+                DataType::Int32 => "integer".to_owned(),
+                DataType::Int64 => "bigint".to_owned(),
+                DataType::Date32 => "date".to_owned(),
+                DataType::Decimal128(precision, scale) => format!("decimal({precision};{scale})"),
+                _ => "varchar".to_owned(),
+            };
+            format!("{}:{column_type}:dimension", field.name())
+        });
+        let described = describe(dataset, &columns.collect::<Vec<_>>().join(","), Form::Open, standard, None);
+        let schema = schema_of(&described);
+        let rows = concat_batches(&published, rows).unwrap();
+        let columns = rows.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
+        let rows = RecordBatch::try_new(schema, columns).unwrap();
+        let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
+        self.holdings.push(Holding { name, dataset: Arc::new(described), rows });
+    }
+
     /// Some dataset of `lfb` declares a reference to one of `gla`.
     pub(crate) fn declare(&mut self, dataset: &str, to: &str, key: &str, labels: &[&str]) {
         let holding =
