@@ -45,13 +45,22 @@ pub(crate) fn name(text: &str) -> Name {
 impl InProcess {
     /// A node over datasets, made from the history that their statistics share.
     pub(crate) fn new(datasets: impl FnOnce(&Arc<History>) -> Vec<(Terms, LogicalPlan)>) -> Self {
+        Self::among(&[], datasets)
+    }
+
+    /// The same in a federation with other bodies, which have told what they publish. None of them is ever there.
+    pub(crate) fn among(
+        others: &[(Name, Vec<Dataset>)],
+        datasets: impl FnOnce(&Arc<History>) -> Vec<(Terms, LogicalPlan)>,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let history = History::open(&folder.path().join("history.redb"), &[9; 32]).unwrap();
         let (federation, body) = (name("london"), name("lfb"));
         let authority = Authority::create(&federation, folder.path()).unwrap();
         let node = Identity::Node { federation: federation.clone(), body: body.clone() };
         let credentials = issued(folder.path(), &authority, &node);
-        let peers = Peers::new(federation.clone(), credentials.client_connector(), HashMap::new());
+        let nowhere = others.iter().map(|(body, _)| (body.clone(), "https://127.0.0.1:1".to_owned())).collect();
+        let peers = Peers::new(federation.clone(), credentials.client_connector(), nowhere);
         let directory = Directory::open(
             body.clone(),
             federation.clone(),
@@ -60,14 +69,16 @@ impl InProcess {
             folder.path().join("peers"),
         );
         let datasets = datasets(&history);
-        let description = Description {
-            federation: federation.clone(),
-            body: body.clone(),
-            version: 1,
-            title: "London Fire Brigade".into(),
-            datasets: datasets.iter().map(|(terms, _)| terms.dataset.as_ref().clone()).collect(),
+        let tell = |credentials: &Credentials, body: &Name, datasets: Vec<Dataset>| {
+            let (federation, body, title) = (federation.clone(), body.clone(), body.to_string());
+            let description = Description { federation, body, version: 1, title, datasets };
+            directory.accept(credentials.sign(description.encode()).unwrap()).unwrap();
         };
-        directory.accept(credentials.sign(description.encode()).unwrap()).unwrap();
+        tell(&credentials, &body, datasets.iter().map(|(terms, _)| terms.dataset.as_ref().clone()).collect());
+        for (other, theirs) in others {
+            let who = Identity::Node { federation: federation.clone(), body: other.clone() };
+            tell(&issued(folder.path(), &authority, &who), other, theirs.clone());
+        }
         let own: BTreeMap<Name, Own> = datasets
             .into_iter()
             .map(|(terms, rows)| {
@@ -163,9 +174,9 @@ pub(crate) fn column(column: &str, column_type: ColumnType, role: Role, ranges: 
     }
 }
 
-/// Terms without units and grants; the body's own analysts get the dataset's form.
-pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
-    let described = Dataset {
+/// A description without coverage and standard.
+pub(crate) fn described(dataset: &str, form: Form, columns: Vec<Column>) -> Dataset {
+    Dataset {
         name: name(dataset),
         title: dataset.into(),
         description: String::new(),
@@ -180,10 +191,14 @@ pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         size_class: 0,
         update_frequency: String::new(),
         references: vec![],
-    };
+    }
+}
+
+/// Terms without units and grants; the body's own analysts get the dataset's form.
+pub(crate) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: name(dataset) },
-        dataset: Arc::new(described),
+        dataset: Arc::new(described(dataset, form, columns)),
         own: form,
         unit: None,
         columns: HashMap::new(),
