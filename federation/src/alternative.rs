@@ -53,6 +53,8 @@ pub(crate) enum Alternative {
 /// The less of an earlier field, the better, whatever the later ones say.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub(crate) struct Cost {
+    /// Releases of cells by more than the question groups by.
+    pub(crate) finer: f64,
     /// Protected cells that leave.
     pub(crate) cells: f64,
     /// Bytes that leave.
@@ -122,7 +124,7 @@ impl Fetched {
         let bytes = rows * 16.0 * schema.fields().len() as f64;
         let node = RemoteNode { parts, schema, columns, rows: rows.round().clamp(1.0, 1e18) as usize };
         let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Here { plan, notices, cells, cost: Cost { cells: protected, bytes, rows } }
+        Here { plan, notices, cells, cost: Cost { finer: 0.0, cells: protected, bytes, rows } }
     }
 
     /// Under the names of the subtree that it replaces.
@@ -172,6 +174,7 @@ impl Here {
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.notices.extend(other.notices.iter().cloned());
         self.cells.extend(other.cells.iter().cloned());
+        self.cost.finer += other.cost.finer;
         self.cost.cells += other.cost.cells;
         self.cost.bytes += other.cost.bytes;
         self.cost.rows += other.cost.rows;

@@ -14,6 +14,7 @@ pub mod node;
 pub mod normal;
 pub mod placement;
 pub mod planner;
+mod pushdown;
 pub mod reference;
 pub mod rel;
 pub mod released;
@@ -31,6 +32,7 @@ pub use error::PlacementError;
 pub use node::{RemoteNode, RemotePart};
 pub use placement::{Placed, askable, place};
 pub use planner::FederationPlanner;
+pub use pushdown::physical_optimizer_rules;
 pub use summary::RemoteSummary;
 pub use tables::{EveryPart, EveryTable, ForeignTable};
 

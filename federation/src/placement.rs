@@ -4,7 +4,7 @@
 //! plan whose leaves are this node's tables and [`crate::RemoteNode`]s. The makers in [`crate::rules`] say how a node of the plan extends
 //! the alternatives of its inputs. What is away may always be brought here, if the terms let it leave.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -85,6 +85,10 @@ pub fn askable(plan: LogicalPlan) -> std::result::Result<Vec<RemoteSummary>, Pla
 #[derive(Default)]
 pub(crate) struct Search {
     rejected: Vec<Rejection>,
+    /// What was found for subtrees that hold something foreign. Makers that write a subtree anew search its parts again.
+    known: HashMap<LogicalPlan, Vec<Alternative>>,
+    /// Whether a plan is placed that a maker has written, and that makers of its kind leave alone.
+    pub(crate) rewritten: bool,
 }
 
 impl Search {
@@ -113,7 +117,27 @@ impl Search {
         }
     }
 
-    fn alternatives(&mut self, plan: &LogicalPlan) -> std::result::Result<Vec<Alternative>, PlacementError> {
+    /// Places a plan that a maker has written in the place of another; what could not be had of it is not noted.
+    pub(crate) fn beside(&mut self, plan: &LogicalPlan) -> std::result::Result<Here, PlacementError> {
+        let noted = std::mem::take(&mut self.rejected);
+        let before = std::mem::replace(&mut self.rewritten, true);
+        let found = self.best_here(plan);
+        self.rewritten = before;
+        self.rejected = noted;
+        found
+    }
+
+    /// The ways to have a subtree.
+    pub(crate) fn alternatives(&mut self, plan: &LogicalPlan) -> std::result::Result<Vec<Alternative>, PlacementError> {
+        if let Some(known) = self.known.get(plan) {
+            return Ok(known.clone());
+        }
+        let found = self.searched(plan)?;
+        self.known.insert(plan.clone(), found.clone());
+        Ok(found)
+    }
+
+    fn searched(&mut self, plan: &LogicalPlan) -> std::result::Result<Vec<Alternative>, PlacementError> {
         let internal = |error: DataFusionError| PlacementError::internal(&error);
         if !holds_foreign(plan).map_err(internal)? {
             return Ok(vec![Alternative::Here(Here::local(plan.clone()))]);
@@ -315,7 +339,12 @@ impl Search {
 
     /// Notes what can't be had at a node of the plan.
     pub(crate) fn reject(&mut self, rejection: Rejection, at: &LogicalPlan) {
-        self.rejected.push(Rejection { height: height(at), ..rejection });
+        self.reject_at(rejection, height(at));
+    }
+
+    /// Notes what can't be had, and how far up the plan it got.
+    pub(crate) fn reject_at(&mut self, rejection: Rejection, height: usize) {
+        self.rejected.push(Rejection { height, ..rejection });
     }
 
     /// Notes why a node of the plan can't be computed at the parts.
@@ -377,6 +406,7 @@ fn holds_foreign(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
-fn height(plan: &LogicalPlan) -> usize {
+/// How many nodes are below one another.
+pub(crate) fn height(plan: &LogicalPlan) -> usize {
     1 + plan.inputs().into_iter().map(height).max().unwrap_or(0)
 }

@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::placement::place;
+use crate::remote::QueryContext;
 
 /// Places what is foreign and plans the rest. Set it on a session whose configuration is [`crate::session::session_config`]
 /// and whose rules are [`crate::session::optimizer_rules`].
@@ -36,6 +37,9 @@ impl fmt::Debug for FederationPlanner {
 impl QueryPlanner for FederationPlanner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let placed = place(plan.clone(), session)?;
+        if let Some(context) = session.config().get_extension::<QueryContext>() {
+            context.receipts.note(placed.notices);
+        }
         let planner = DefaultPhysicalPlanner::with_extension_planners(self.extension_planners.clone());
         planner.create_physical_plan(&placed.plan, session).await
     }

@@ -125,7 +125,8 @@ fn replaced(expr: Expr, count: &Arc<AggregateUDF>) -> Result<Expr> {
     Ok(expr.data)
 }
 
-fn reads_statistics(plan: &LogicalPlan) -> Result<bool> {
+/// Whether a plan scans a dataset of another body that leaves as statistics.
+pub(crate) fn reads_statistics(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

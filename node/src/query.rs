@@ -38,7 +38,7 @@ use meridian_certs::{Credentials, Identity};
 use meridian_federation::reference::References;
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
-use meridian_federation::{FederationPlanner, session};
+use meridian_federation::{FederationPlanner, physical_optimizer_rules, session};
 use meridian_proto::{EVERY, Name, Refusal, Signed};
 
 use crate::audit::{Entry, Log, Private, Use};
@@ -144,6 +144,7 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_optimizer_rules(session::optimizer_rules())
+            .with_physical_optimizer_rules(physical_optimizer_rules())
             .with_query_planner(Arc::new(planner))
             .build();
         Ok(Arc::new(Self { parts, session }))

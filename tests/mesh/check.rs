@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::support::{Line, Mesh, Ran, until};
 
 /// A question that its asker can place and the brigade refuses: wards are published, and not granted.
-const BY_WARD: &str = "SELECT b.name, i.ward_gss,\n       COUNT(*) AS fires\n  FROM gla.boroughs b\n  JOIN (SELECT \
+const BY_WARD: &str = "SELECT b.name, i.ward_gss,\n       COUNT(*) AS fires\n  FROM gla.boroughs b\n  RIGHT JOIN (SELECT \
                        borough_gss, ward_gss FROM lfb.incidents) i ON b.gss = i.borough_gss GROUP BY 1, 2";
 
 /// The same as the brigade alone can answer it.

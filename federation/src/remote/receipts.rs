@@ -1,5 +1,6 @@
 //! The signed release records that come back with the answers of other bodies.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +25,7 @@ pub type Verifier = dyn Fn(&Signed) -> Result<Name, String> + Send + Sync;
 pub struct Receipts {
     verifier: Arc<Verifier>,
     received: Mutex<Vec<Received>>,
+    notices: Mutex<BTreeSet<String>>,
 }
 
 impl fmt::Debug for Receipts {
@@ -35,7 +37,17 @@ impl fmt::Debug for Receipts {
 impl Receipts {
     /// An empty collection that takes what `verifier` holds for signed by a node.
     pub fn new(verifier: Arc<Verifier>) -> Arc<Self> {
-        Arc::new(Self { verifier, received: Mutex::default() })
+        Arc::new(Self { verifier, received: Mutex::default(), notices: Mutex::default() })
+    }
+
+    /// Keeps what a reader of the answer must know of how it was placed.
+    pub(crate) fn note(&self, notices: Vec<String>) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
+    }
+
+    /// What a reader of the answer must know of how it was placed.
+    pub fn notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Takes the receipt with which a body ended its answer of `rows` rows to its part of `query_id`.

@@ -5,7 +5,9 @@ use datafusion::logical_expr::LogicalPlan;
 use crate::alternative::Alternative;
 use crate::placement::Search;
 
+mod combine;
 pub mod delegated;
+pub mod eager;
 pub mod split;
 pub mod whole;
 
@@ -13,4 +15,4 @@ pub mod whole;
 pub(crate) type Maker = fn(&mut Search, &LogicalPlan, &[Vec<Alternative>]) -> Vec<Alternative>;
 
 /// In this order.
-pub(crate) const MAKERS: [Maker; 3] = [whole::make, split::make, delegated::make];
+pub(crate) const MAKERS: [Maker; 4] = [whole::make, split::make, delegated::make, eager::make];

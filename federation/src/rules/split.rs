@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::{AggregateFunction, Cast};
-use datafusion::logical_expr::{Aggregate, AggregateUDF, Case, Expr, LogicalPlan, lit};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, lit};
 use meridian_proto::{ColumnType, Form};
 
 use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
-use crate::average::average;
 use crate::error::Why;
-use crate::lower::{self, FUNCTIONS};
+use crate::lower;
 use crate::placement::Search;
 use crate::rel::{self, Agg, Rel, ScanColumn};
+use crate::rules::combine::{call, cast, known, or_zero, quotient, uncast, when};
 use crate::rules::whole::grouped;
 use crate::template;
 
@@ -126,7 +125,7 @@ impl<'a> Split<'a> {
             return arg.clone();
         }
         match self.integer(&uncast(arg)) {
-            Some(ColumnType::Integer) => Expr::Cast(Cast::new(Box::new(uncast(arg)), DataType::Int64)),
+            Some(ColumnType::Integer) => cast(uncast(arg), &DataType::Int64),
             Some(ColumnType::Bigint) => uncast(arg),
             _ => arg.clone(),
         }
@@ -180,7 +179,7 @@ impl<'a> Split<'a> {
     /// An aggregate from the combined partial ones, of its own type; NULL where a part of it is not known.
     fn value(&self, how: &Final, data_type: &DataType) -> Result<Expr, Why> {
         let (value, of) = match how {
-            Final::Count(index) if self.protected == 0 => (or_zero(sum(*index))?, vec![*index]),
+            Final::Count(index) if self.protected == 0 => (or_zero(sum(*index)), vec![*index]),
             Final::Count(index) | Final::Combined(index) => (sum(*index), vec![*index]),
             Final::Average { sum: total, count } => {
                 (quotient(sum(*total), sum(*count), data_type)?, vec![*total, *count])
@@ -188,7 +187,7 @@ impl<'a> Split<'a> {
         };
         let value = match how {
             Final::Count(_) => value,
-            Final::Combined(_) | Final::Average { .. } => Expr::Cast(Cast::new(Box::new(value), data_type.clone())),
+            Final::Combined(_) | Final::Average { .. } => cast(value, data_type),
         };
         if self.protected == 0 {
             return Ok(value);
@@ -234,26 +233,6 @@ impl<'a> Split<'a> {
     }
 }
 
-fn uncast(arg: &Expr) -> Expr {
-    match arg {
-        Expr::Cast(Cast { expr, field })
-            if *field.data_type() == DataType::Float64 || *field.data_type() == DataType::Int64 =>
-        {
-            expr.as_ref().clone()
-        }
-        other => other.clone(),
-    }
-}
-
-fn known(name: &str) -> Result<Arc<AggregateUDF>, Why> {
-    FUNCTIONS.aggregate.get(name).cloned().ok_or_else(|| Why::new(format!("there is no aggregate {name}")))
-}
-
-fn call(function: Arc<AggregateUDF>, arg: Expr, filter: Option<Expr>) -> Expr {
-    let filter = filter.map(Box::new);
-    Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![arg], false, filter, Vec::new(), None))
-}
-
 fn sum(index: usize) -> Expr {
     named("s", index)
 }
@@ -264,24 +243,4 @@ fn given(index: usize) -> Expr {
 
 fn named(kind: &str, index: usize) -> Expr {
     Expr::Column(datafusion::common::Column::new_unqualified(format!("{kind}{index}")))
-}
-
-fn or_zero(value: Expr) -> Result<Expr, Why> {
-    Ok(when(vec![(value.clone().is_not_null(), value)], Some(lit(0_i64))))
-}
-
-fn when(cases: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
-    let cases = cases.into_iter().map(|(condition, value)| (Box::new(condition), Box::new(value))).collect();
-    Expr::Case(Case::new(None, cases, otherwise.map(Box::new)))
-}
-
-fn quotient(sum: Expr, count: Expr, data_type: &DataType) -> Result<Expr, Why> {
-    match data_type {
-        DataType::Float64 => {
-            let double = |expr: Expr| Expr::Cast(Cast::new(Box::new(expr), DataType::Float64));
-            Ok(double(sum) / double(count))
-        }
-        DataType::Decimal128(precision, scale) => Ok(average(sum, count, *precision, *scale)),
-        other => Err(Why::new(format!("an average of type {other} over several bodies can't be made of parts"))),
-    }
 }

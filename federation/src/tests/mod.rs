@@ -3,9 +3,11 @@
 
 mod corpus;
 mod delegated;
+mod eager;
+pub(crate) mod generated;
 mod refusals;
 mod released;
 mod roundtrip;
 mod snapshots;
 mod tpch;
-mod world;
+pub(crate) mod world;

@@ -25,7 +25,7 @@ use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Referen
 use crate::placement::{Placed, place};
 use crate::session::{optimizer_rules, session_config};
 use crate::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable, schema_of};
-use crate::{FederationPlanner, PlacementError, RemoteNode};
+use crate::{FederationPlanner, PlacementError, RemoteNode, physical_optimizer_rules};
 
 pub(crate) struct Holding {
     pub(crate) name: DatasetName,
@@ -168,6 +168,29 @@ impl World {
         Arc::make_mut(&mut holding.unwrap().dataset).references.push(reference);
     }
 
+    /// One more dataset.
+    pub(crate) fn add(
+        &mut self,
+        body: &str,
+        dataset: &str,
+        columns: &str,
+        rows: RecordBatch,
+        form: Form,
+        size_class: u32,
+    ) {
+        let described = Dataset { size_class, ..describe(dataset, columns, form, None, None) };
+        let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
+        self.holdings.push(Holding { name, dataset: Arc::new(described), rows });
+    }
+
+    /// A dataset of about as many rows as ten to this power.
+    pub(crate) fn sized(mut self, dataset: &str, size_class: u32) -> Self {
+        for holding in self.holdings.iter_mut().filter(|holding| holding.name.dataset.as_str() == dataset) {
+            Arc::make_mut(&mut holding.dataset).size_class = size_class;
+        }
+        self
+    }
+
     pub(crate) fn foreign(&self, body: &str, dataset: &str) -> ForeignTable {
         let holding = self
             .holdings
@@ -201,6 +224,7 @@ impl World {
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(london(session_config()))
             .with_optimizer_rules(optimizer_rules())
+            .with_physical_optimizer_rules(physical_optimizer_rules())
             .with_query_planner(Arc::new(FederationPlanner::new(vec![Arc::new(stand_in)])))
             .build();
         let context = SessionContext::new_with_state(state);
@@ -222,7 +246,10 @@ impl World {
 
     /// One engine over all rows.
     pub(crate) fn central(&self) -> SessionContext {
-        let context = SessionContext::new_with_config(london(session_config()));
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(london(session_config()))
+            .with_physical_optimizer_rules(physical_optimizer_rules());
+        let context = SessionContext::new_with_state(state.build());
         let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
         for Holding { name, rows, .. } in &self.holdings {
             tables.push((name.body.to_string(), name.dataset.to_string(), memory(rows.clone())));

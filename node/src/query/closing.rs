@@ -73,6 +73,11 @@ impl Closing {
         let (rows, bytes) = (self.progress.rows(), self.progress.bytes());
         self.record.rows = rows;
         self.record.bytes = bytes;
+        for notice in self.receipts.notices() {
+            if !self.record.notices.contains(&notice) {
+                self.record.notices.push(notice);
+            }
+        }
         let private = self.private()?;
         self.record.closing_commitment = private.commitment().to_vec();
         let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| {
