@@ -33,13 +33,13 @@ impl Refused {
         Self::new("unknown", unknown_dataset(dataset), "").about(dataset)
     }
 
-    /// All cells that an agreement gives have left, or would with these.
+    /// All cells that an agreement gives have left.
     pub(super) fn spent(agreement: Option<&str>, dataset: &str, allowance: u64) -> Self {
         let agreement = agreement.unwrap_or("its terms");
         Self::new(
             "allowance.spent",
-            format!("{agreement} gives {allowance} cells of {dataset}, and this answer would be more than are left"),
-            "ask for fewer groups (a refusal counts as one cell), or ask the owner to raise the allowance",
+            format!("{agreement} gives {allowance} cells of {dataset}, and all of them have left"),
+            "ask the owner to raise the allowance",
         )
         .about(dataset)
     }

@@ -5,20 +5,6 @@ use std::path::{Path, PathBuf};
 /// Why a release wasn't settled, or the history not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The allowance doesn't suffice. How many cells were asked for depends on the rows, so it isn't said.
-    #[error(
-        "the allowance of {allowance} visible cells of '{dataset}' under {} is spent; \
-         ask the owner of '{dataset}' for a larger one, or group more coarsely",
-        agreement.as_ref().map_or_else(|| "no agreement".to_owned(), |id| format!("agreement '{id}'"))
-    )]
-    Spent {
-        /// The agreement, if any.
-        agreement: Option<String>,
-        /// The dataset.
-        dataset: String,
-        /// The most visible cells.
-        allowance: u64,
-    },
     /// A sketch too small to tell all distances below k.
     #[error(
         "a sketch of capacity {capacity} can't tell all cells fewer than {nearness} units apart; \
@@ -74,7 +60,6 @@ pub enum HistoryError {
 
 /// A [`HistoryError`] that doesn't know the file's name yet.
 pub(super) enum Fault {
-    Spent { agreement: Option<String>, dataset: String, allowance: u64 },
     Key,
     Damaged(&'static str),
     Storage(Box<redb::Error>),
@@ -85,7 +70,6 @@ impl Fault {
     pub(super) fn at(self, path: &Path) -> HistoryError {
         let path = path.to_owned();
         match self {
-            Self::Spent { agreement, dataset, allowance } => HistoryError::Spent { agreement, dataset, allowance },
             Self::Key => HistoryError::Key { path },
             Self::Damaged(what) => HistoryError::Damaged { path, what: what.to_owned() },
             Self::Storage(source) => match *source {

@@ -44,8 +44,13 @@
 //! - The same question over exactly the same cells is charged once: what it gives was given before. Two questions are
 //!   the same by their plans, not by their cells: if a cell were free because its units were counted before in other
 //!   words, what is left would tell that two sets are equal, for certain and without noise.
-//! - An answer of more cells than are left is refused whole, and the refusal is charged as one cell: "more than are
-//!   left" depends on the rows, and is an answer too.
+//! - Of an answer of more cells than are left so many are shown, in an order that labels and SQL alone decide, and what is
+//!   behind them is withheld like any other cell: it is not settled either, and does nothing to later answers. Nothing says
+//!   that something was cut off. Whoever counts sees that all of the allowance is used, which is theirs to know; whether
+//!   there was more, an answer that uses the last cell doesn't tell.
+//! - What remains visible: who sees a cell sees, too, that fewer than the allowance's rest were visible before it; all of
+//!   those are shown. Two releases of one query spend in the order in which they run, so that of the last cells the one
+//!   that ends first has more.
 
 mod error;
 mod index;
@@ -82,6 +87,9 @@ pub struct Scope(String);
 
 /// A cell that has passed threshold and dominance and is about to be released.
 pub struct Observation {
+    /// The first visible cell, counted from 1, that is made of this one; 0 for one of which none is made. Where an
+    /// allowance ends before, it is neither shown nor settled.
+    pub seen_in: u64,
     /// Kind of unit, function and measure.
     pub scope: Scope,
     /// How many units are in the cell.
@@ -135,11 +143,15 @@ pub enum Settled {
     Reused(i128),
     /// A count near another: recorded, released as it is, and an anchor from now on.
     Near,
+    /// The allowance ended before it: not released, and not remembered.
+    Unseen,
 }
 
 /// What became of a release.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
+    /// How many of the visible cells are shown, from the first.
+    pub shown: u64,
     /// One for each cell, in the order given.
     pub settled: Vec<Settled>,
     /// Pairs that it made, each of a count and an anchor that was fewer than k units from it.
@@ -215,8 +227,7 @@ impl History {
     ///
     /// # Errors
     ///
-    /// An allowance doesn't suffice, or the file can't be read or written. Then nothing is remembered but that an
-    /// allowance did not suffice, and nothing may be released.
+    /// The file can't be read or written. Then nothing is remembered, and nothing may be released.
     pub fn settle(&self, release: Release) -> Result<Outcome, HistoryError> {
         settle::check(&release)?;
         let mut index = self.index();
@@ -260,6 +271,7 @@ impl fmt::Debug for Settled {
             Self::Repeated => "Repeated",
             Self::Reused(_) => "Reused(..)",
             Self::Near => "Near",
+            Self::Unseen => "Unseen",
         })
     }
 }

@@ -20,26 +20,28 @@ pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
     }
 }
 
-/// Settles all cells, or changes nothing in the file but that a refusal is charged.
+/// Spends what the accounts give, and settles the cells that are seen for it.
 pub(super) fn settle(database: &Database, keys: &Keys, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
     // Durable at once, as transactions are unless told otherwise.
     let transaction = database.begin_write()?;
     let outcome = {
         let mut tables = Tables::open(&transaction, keys)?;
-        match spend(&mut tables, release)? {
-            Some(short) => Err(short),
-            None => Ok(settle_in(&mut tables, index, release)?),
-        }
+        let shown = spend(&mut tables, release)?;
+        settle_in(&mut tables, index, release, shown)?
     };
     transaction.commit()?;
-    outcome
+    Ok(outcome)
 }
 
-fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
+fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release, shown: u64) -> Result<Outcome, Fault> {
     let mut sequence = tables.next_sequence()?;
     let mut settled = Vec::with_capacity(release.cells.len());
     let mut pairs = 0;
     for cell in &release.cells {
+        if cell.seen_in > shown {
+            settled.push(Settled::Unseen);
+            continue;
+        }
         let found = Found::around(cell, release.nearness, tables, index)?;
         let becomes = found.decide(cell);
         if becomes == Settled::Near {
@@ -55,7 +57,7 @@ fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release) -> R
     }
     tables.set_next_sequence(sequence)?;
     let near = if pairs > 0 { near_today(tables, release, pairs)? } else { Vec::new() };
-    Ok(Outcome { settled, pairs, near })
+    Ok(Outcome { shown, settled, pairs, near })
 }
 
 /// Counts near pairs to whoever made them.
@@ -73,33 +75,28 @@ fn near_today(tables: &mut Tables<'_>, release: &Release, pairs: u64) -> Result<
     Ok(near)
 }
 
-/// What a refusal costs, in cells: that the answer has more than are left is an answer, too.
-const COST_OF_A_REFUSAL: u64 = 1;
-
-/// Charges the accounts on which this answer was not given before. Where one has not enough left, each is charged for
-/// the refusal instead, and that is returned.
-fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<Option<Fault>, Fault> {
-    let cells = release.visible;
+/// Charges the accounts for the visible cells that they give and that were not given to this answer before. Returns how
+/// many of its visible cells are shown: as many as the account with the fewest gives.
+fn spend(tables: &mut Tables<'_>, release: &Release) -> Result<u64, Fault> {
     let answer = fingerprint(release);
-    let mut charged = Vec::with_capacity(release.accounts.len());
+    let mut shown = release.visible;
+    let mut accounts = Vec::with_capacity(release.accounts.len());
     for account in &release.accounts {
-        if !tables.answered(account, &answer)? {
-            charged.push((account, tables.spent(account.agreement.as_deref(), &account.dataset)?));
+        let given = tables.given(account, &answer)?;
+        let spent = tables.spent(account.agreement.as_deref(), &account.dataset)?;
+        if let Some(allowance) = account.allowance {
+            shown = shown.min(given.saturating_add(allowance.saturating_sub(spent)));
+        }
+        accounts.push((account, given, spent));
+    }
+    for (account, given, spent) in accounts {
+        let new = shown.saturating_sub(given);
+        if new > 0 {
+            tables.set_spent(account.agreement.as_deref(), &account.dataset, spent.saturating_add(new))?;
+            tables.set_given(account, &answer, shown)?;
         }
     }
-    let short = charged.iter().find_map(|(account, before)| {
-        let allowance = account.allowance.filter(|allowance| before.saturating_add(cells) > *allowance)?;
-        let (agreement, dataset) = (account.agreement.clone(), account.dataset.clone());
-        Some(Fault::Spent { agreement, dataset, allowance })
-    });
-    let cost = if short.is_some() { COST_OF_A_REFUSAL } else { cells };
-    for (account, before) in charged {
-        tables.set_spent(account.agreement.as_deref(), &account.dataset, before.saturating_add(cost))?;
-        if short.is_none() {
-            tables.set_answered(account, &answer)?;
-        }
-    }
-    Ok(short)
+    Ok(shown)
 }
 
 /// The question and all of its cells: equal for the same question over the same units and contributions alone.

@@ -17,8 +17,8 @@ use meridian_disclosure::sketch::{Outline, Sketch};
 pub(super) const ANCHORS: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("anchors");
 /// Place of agreement and dataset → visible cells.
 const SPENT: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("spent");
-/// Place of agreement, dataset and an answer that was charged to them → nothing.
-const ANSWERED: TableDefinition<'_, u128, ()> = TableDefinition::new("answered");
+/// Place of agreement, dataset and an answer → how many of its visible cells were charged to them.
+const GIVEN: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("given");
 /// Place of whoever made near pairs → the day on which they last did, and the number of pairs of that day.
 const NEAR: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("near today");
 /// [`CHECK`] and [`SEQUENCE`].
@@ -83,7 +83,7 @@ pub(super) struct Tables<'t> {
     pub(super) keys: &'t Keys,
     anchors: Table<'t, (u128, u64), &'static [u8]>,
     spent: Table<'t, u128, &'static [u8]>,
-    answered: Table<'t, u128, ()>,
+    given: Table<'t, u128, &'static [u8]>,
     near: Table<'t, u128, &'static [u8]>,
     meta: Table<'t, &'static str, &'static [u8]>,
 }
@@ -94,7 +94,7 @@ impl<'t> Tables<'t> {
             keys,
             anchors: transaction.open_table(ANCHORS)?,
             spent: transaction.open_table(SPENT)?,
-            answered: transaction.open_table(ANSWERED)?,
+            given: transaction.open_table(GIVEN)?,
             near: transaction.open_table(NEAR)?,
             meta: transaction.open_table(META)?,
         })
@@ -147,13 +147,19 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Whether this answer was charged to the account before.
-    pub(super) fn answered(&self, account: &Account, answer: &[u8]) -> Result<bool, Fault> {
-        Ok(self.answered.get(place_of_answered(self.keys, account, answer))?.is_some())
+    /// How many visible cells of this answer were charged to the account before.
+    pub(super) fn given(&self, account: &Account, answer: &[u8]) -> Result<u64, Fault> {
+        let place = place_of_given(self.keys, account, answer);
+        match self.given.get(place)? {
+            Some(sealed) => read_number(self.keys, &authenticated("given", place, 0), sealed.value()),
+            None => Ok(0),
+        }
     }
 
-    pub(super) fn set_answered(&mut self, account: &Account, answer: &[u8]) -> Result<(), Fault> {
-        self.answered.insert(place_of_answered(self.keys, account, answer), ())?;
+    pub(super) fn set_given(&mut self, account: &Account, answer: &[u8], cells: u64) -> Result<(), Fault> {
+        let place = place_of_given(self.keys, account, answer);
+        let sealed = self.keys.seal(&authenticated("given", place, 0), &cells.to_le_bytes())?;
+        self.given.insert(place, sealed.as_slice())?;
         Ok(())
     }
 
@@ -230,10 +236,9 @@ fn place_of_near(keys: &Keys, who: &Who) -> u128 {
     }
 }
 
-/// Without the node's key no place can be made up, so that its being there is the proof.
-fn place_of_answered(keys: &Keys, account: &Account, answer: &[u8]) -> u128 {
+fn place_of_given(keys: &Keys, account: &Account, answer: &[u8]) -> u128 {
     let Account { agreement, dataset, allowance: _ } = account;
-    keys.index(&[b"answered", &optional(agreement.as_deref()), dataset.as_bytes(), answer])
+    keys.index(&[b"given", &optional(agreement.as_deref()), dataset.as_bytes(), answer])
 }
 
 fn place_of_spent(keys: &Keys, agreement: Option<&str>, dataset: &str) -> u128 {

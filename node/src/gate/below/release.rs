@@ -225,13 +225,22 @@ fn question(plans: &[LogicalPlan]) -> String {
     plans.iter().map(|plan| plan.display_indent().to_string()).collect::<Vec<_>>().join("\n")
 }
 
-/// Refuses where nothing is left on an account; a check only says that there is one.
+/// Refuses where nothing is left on an account, and says how much is, which is a function of what was visible before; a
+/// check only says that there is one.
 fn affordable(account: &Account, allowance: u64, controls: &Controls, decision: &mut Decision) -> Result<(), Refused> {
     let (agreement, dataset) = (account.agreement.as_deref(), &account.dataset);
     match decision.intent {
         Intent::Release => {
             let spent = controls.history.spent(agreement, dataset).unwrap_or(u64::MAX);
-            if spent >= allowance { Err(Refused::spent(agreement, dataset, allowance)) } else { Ok(()) }
+            let Some(left) = allowance.checked_sub(spent).filter(|left| *left > 0) else {
+                return Err(Refused::spent(agreement, dataset, allowance));
+            };
+            let agreement = agreement.unwrap_or("its terms");
+            decision.notice(&format!(
+                "{agreement} gives {allowance} cells of {dataset}, {left} of them from this answer on: what is over them, \
+                 by the order of labels and columns, is left out or empty (withheld, not zero)"
+            ));
+            Ok(())
         }
         Intent::Check => {
             let agreement = agreement.unwrap_or("its terms");

@@ -1,23 +1,22 @@
 //! The columns that leave a release: labels, and what was released of each; whatever is withheld is NULL.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array};
 use arrow::compute::{concat, concat_batches, take};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 
 use super::control::rounded;
+use super::seen::{InnerRows, Label, inner_rows, label, labelled, percentile_of, released};
 use super::settle::{Grouped, in_order};
-use super::{Kind, Output, Percentile, Point, Set};
-
-type Label = Vec<ScalarValue>;
+use super::{Kind, Output, Point, Set};
 
 /// The answer: the rows of each grouping, those of one sorted by label.
 pub(super) fn table(point: &Point, groups: &[Grouped], schema: &SchemaRef) -> Result<RecordBatch> {
-    let inner = counted(point, groups)?;
+    let inner = inner_rows(point, groups)?;
     let mut batches = Vec::new();
     for (set, group) in point.sets.iter().zip(groups).filter(|(set, _)| set.inner.is_none()) {
         batches.push(grouping(point, set, group, &inner, schema)?);
@@ -25,71 +24,18 @@ pub(super) fn table(point: &Point, groups: &[Grouped], schema: &SchemaRef) -> Re
     Ok(concat_batches(schema, &batches)?)
 }
 
-/// How many cells of an answer can be seen, of what passed control.
-pub(super) fn visible(point: &Point, groups: &[Grouped]) -> Result<u64> {
-    let inner = counted(point, groups)?;
-    let mut visible = 0;
-    for (set, group) in point.sets.iter().zip(groups).filter(|(set, _)| set.inner.is_none()) {
-        for row in 0..group.rows {
-            if point.outputs.is_empty() {
-                visible += u64::from(released(group, 0, row).is_some());
-            }
-            for (at, output) in point.outputs.iter().enumerate() {
-                visible += u64::from(match output {
-                    Output::Figure(figure) => released(group, *figure, row).is_some(),
-                    Output::Ratio { sum, count } => {
-                        released(group, *sum, row).is_some() && released(group, *count, row).is_some()
-                    }
-                    Output::Percentile(percentile) => percentile_of(point, percentile, group, row).is_some(),
-                    Output::Labels => {
-                        let label = label(group.keys.get(..set.keys.len()).unwrap_or_default(), row)?;
-                        inner.get(&(at, set.keys.clone())).is_some_and(|under| under.contains_key(&label))
-                    }
-                });
-            }
-        }
-    }
-    Ok(visible)
-}
-
-/// Of each inner grouping, by the number of its own set of keys: how many labels were released under each outer label.
-type Counted = HashMap<(usize, Vec<usize>), HashMap<Label, i128>>;
-
-fn counted(point: &Point, groups: &[Grouped]) -> Result<Counted> {
-    let mut counted = Counted::new();
-    for (set, group) in point.sets.iter().zip(groups) {
-        let (Some(output), Some(released), Some((dimension, keys))) =
-            (set.inner, group.answers.first(), group.keys.split_last())
-        else {
-            continue;
-        };
-        let under: &mut HashMap<Label, i128> = counted.entry((output, set.keys.clone())).or_default();
-        for (row, _) in released.iter().enumerate().filter(|(_, answer)| answer.is_some()) {
-            if !dimension.is_null(row) {
-                *under.entry(label(keys, row)?).or_default() += 1;
-            }
-        }
-    }
-    Ok(counted)
-}
-
-fn label(keys: &[ArrayRef], row: usize) -> Result<Label> {
-    keys.iter().map(|key| ScalarValue::try_from_array(key, row)).collect()
-}
-
-fn grouping(point: &Point, set: &Set, group: &Grouped, inner: &Counted, schema: &SchemaRef) -> Result<RecordBatch> {
+fn grouping(point: &Point, set: &Set, group: &Grouped, inner: &InnerRows, schema: &SchemaRef) -> Result<RecordBatch> {
     let types: Vec<&DataType> = schema.fields().iter().map(|field| field.data_type()).collect();
-    let first_output = point.keys + usize::from(point.numbered.is_some());
     let mut visible = Vec::new();
     let mut values: Vec<Vec<ScalarValue>> = vec![Vec::new(); point.outputs.len()];
     for row in 0..group.rows {
         let mut cells = Vec::new();
         for (at, output) in point.outputs.iter().enumerate() {
-            let data_type = types.get(first_output + at).copied().unwrap_or(&DataType::Null);
-            cells.push(cell(point, output, at, set, group, row, inner, data_type)?);
+            let data_type = output_type(point, schema, at);
+            cells.push(cell(point, output, at, set, group, row, inner, &data_type)?);
         }
         let shown = cells.iter().any(|cell| !cell.is_null());
-        let labelled = point.outputs.is_empty() && released(group, 0, row).is_some();
+        let labelled = point.outputs.is_empty() && labelled(group, row);
         if set.keys.is_empty() || shown || labelled {
             visible.push(row);
             values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
@@ -108,15 +54,21 @@ fn grouping(point: &Point, set: &Set, group: &Grouped, inner: &Counted, schema: 
         columns.push(ScalarValue::UInt64(Some(set.number)).cast_to(data_type)?.to_array_of_size(rows)?);
     }
     for (at, mut column) in values.into_iter().enumerate() {
-        let data_type = types.get(first_output + at).copied().unwrap_or(&DataType::Null);
-        column.resize(rows, ScalarValue::try_from(data_type)?);
-        columns.push(if rows == 0 { new_null_array(data_type, 0) } else { ScalarValue::iter_to_array(column)? });
+        let data_type = output_type(point, schema, at);
+        column.resize(rows, ScalarValue::try_from(&data_type)?);
+        columns.push(if rows == 0 { new_null_array(&data_type, 0) } else { ScalarValue::iter_to_array(column)? });
     }
     let order =
         UInt32Array::from_iter_values(in_order(&labels, rows)?.into_iter().filter_map(|row| u32::try_from(row).ok()));
     let columns = columns.iter().map(|column| take(column, &order, None)).collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// The type of an output of the answer.
+pub(super) fn output_type(point: &Point, schema: &Schema, at: usize) -> DataType {
+    let field = schema.fields().get(point.keys + usize::from(point.numbered.is_some()) + at);
+    field.map_or(DataType::Null, |field| field.data_type().clone())
 }
 
 /// The labels of what is shown, then of what is completed.
@@ -151,24 +103,15 @@ fn extended(label: &Label, value: &ScalarValue) -> Label {
     label.iter().cloned().chain([value.clone()]).collect()
 }
 
-fn released(group: &Grouped, figure: usize, row: usize) -> Option<i128> {
-    group.answers.get(figure)?.get(row).copied().flatten()
-}
-
-fn percentile_of(point: &Point, percentile: &Percentile, group: &Grouped, row: usize) -> Option<f64> {
-    let counts: Vec<Option<i128>> = percentile.figures.iter().map(|figure| released(group, *figure, row)).collect();
-    percentile.of(&counts, point.threshold)
-}
-
 #[expect(clippy::too_many_arguments, reason = "one cell of a table is found by all of them")]
-fn cell(
+pub(super) fn cell(
     point: &Point,
     output: &Output,
     at: usize,
     set: &Set,
     group: &Grouped,
     row: usize,
-    inner: &Counted,
+    inner: &InnerRows,
     data_type: &DataType,
 ) -> Result<ScalarValue> {
     let decimals = |figure: usize| match point.figures.get(figure).map(|of| of.kind) {
@@ -176,6 +119,9 @@ fn cell(
         Some(Kind::Units) | None => 0,
     };
     let nothing = ScalarValue::try_from(data_type)?;
+    if group.unseen.contains(&(row, at)) {
+        return Ok(nothing);
+    }
     match output {
         Output::Figure(figure) => {
             released(group, *figure, row).map_or(Ok(nothing), |value| scalar(value, 1, decimals(*figure), data_type))
@@ -190,7 +136,8 @@ fn cell(
         Output::Labels => {
             let under = inner.get(&(at, set.keys.clone()));
             let label = label(group.keys.get(..set.keys.len()).unwrap_or_default(), row)?;
-            under.and_then(|under| under.get(&label)).map_or(Ok(nothing), |count| scalar(*count, 1, 0, data_type))
+            let rows = under.and_then(|under| under.get(&label));
+            rows.map_or(Ok(nothing), |rows| scalar(rows.len() as i128, 1, 0, data_type))
         }
     }
 }

@@ -139,7 +139,7 @@ async fn release(
         rows.push(concat_batches(&input.schema(), &batches)?);
     }
     let groups = match &point.source {
-        Source::Gathered(ruled) => settle::settled(point, ruled, &rows).await?,
+        Source::Gathered(ruled) => settle::settled(point, ruled, &rows, &schema).await?,
         Source::Solved(solved) => solved::grouped(point, solved, &schema)?,
     };
     answer::table(point, &groups, &schema)

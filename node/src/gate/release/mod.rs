@@ -6,6 +6,7 @@
 //! | `figures` | the aggregate that gathers what control needs to know of a cell |
 //! | `control` | threshold, dominance and noise: from figures to an answer, or none |
 //! | `exec`, `settle` | the release at work: all cells, history, allowance |
+//! | `seen` | which cells can be seen, in the order in which an allowance is spent |
 //! | `solved` | the cells of declared tables in the place of these |
 //! | `percentile` | percentiles from the counts of bands |
 //! | `answer` | the columns that leave |
@@ -17,6 +18,7 @@ mod exec;
 mod figures;
 mod node;
 mod percentile;
+mod seen;
 mod settle;
 mod single;
 mod solved;

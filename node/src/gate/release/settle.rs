@@ -1,14 +1,18 @@
 //! All cells of a release at once: what control lets out is brought before the history, coarsest grouping first.
 
+use std::collections::HashSet;
+
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices};
+use arrow::datatypes::Schema;
 use datafusion::error::{DataFusionError, Result};
 
 use super::figures;
-use super::{Figured, Kind, Point, Ruled, Set, answer, control};
+use super::seen::Seen;
+use super::{Figured, Kind, Point, Ruled, Set, control};
 use crate::audit::Cells;
 use crate::gate::Refused;
-use crate::history::{HistoryError, Observation, Release, Scope, Settled};
+use crate::history::{Observation, Release, Scope, Settled};
 use meridian_disclosure::cells::Cell;
 
 /// The rows of one grouping: its keys, and for each figure what is released of each row.
@@ -17,6 +21,8 @@ pub(super) struct Grouped {
     /// By figure of the grouping, then by row.
     pub(super) answers: Vec<Vec<Option<i128>>>,
     pub(super) rows: usize,
+    /// Rows and outputs that are behind the end of an allowance.
+    pub(super) unseen: HashSet<(usize, usize)>,
 }
 
 /// A cell that passed control, and where its answer goes.
@@ -27,7 +33,12 @@ struct Passed {
 }
 
 /// Decides every cell of every grouping. `rows` are those below, one batch for each grouping.
-pub(super) async fn settled(point: &Point, ruled: &Ruled, rows: &[RecordBatch]) -> Result<Vec<Grouped>> {
+pub(super) async fn settled(
+    point: &Point,
+    ruled: &Ruled,
+    rows: &[RecordBatch],
+    schema: &Schema,
+) -> Result<Vec<Grouped>> {
     let mut groups = Vec::with_capacity(rows.len());
     let mut passed = Vec::new();
     let mut cells = Vec::new();
@@ -51,28 +62,38 @@ pub(super) async fn settled(point: &Point, ruled: &Ruled, rows: &[RecordBatch]) 
         }
         groups.push(group);
     }
-    let visible = answer::visible(point, &groups)?;
-    for (cell, answer) in passed.iter().zip(remembered(point, ruled, cells, visible, withheld).await?) {
+    let seen = Seen::of(point, &groups, schema)?;
+    let made = seen.made_of(point, &groups)?;
+    for (at, cell) in passed.iter().zip(&mut cells) {
+        cell.seen_in = made.first(at.set, at.figure, at.row);
+    }
+    let (answers, shown) = remembered(point, ruled, cells, seen.cells.len() as u64, withheld).await?;
+    for (cell, answer) in passed.iter().zip(answers) {
         let slot = groups.get_mut(cell.set).and_then(|group| group.answers.get_mut(cell.figure)?.get_mut(cell.row));
         if let Some(slot) = slot {
-            *slot = Some(answer);
+            *slot = answer;
+        }
+    }
+    for cell in seen.cells.iter().skip(usize::try_from(shown).unwrap_or(usize::MAX)) {
+        if let Some(group) = groups.get_mut(cell.set) {
+            group.unseen.insert((cell.row, cell.output));
         }
     }
     Ok(groups)
 }
 
-/// What is answered of cells that passed, after the history was asked.
+/// What is answered of cells that passed, after the history was asked, and how many visible ones are shown.
 async fn remembered(
     point: &Point,
     ruled: &Ruled,
     cells: Vec<Observation>,
     visible: u64,
     withheld: u64,
-) -> Result<Vec<i128>> {
+) -> Result<(Vec<Option<i128>>, u64)> {
     let mut counted = Cells { datasets: point.datasets.clone(), withheld, ..Cells::default() };
     if cells.is_empty() {
         point.tally.note(counted, Vec::new());
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     let answers: Vec<i128> = cells.iter().map(|cell| cell.answer).collect();
     let release = Release {
@@ -85,24 +106,22 @@ async fn remembered(
         day: point.day,
     };
     let outcome = ruled.controls.history.settled(release).await;
-    let outcome = outcome.map_err(|error| match error {
-        HistoryError::Spent { agreement, dataset, allowance } => {
-            DataFusionError::from(Refused::spent(agreement.as_deref(), &dataset, allowance))
-        }
-        other => {
-            tracing::error!(error = %other, "the history can't be written");
-            Refused::forgetful(&point.datasets.join("+")).into()
-        }
+    let outcome = outcome.map_err(|error| {
+        tracing::error!(%error, "the history can't be written");
+        DataFusionError::from(Refused::forgetful(&point.datasets.join("+")))
     })?;
-    counted.released = outcome.settled.len() as u64;
+    let unseen = outcome.settled.iter().filter(|settled| **settled == Settled::Unseen).count() as u64;
+    counted.withheld += unseen;
+    counted.released = outcome.settled.len() as u64 - unseen;
     counted.reused = outcome.settled.iter().filter(|settled| matches!(settled, Settled::Reused(_))).count() as u64;
     counted.near = outcome.pairs;
     point.tally.note(counted, outcome.near);
     let settled = answers.into_iter().zip(outcome.settled).map(|(answer, settled)| match settled {
-        Settled::Fresh | Settled::Repeated | Settled::Near => answer,
-        Settled::Reused(earlier) => earlier,
+        Settled::Fresh | Settled::Repeated | Settled::Near => Some(answer),
+        Settled::Reused(earlier) => Some(earlier),
+        Settled::Unseen => None,
     });
-    Ok(settled.collect())
+    Ok((settled.collect(), outcome.shown))
 }
 
 fn observation(point: &Point, ruled: &Ruled, figure: &Cell, of: &Figured, answer: i128) -> Result<Observation> {
@@ -112,7 +131,7 @@ fn observation(point: &Point, ruled: &Ruled, figure: &Cell, of: &Figured, answer
     // Not by the datasets that are read: a join that changes nothing would be a way round what was answered before.
     let scope = Scope::new(&point.unit, of.function, &of.of);
     let reuse = matches!(of.kind, Kind::Magnitude(_)) && ruled.reuse;
-    Ok(Observation { scope, units: figure.units, sketch, answer, reuse })
+    Ok(Observation { seen_in: 0, scope, units: figure.units, sketch, answer, reuse })
 }
 
 /// A grouping's keys and figures.
@@ -126,7 +145,7 @@ fn read(set: &Set, rows: &RecordBatch) -> Result<(Grouped, Vec<Vec<Cell>>)> {
     }
     let figures = figures.iter().map(figures::read).collect::<Result<Vec<_>>>()?;
     let answers = vec![vec![None; rows.num_rows()]; figures.len()];
-    Ok((Grouped { keys: keys.to_vec(), answers, rows: rows.num_rows() }, figures))
+    Ok((Grouped { keys: keys.to_vec(), answers, rows: rows.num_rows(), unseen: HashSet::new() }, figures))
 }
 
 /// Rows by label, NULL last.

@@ -1,5 +1,6 @@
 //! A release point over declared tables: their cells are looked up, since they were decided when the dataset was loaded.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_empty_array};
@@ -94,7 +95,7 @@ pub(super) fn grouped(point: &Point, solved: &Solved, schema: &SchemaRef) -> Res
             solved.tables.layout.shape.cell(predicate).and_then(|cell| solved.tables.value(cell, layer))
         };
         let answers = solved.layers.iter().map(|layer| rows.iter().map(|row| value(row, *layer)).collect());
-        groups.push(Grouped { keys, answers: answers.collect(), rows: rows.len() });
+        groups.push(Grouped { keys, answers: answers.collect(), rows: rows.len(), unseen: HashSet::new() });
     }
     let cells = || groups.iter().flat_map(|group| &group.answers).flatten();
     let count = |given: bool| cells().filter(|cell| cell.is_some() == given).count().try_into().unwrap_or(u64::MAX);

@@ -65,6 +65,7 @@ fn cell(function: &str, contributions: impl Iterator<Item = (u64, i128)>, answer
 
 fn observation(function: &str, set: &[(u64, i128)], answer: i128) -> Observation {
     Observation {
+        seen_in: 0,
         scope: Scope::new("lfb.incidents", function, "cost"),
         units: set.len() as u64,
         sketch: summed(CAPACITY, set),

@@ -90,8 +90,9 @@ fn near_counts_are_released_recorded_and_anchors_themselves() {
     assert!(made.pairs > 0 && made.near.iter().all(|near| (near.before, near.now) == (0, made.pairs)), "{made:?}");
 }
 
-/// This question over these cells, on an account of so many.
-fn limited(question: &str, allowance: u64, cells: Vec<Observation>) -> Release {
+/// This question over these cells, all of them visible, on an account of so many.
+fn limited(question: &str, allowance: u64, mut cells: Vec<Observation>) -> Release {
+    cells.iter_mut().zip(1..).for_each(|(cell, at)| cell.seen_in = at);
     let accounts = vec![account("lfb.incidents", Some(allowance))];
     Release { accounts, question: question.to_owned(), ..release(cells) }
 }
@@ -100,26 +101,46 @@ fn spent(history: &History, dataset: &str) -> u64 {
     history.spent(Some("fire-risk-2026"), dataset).unwrap()
 }
 
+/// How many cells of a release are shown.
+fn shown(history: &History, release: Release) -> u64 {
+    let cells = release.cells.len();
+    let outcome = history.settle(release).unwrap();
+    let unseen = outcome.settled.iter().rev().take_while(|settled| **settled == Settled::Unseen).count();
+    let all_unseen = outcome.settled.iter().filter(|settled| **settled == Settled::Unseen).count();
+    assert_eq!((unseen, all_unseen as u64), (all_unseen, cells as u64 - outcome.shown), "the last ones, and no others");
+    outcome.shown
+}
+
 #[test]
-fn the_allowance_stops_a_release_whole_and_a_refusal_is_charged() {
+fn the_allowance_ends_an_answer_and_what_is_behind_it_leaves_no_trace() {
     let place = Place::new();
     let history = place.open();
-    history.settle(limited("a", 4, vec![sum(0..20, 1), sum(100..120, 2)])).unwrap();
+    assert_eq!(shown(&history, limited("a", 4, vec![sum(0..20, 1), sum(100..120, 2)])), 2);
     assert_eq!(spent(&history, "lfb.incidents"), 2);
 
-    let refused = history.settle(limited("b", 4, vec![sum(200..220, 3), sum(300..320, 4), sum(400..420, 5)]));
-    let refused = refused.unwrap_err();
-    assert!(matches!(refused, HistoryError::Spent { allowance: 4, .. }), "{refused}");
-    // Nothing of it was remembered but that it was refused, and what is left can be spent to the last cell.
-    assert_eq!(spent(&history, "lfb.incidents"), 3);
-    let last = history.settle(limited("c", 4, vec![sum(200..220, 5)])).unwrap();
-    assert_eq!(last.settled, [Settled::Fresh]);
+    let more = || vec![sum(200..220, 3), sum(300..320, 4), sum(400..420, 5)];
+    assert_eq!(shown(&history, limited("b", 4, more())), 2);
     assert_eq!(spent(&history, "lfb.incidents"), 4);
-    assert!(history.settle(limited("d", 4, vec![sum(500..520, 5)])).is_err());
+    assert_eq!(shown(&history, limited("c", 4, vec![sum(500..520, 6)])), 0);
+    assert_eq!(spent(&history, "lfb.incidents"), 4);
+    // A cell near one that was not shown is answered by itself, and one near a shown one is not.
+    let near = vec![sum(400..421, 7), sum(200..221, 7), sum(500..521, 7)];
+    assert_eq!(settle(&history, near), [Settled::Fresh, Settled::Reused(3), Settled::Fresh]);
     // Another agreement, none, and another dataset have counters of their own.
     assert_eq!(history.spent(Some("other"), "lfb.incidents").unwrap(), 0);
     assert_eq!(history.spent(None, "lfb.incidents").unwrap(), 0);
     assert_eq!(spent(&history, "lfb.stations"), 0);
+}
+
+#[test]
+fn what_no_visible_cell_is_made_of_settles_and_is_not_charged() {
+    let place = Place::new();
+    let history = place.open();
+    let mut release = limited("a", 1, vec![sum(0..20, 1), sum(100..120, 2), sum(200..220, 3)]);
+    release.cells[1].seen_in = 0;
+    release.visible = 2;
+    let outcome = history.settle(release).unwrap();
+    assert_eq!((outcome.shown, outcome.settled), (1, vec![Settled::Fresh, Settled::Fresh, Settled::Unseen]));
 }
 
 #[test]
@@ -134,9 +155,13 @@ fn the_same_question_over_the_same_cells_is_charged_once() {
     }
     assert_eq!(spent(&history, "lfb.incidents"), 2);
     // The same cells in other words, and the same words over other cells, are charged: what is free tells nothing.
-    assert!(history.settle(limited("b", 3, cells())).is_err());
+    assert_eq!(shown(&history, limited("b", 3, cells())), 1);
     assert_eq!(spent(&history, "lfb.incidents"), 3);
-    assert!(history.settle(limited("a", 3, vec![sum(0..21, 1), sum(100..120, 2)])).is_err());
+    assert_eq!(shown(&history, limited("a", 3, vec![sum(0..21, 1), sum(100..120, 2)])), 0);
+    // What was cut off is charged when there is more to give, and what was shown is not charged again.
+    assert_eq!(shown(&history, limited("b", 3, cells())), 1);
+    assert_eq!(shown(&history, limited("b", 4, cells())), 2);
+    assert_eq!(spent(&history, "lfb.incidents"), 4);
     // Under another agreement it was never given.
     let other = Account { agreement: None, ..account("lfb.incidents", None) };
     history.settle(Release { accounts: vec![other], ..limited("a", 3, cells()) }).unwrap();
@@ -149,9 +174,10 @@ fn each_dataset_of_an_answer_is_charged() {
     let history = place.open();
     let accounts = || vec![account("lfb.incidents", Some(3)), account("lfb.stations", None)];
     let joined = |question: &str, cells| Release { accounts: accounts(), ..limited(question, 3, cells) };
-    history.settle(joined("a", vec![sum(0..20, 1), sum(100..120, 2)])).unwrap();
+    assert_eq!(shown(&history, joined("a", vec![sum(0..20, 1), sum(100..120, 2)])), 2);
     assert_eq!((spent(&history, "lfb.incidents"), spent(&history, "lfb.stations")), (2, 2));
-    history.settle(joined("b", vec![sum(200..220, 1), sum(300..320, 2)])).unwrap_err();
+    // The one with the fewest left ends the answer, and the other is charged for what is shown.
+    assert_eq!(shown(&history, joined("b", vec![sum(200..220, 1), sum(300..320, 2)])), 1);
     assert_eq!((spent(&history, "lfb.incidents"), spent(&history, "lfb.stations")), (3, 3));
 }
 

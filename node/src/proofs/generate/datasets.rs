@@ -155,6 +155,22 @@ fn grants(dice: &mut Dice, columns: &[Column]) -> Vec<Granted> {
     grants
 }
 
+/// Gives cells by agreement alone, and so few that they end within an answer.
+pub(super) fn give_few(datasets: &mut [Dataset], cells: u64) {
+    for protection in datasets.iter_mut().filter_map(|dataset| dataset.protection.as_mut()) {
+        protection.needs_agreement = true;
+        let granted = ["first-2026", "second-2026"].into_iter().zip(PURPOSES).map(|(agreement, purpose)| Granted {
+            agreement,
+            purpose,
+            columns: None,
+            threshold: None,
+            allowance: Some(cells),
+            in_force: true,
+        });
+        protection.grants = granted.collect();
+    }
+}
+
 fn rows(dice: &mut Dice, columns: &[Column], protection: &Protection, units: i64) -> Vec<Row> {
     let most = *dice.one(&[0, 4, 12, 25, 45, 60]);
     let (mut rows, mut taken) = (Vec::new(), Vec::new());

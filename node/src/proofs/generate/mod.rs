@@ -14,13 +14,16 @@ use super::value::Value;
 /// The case of a seed.
 pub(super) fn case(seed: u64, questions: usize) -> Case {
     let mut dice = Dice(StdRng::seed_from_u64(seed));
-    let datasets = datasets::datasets(&mut dice);
+    let mut datasets = datasets::datasets(&mut dice);
     let mut asked: Vec<Question> = Vec::new();
     for _ in 0..questions {
         // Some are asked again, perhaps for another purpose.
         let again = if asked.is_empty() || !dice.percent(8) { None } else { Some(dice.one(&asked).clone()) };
         let new = questions::question(&mut dice, &datasets);
         asked.push(again.map_or_else(|| new.clone(), |again| Question { purpose: new.purpose, ..again }));
+    }
+    if seed % 4 == 3 {
+        datasets::give_few(&mut datasets, 1 + seed / 4 % 4);
     }
     Case { datasets, questions: asked }
 }

@@ -29,22 +29,43 @@ struct Group {
 }
 
 pub(super) fn answer(model: &mut Model, question: &Question) -> Expected {
-    let ask = &question.ask;
-    let relation = select(model, &ask.from);
+    let relation = select(model, &question.ask.from);
     let rules = rules(model, &relation, question.purpose.unwrap());
-    let scope = relation.kind.unwrap();
     let before = model.history.clone();
+    let (mut rows, mut traced) = rows_of(model, &relation, question, &rules);
+    let visible = visible(question, &rows);
+    let shown = spend(model, question, visible, &traced);
+    if shown < visible {
+        // As if nothing had been settled, and so many cells were shown.
+        model.history = before;
+        model.rest = Some(shown);
+        (rows, traced) = rows_of(model, &relation, question, &rules);
+        assert_eq!(model.rest.take(), Some(0));
+    }
+    let (threshold, largest) = (rules.threshold, rules.noise.largest);
+    Expected::Answered(Answer { rows: above(question, rows), cells: traced, threshold, largest })
+}
+
+/// The rows of a release, and the figures that they are made of.
+fn rows_of(
+    model: &mut Model,
+    relation: &Relation,
+    question: &Question,
+    rules: &Rules,
+) -> (Vec<Vec<Value>>, Vec<Traced>) {
+    let ask = &question.ask;
+    let scope = relation.kind.unwrap();
     let mut traced = Vec::new();
     let mut rows = Vec::new();
     for set in sets(ask) {
         let mut shown: Vec<Group> = Vec::new();
-        for (label, of) in grouped(&relation, ask, &set) {
-            let group = group(model, &relation, ask, (&set, label, &of), (&rules, scope), &mut traced);
+        for (label, of) in grouped(relation, ask, &set) {
+            let group = group(model, relation, ask, (&set, label, &of), (rules, scope), &mut traced);
             if set.is_empty() || group.seen || group.cells.iter().any(|cell| !cell.is_null()) {
                 shown.push(group);
             }
         }
-        complete(&relation, ask, &set, &mut shown);
+        complete(relation, ask, &set, &mut shown);
         shown.sort_by(|a, b| by_label(&a.label, &b.label));
         rows.extend(shown.into_iter().map(|group| {
             let key = |key: usize| set.iter().position(|held| *held == key).map(|at| group.label[at].clone());
@@ -52,12 +73,7 @@ pub(super) fn answer(model: &mut Model, question: &Question) -> Expected {
             keys.chain(group.cells.iter().cloned()).collect::<Vec<Value>>()
         }));
     }
-    if !spend(model, question, &rows, &traced) {
-        model.history = before;
-        return Expected::Refused(vec!["allowance.spent"]);
-    }
-    let (threshold, largest) = (rules.threshold, rules.noise.largest);
-    Expected::Answered(Answer { rows: above(question, rows), cells: traced, threshold, largest })
+    (rows, traced)
 }
 
 fn rules(model: &Model, relation: &Relation, purpose: &str) -> Rules {
@@ -104,35 +120,39 @@ pub(super) fn nothing_left(model: &Model, question: &Question) -> bool {
     accounts.iter().any(|(account, allowance)| allowance.is_some_and(|allowance| spent(account) >= allowance))
 }
 
-/// Whether there is enough left for what is visible, which is then spent; otherwise the refusal costs one. The same
-/// answer to the same question is not counted again.
-fn spend(model: &mut Model, question: &Question, rows: &[Vec<Value>], traced: &[Traced]) -> bool {
+/// How many cells can be seen.
+fn visible(question: &Question, rows: &[Vec<Value>]) -> u64 {
     let ask = &question.ask;
-    let mut visible = 0;
-    for row in rows {
+    let of_row = |row: &Vec<Value>| {
         let cells = row[ask.keys.len()..].iter().enumerate();
         // The same aggregate twice is one cell.
         let seen = cells.filter(|(at, cell)| !cell.is_null() && !ask.cells[..*at].contains(&ask.cells[*at])).count();
-        visible += if ask.cells.is_empty() { 1 } else { seen as u64 };
-    }
+        if ask.cells.is_empty() { 1 } else { seen as u64 }
+    };
+    rows.iter().map(of_row).sum()
+}
+
+/// How many of the visible cells are shown, as many as each account gives, which are then spent. Those that were given
+/// before to the same answer to the same question are not counted again.
+fn spend(model: &mut Model, question: &Question, visible: u64, traced: &[Traced]) -> u64 {
     let passed: Vec<_> = traced.iter().filter(|cell| cell.answer.is_some()).map(|cell| &cell.contributions).collect();
     if passed.is_empty() {
-        return true;
+        return visible;
     }
-    let answer = format!("{ask:?} {passed:?}");
-    let mut charged = accounts(model, question);
-    charged.retain(|(account, _)| !model.given.contains(&(*account, answer.clone())));
-    let spent = |model: &Model, account: &Account| model.spent.get(account).copied().unwrap_or(0);
-    let short = charged
-        .iter()
-        .any(|(account, allowance)| allowance.is_some_and(|allowance| spent(model, account) + visible > allowance));
-    for (account, _) in charged {
-        *model.spent.entry(account).or_default() += if short { 1 } else { visible };
-        if !short {
-            model.given.insert((account, answer.clone()));
-        }
+    let answer = format!("{:?} {passed:?}", question.ask);
+    let accounts = accounts(model, question);
+    let mut shown = visible;
+    for (account, allowance) in &accounts {
+        let given = model.given.get(&(*account, answer.clone())).copied().unwrap_or(0);
+        let spent = model.spent.get(account).copied().unwrap_or(0);
+        shown = shown.min(allowance.map_or(visible, |allowance| given + allowance.saturating_sub(spent)));
     }
-    !short
+    for (account, _) in accounts {
+        let given = model.given.entry((account, answer.clone())).or_default();
+        *model.spent.entry(account).or_default() += shown.saturating_sub(*given);
+        *given = shown.max(*given);
+    }
+    shown
 }
 
 /// The groupings, the coarsest first.
@@ -186,15 +206,29 @@ fn group(
     let mut cells = Vec::new();
     for (at, cell) in ask.cells.iter().enumerate() {
         let place = Place { set: set.to_vec(), label: label.clone(), cell: Some((at, 0)), inner: None };
-        cells.push(match &cell.call {
-            Call::Labels(dimension) => labels(relation, cell, dimension, rows, rules, (&place, &mut *traced)),
-            _ => one(model, relation, cell, rows, (rules, scope), (&place, &mut *traced)),
-        });
+        // The same aggregate twice is seen twice or not at all.
+        let same = ask.cells[..at].iter().position(|other| other == cell);
+        let unseen = model.rest.is_some_and(|rest| same.map_or(rest == 0, |same| Value::is_null(&cells[same])));
+        let value = match &cell.call {
+            Call::Labels(dimension) => labels(relation, cell, dimension, rows, rules, (&place, &mut *traced), unseen),
+            _ => one(model, relation, cell, rows, (rules, scope), (&place, &mut *traced), unseen),
+        };
+        if same.is_none() && !value.is_null() {
+            model.rest = model.rest.map(|rest| rest - 1);
+        }
+        cells.push(value);
     }
     let seen = ask.cells.is_empty() && {
         let units = Figure { filter: None, adds: cells::Adds::Unit };
         let place = Place { set: set.to_vec(), label: label.clone(), cell: None, inner: None };
-        plain(relation, &units, rows, rules, (place, traced)).is_some()
+        let passed = plain(relation, &units, rows, rules, (place, traced)).is_some();
+        let seen = passed && model.rest != Some(0);
+        if seen {
+            model.rest = model.rest.map(|rest| rest - 1);
+        } else if passed {
+            hide(traced, 1);
+        }
+        seen
     };
     Group { label, cells, seen }
 }
@@ -214,6 +248,13 @@ fn plain(
     answer
 }
 
+/// The last figures are behind the end of an allowance.
+fn hide(traced: &mut [Traced], figures: usize) {
+    for cell in traced.iter_mut().rev().take(figures) {
+        (cell.answer, cell.settled) = (None, Settled::Unseen);
+    }
+}
+
 /// Any aggregate but a count of labels.
 fn one(
     model: &mut Model,
@@ -222,10 +263,16 @@ fn one(
     rows: &Rows,
     (rules, scope): (&Rules, &str),
     (place, traced): (&Place, &mut Vec<Traced>),
+    unseen: bool,
 ) -> Value {
     let mut answers = Vec::new();
     let mut over = 1;
-    for (part, figure) in figures(cell, &relation.fields).iter().enumerate() {
+    let figures = figures(cell, &relation.fields);
+    let controlled = |figure: &Figure| {
+        controlled(&figure.contributions(&relation.fields, rows), figure, relation.single, rules).is_some()
+    };
+    let unseen = unseen && figures.iter().all(controlled);
+    for (part, figure) in figures.iter().enumerate() {
         let own = plain(
             relation,
             figure,
@@ -235,6 +282,10 @@ fn one(
         );
         let contributions: Contributions = traced.last().unwrap().contributions.clone();
         let answer = match own {
+            Some(_) if unseen => {
+                hide(traced, 1);
+                None
+            }
             Some(own) if rules.reuse && !figure.counts(relation.single) => {
                 let (function, of) = figure.scope(relation.single);
                 let scope = format!("{scope} {function} {of}");
@@ -263,6 +314,7 @@ fn labels(
     rows: &Rows,
     rules: &Rules,
     (place, traced): (&Place, &mut Vec<Traced>),
+    unseen: bool,
 ) -> Value {
     let mut inner: Vec<(Label, Rows)> = Vec::new();
     for (row, unit) in rows {
@@ -280,6 +332,10 @@ fn labels(
             (Place { inner: Some(label[0].clone()), ..place.clone() }, &mut *traced),
         );
         found += i64::from(released.is_some() && !label[0].is_null());
+    }
+    if unseen {
+        hide(traced, inner.len());
+        found = 0;
     }
     if found == 0 { Value::Null } else { Value::Whole(found) }
 }

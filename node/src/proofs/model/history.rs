@@ -24,6 +24,8 @@ pub(in crate::proofs) enum Settled {
     Fresh(usize),
     /// It has the answer of the anchor of this number.
     Reused(usize),
+    /// It is behind the end of an allowance, and is no anchor.
+    Unseen,
 }
 
 impl History {

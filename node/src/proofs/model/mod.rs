@@ -18,7 +18,7 @@ mod expressions;
 mod history;
 mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::case::{Case, Dataset, Protection, Question};
 use super::value::Value;
@@ -77,15 +77,17 @@ pub(super) struct Model<'a> {
     case: &'a Case,
     pub(super) history: History,
     /// Visible cells, by agreement and dataset.
-    spent: BTreeMap<Account, u64>,
-    /// Answers that were given on an account before: they are not counted again.
-    given: BTreeSet<(Account, String)>,
+    pub(super) spent: BTreeMap<Account, u64>,
+    /// How many cells of an answer were given on an account before: they are not counted again.
+    given: BTreeMap<(Account, String), u64>,
+    /// While an answer of more cells than are left is made: how many more of them are shown.
+    rest: Option<u64>,
     /// Which of its ways each dataset goes by.
     chosen: BTreeMap<&'static str, usize>,
 }
 
 /// An agreement, and a dataset.
-type Account = (Option<&'static str>, &'static str);
+pub(super) type Account = (Option<&'static str>, &'static str);
 
 /// A dataset in the form in which the asker may use it.
 struct Access<'a> {
@@ -98,8 +100,8 @@ struct Access<'a> {
 
 impl<'a> Model<'a> {
     pub(super) fn new(case: &'a Case) -> Self {
-        let (spent, given, chosen) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { case, history: History::default(), spent, given, chosen }
+        let (spent, given, chosen) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { case, history: History::default(), spent, given, rest: None, chosen }
     }
 
     /// Answers the next question. Where several agreements give a dataset, they are tried one after the other; what is

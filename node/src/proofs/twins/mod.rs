@@ -18,15 +18,25 @@ use futures::FutureExt;
 use super::case::Case;
 use super::{run, shrink, sql};
 use node::Node;
-use properties::{ANSWERED, APART, COUNTED, Pair, Tally, WITHHELD};
+use properties::{ANSWERED, APART, COUNTED, ENDED, Pair, Tally, WITHHELD};
 
 /// Pairs that are tried where nothing else is said.
 const PAIRS: u64 = 2_000;
 /// Questions of one pair.
 const QUESTIONS: usize = 4;
 /// How often each of these has to be met at least, in a hundred pairs, for the properties to be tested by them.
-const LEAST: [(&str, u64); 9] =
-    [("a", 300), ("b", 40), ("c", 2), ("d", 10), ("e", 1), ("f", 1), (ANSWERED, 40), (WITHHELD, 80), (APART, 15)];
+const LEAST: [(&str, u64); 10] = [
+    ("a", 300),
+    ("b", 40),
+    ("c", 2),
+    ("d", 10),
+    ("e", 1),
+    ("f", 1),
+    (ANSWERED, 40),
+    (WITHHELD, 80),
+    (APART, 15),
+    (ENDED, 2),
+];
 
 /// Pairs of nodes that are not in use; a node is set up once and then holds one pair's tables after the other.
 static IDLE: Mutex<Vec<(Node, Node)>> = Mutex::new(Vec::new());

@@ -9,13 +9,15 @@ use crate::proofs::oracle::same_rows;
 use crate::proofs::value::Value;
 
 /// What is counted: how often each property was tried, and how many of the answers had something to tell.
-pub(super) const COUNTED: [&str; 9] = ["a", "b", "c", "d", "e", "f", ANSWERED, WITHHELD, APART];
+pub(super) const COUNTED: [&str; 10] = ["a", "b", "c", "d", "e", "f", ANSWERED, WITHHELD, APART, ENDED];
 /// Both were answered with at least one cell that can be seen.
 pub(super) const ANSWERED: &str = "answered with cells";
 /// In one of them, somebody's cell was withheld.
 pub(super) const WITHHELD: &str = "answered with cells withheld";
 /// Both were answered, and not with the same.
 pub(super) const APART: &str = "answered otherwise";
+/// In one of them, an allowance ended within the answer.
+pub(super) const ENDED: &str = "ended by an allowance";
 
 /// How often each of these was met.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +46,7 @@ pub(super) struct Pair<'a> {
     same_read: bool,
     /// All that left so far is equal.
     same_past: bool,
-    /// An answer was refused for its number of cells, which depends on rows.
+    /// What is left of allowances differs, which is a function of the cells that were visible.
     spent: bool,
     pub(super) tally: Tally,
 }
@@ -61,7 +63,8 @@ impl<'a> Pair<'a> {
     pub(super) fn compare(&mut self, question: &Question, both: Transcripts) -> Option<String> {
         let (one, other) = &both;
         self.same_read &= self.models.0.read(question) == self.models.1.read(question);
-        let same_history = self.models.0.history == self.models.1.history;
+        self.spent |= self.models.0.spent != self.models.1.spent;
+        let same_history = !self.spent && self.models.0.history == self.models.1.history;
         let empty = self.models.0.history.answers().is_empty() && self.models.1.history.answers().is_empty();
         let expected = (self.models.0.ask(question), self.models.1.ask(question));
         let wrong = [(one, &expected.0), (other, &expected.1)].into_iter().find_map(|(found, of)| differs(found, of));
@@ -82,6 +85,9 @@ impl<'a> Pair<'a> {
         if let (Expected::Answered(model), Expected::Answered(twin)) = &expected {
             self.count_answers(question, &both, (model, twin));
             let affected = affected(model, twin);
+            if [model, twin].iter().any(|answer| answer.cells.iter().any(|cell| cell.settled == Settled::Unseen)) {
+                self.tally.count(ENDED);
+            }
             if empty && self.cells_without_the_unit(question, (one, other), (model, twin)) == Some(false) {
                 return told("c", "a cell without the changed unit is another");
             }
@@ -135,16 +141,14 @@ impl<'a> Pair<'a> {
     /// (a) Everything but cells is the same, and what the cells' number and shape decide is decided by nothing else.
     fn everything_but_cells(&mut self, question: &Question, one: &Transcript, other: &Transcript) -> Option<String> {
         self.tally.count("a");
-        let spent = |of: &Transcript| of.refusal().is_some_and(|(_, text)| text.contains("more than are left"));
-        if spent(one) != spent(other) {
-            // Known: an answer is refused if it has more cells than are left, and that is a function of rows.
-            self.spent = true;
-            return None;
-        }
-        if one.refusal() != other.refusal() {
+        // What is left of an allowance is said, and where nothing is, that is: a function of what was visible before.
+        if !self.spent && one.refusal() != other.refusal() {
             return Some("errors differ".into());
         }
-        if one.plan != other.plan || one.info != other.info || one.answer.record() != other.answer.record() {
+        // The plan is asked for last, and says what is left then.
+        let same_left = self.models.0.spent == self.models.1.spent;
+        let same_said = one.info == other.info && one.answer.record() == other.answer.record();
+        if (same_left && one.plan != other.plan) || (!self.spent && !same_said) {
             return Some("plans, descriptions or records differ".into());
         }
         let (Some(rows), Some(others)) = (one.rows(), other.rows()) else { return None };
@@ -198,11 +202,13 @@ impl<'a> Pair<'a> {
         let mut same = None;
         for (label, cell) in places {
             let of = |place: &Place| place.label == label && place.cell.is_some_and(|of| of.0 == cell);
-            // Within one answer a cell may take the answer of another, which the unit may be in.
-            let reused = |answer: &Answer| {
-                answer.cells.iter().any(|cell| of(&cell.place) && matches!(cell.settled, Settled::Reused(_)))
+            // Within one answer a cell may take the answer of another, which the unit may be in, and where an allowance
+            // ends, cells before it may be visible for the unit.
+            let bound = |answer: &Answer| {
+                let bound = |settled: &Settled| matches!(settled, Settled::Reused(_) | Settled::Unseen);
+                answer.cells.iter().any(|cell| of(&cell.place) && bound(&cell.settled))
             };
-            if all.iter().any(of) || reused(model) || reused(twin) {
+            if all.iter().any(of) || bound(model) || bound(twin) {
                 continue;
             }
             let value = |rows: &[Vec<Value>]| {
