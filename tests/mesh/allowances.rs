@@ -19,11 +19,20 @@ fn an_agreement_gives_so_many_cells_and_no_more() {
     let cells = loda.remote_for(BY_YEAR, ASHA, PURPOSE).unwrap().rows();
     assert!(cells > 10);
     let allowance = cells + 4;
+    // The brigade's operator is told that nothing stands against asking without end, and what to write.
+    let warned = || {
+        let log = brigade.mesh.log("lfb");
+        let line = |line: &&str| line.contains("may be asked without end") && line.contains("fire-risk-2026");
+        log.lines().filter(line).filter(|line| line.contains("allowance = 500")).count()
+    };
+    let before = warned();
+    assert!(before > 0, "{}", brigade.mesh.log("lfb"));
     brigade.amend(
         "agreements/fire-risk-2026.toml",
         "form = \"statistics\"",
         &format!("form = \"statistics\"\nallowance = {allowance}"),
     );
+    assert_eq!(warned(), before);
     // Both analysts ask again what is charged already, and it costs nothing.
     for analyst in [ASHA, BOLA, ASHA] {
         assert_eq!(loda.remote_for(BY_YEAR, analyst, PURPOSE).unwrap().rows(), cells);

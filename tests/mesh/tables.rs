@@ -173,6 +173,50 @@ fn declared_tables_are_answered_exactly_and_nothing_else_is() {
 }
 
 #[test]
+fn tables_that_change_within_a_snapshot_wait_for_the_next_one() {
+    let mesh = with_visits("");
+    let by_both = "SELECT ward, kind, COUNT(*) AS n FROM lfb.visits WHERE year = 2023 GROUP BY ward, kind";
+    let by_ward = "SELECT ward, COUNT(*) AS n FROM lfb.visits GROUP BY ward";
+    let cells = asked(&mesh, by_both);
+    let folder = mesh.folder("lfb");
+    // Other margins: solved anew, another pattern would be published beside the first one of the same rows.
+    let more = "\n[[tables]]\nname = \"wards\"\ndimensions = [\"ward\"]\n";
+    fs::write(folder.join("datasets/visits.toml"), format!("{VISITS}{more}")).unwrap();
+    let waits = "what its file says of these takes effect with its next snapshot";
+    until("the change is seen", || mesh.log("lfb").contains(waits).then_some(()));
+    assert!(mesh.log("lfb").lines().any(|line| line.contains(waits) && line.contains("tables")));
+    for _ in 0..2 {
+        assert_eq!(asked(&mesh, by_both), cells);
+        assert!(mesh.ask(by_ward).fails(1).contains("by_year: COUNT(*) by kind, year"));
+        mesh.stop("lfb");
+        mesh.start("lfb");
+    }
+    // The pattern is kept beside the snapshot, and without it there is no other.
+    let kept = |suffix: &str| {
+        let files = fs::read_dir(folder.join("state/snapshots")).unwrap().map(|file| file.unwrap().path());
+        files.into_iter().find(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with("visits.") && name.ends_with(suffix)
+        })
+    };
+    mesh.stop("lfb");
+    let pattern = kept(".pattern").unwrap();
+    let mut bytes = fs::read(&pattern).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&pattern, bytes).unwrap();
+    mesh.start("lfb");
+    mesh.ask(by_both).fails(1);
+    assert!(mesh.log("lfb").lines().any(|line| line.contains("out of order") && line.contains("visits")));
+    // With the next snapshot the new tables are in force.
+    mesh.stop("lfb");
+    for suffix in [".pattern", ".controls", ".snapshot"] {
+        fs::remove_file(kept(suffix).unwrap()).unwrap();
+    }
+    mesh.start("lfb");
+    assert_eq!(asked(&mesh, by_ward).len(), 3);
+}
+
+#[test]
 fn a_dataset_whose_tables_can_t_be_solved_is_out_of_order() {
     let mesh = with_visits("elsewhere,home,2023,10\n");
     let complaint = mesh.ask("SELECT year, COUNT(*) AS n FROM lfb.visits GROUP BY year");

@@ -19,7 +19,7 @@ use super::terms::Ground;
 use crate::config::{DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig};
 use crate::gate::{Controls, Dominance};
 use crate::secrets::Purpose;
-use crate::sources::{self, Loaded, SourceError, SourceSpec};
+use crate::sources::{self, Beside, Loaded, SourceError, SourceSpec};
 
 /// Noise of sums where that of counts comes from a file: the largest, and its variance, in contributions.
 const SUMS_BESIDE_A_TABLE: (u32, f64) = (5, 2.0);
@@ -122,7 +122,10 @@ impl Fixed {
             return Ok(self);
         }
         let text = toml::to_string(&self).map_err(|error| unreadable(error.to_string()))?;
-        let kept = sources::kept(source, loaded, text.clone()).await?;
+        let Some(kept) = sources::kept(source, loaded, Beside::Controls).await? else {
+            sources::keep(source, loaded, Beside::Controls, text).await?;
+            return Ok(self);
+        };
         if kept == text {
             return Ok(self);
         }

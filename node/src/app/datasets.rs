@@ -197,6 +197,14 @@ impl Datasets {
     async fn published(&self, held: Held, loaded: Loaded) -> Held {
         match self.table(&held, &loaded).await {
             Ok((table, made)) => {
+                if let Some(remedy) = terms::endless(&held.config, &table.terms) {
+                    tracing::warn!(
+                        dataset = %held.config.name(),
+                        remedy,
+                        "its statistics may be asked without end, and noise and history don't hold against that where \
+                         labels tell people apart"
+                    );
+                }
                 let (tables, made) = (table.terms.tables.clone(), Some(made));
                 let own = Own::Ready(Arc::new(table));
                 Held { loaded: Some(loaded), made, tables, failed_at: None, own, ..held }
@@ -223,7 +231,7 @@ impl Datasets {
         let mut terms = terms::terms(&self.node, config, dataset, grants, &made);
         terms.tables = match tables {
             Some(tables) => Some(tables),
-            None => tables::solved(&self.context, config, &made.fixed, &terms, loaded).await?,
+            None => tables::solved(&self.context, config, &made.fixed, &terms, &source, loaded).await?,
         };
         let table = PublishedTable::new(Arc::new(terms), loaded.plan.clone())?;
         Ok((table, made))

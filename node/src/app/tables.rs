@@ -1,4 +1,7 @@
 //! Solves a dataset's declared tables when it is loaded: once for everybody, until its rows are others.
+//!
+//! Which cells are published is sealed beside the snapshot and used again: another version of this program may choose other
+//! secondary cells of the same rows, and what both patterns withhold could be had from what each publishes.
 
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use super::controls::Fixed;
 use super::datasets::Broken;
 use crate::config::DatasetConfig;
 use crate::gate::{self, DeclaredTable, Dominance, PublishedTable, TableLayout, Tables, Terms};
-use crate::sources::{self, Loaded};
+use crate::sources::{self, Beside, Loaded, SourceSpec};
 
 /// What a dataset declares that answers its tables only.
 struct Declared {
@@ -46,6 +49,7 @@ pub(super) async fn solved(
     config: &DatasetConfig,
     fixed: &Fixed,
     terms: &Terms,
+    source: &SourceSpec,
     loaded: &Loaded,
 ) -> Result<Option<Arc<Tables>>, Broken> {
     let Some(Declared { layout, dominance, rounding }) = declared(config, fixed, terms)? else { return Ok(None) };
@@ -58,8 +62,13 @@ pub(super) async fn solved(
         answers.push(rows.await.map_err(|_| format!("the declared tables of {} can't be computed", terms.name))?);
     }
     let terms = terms.clone();
-    let solve = move || Tables::solve(layout, &answers, &terms, dominance, rounding.as_ref());
+    let kept = sources::kept(source, loaded, Beside::Pattern).await?;
+    let anew = kept.is_none();
+    let solve = move || Tables::solve(layout, &answers, &terms, dominance, rounding.as_ref(), kept.as_deref());
     // Why a thread ended may quote values as well.
     let tables = tokio::task::spawn_blocking(solve).await.map_err(|_| "the declared tables can't be solved")??;
+    if anew {
+        sources::keep(source, loaded, Beside::Pattern, tables.published()).await?;
+    }
     Ok(Some(Arc::new(tables)))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use meridian_proto::{ColumnType, Dataset, DatasetName, Name};
+use meridian_proto::{ColumnType, Dataset, DatasetName, Form, Name};
 
 use super::controls::Made;
 use super::rights::Applied;
@@ -48,6 +48,33 @@ pub(super) fn terms(
         grants: grants.to_vec(),
         references: config.references.clone(),
     }
+}
+
+/// What to write so that nobody may ask statistics with noise without end; `None` where nobody may. Declared tables say the
+/// same to everybody, however often.
+pub(super) fn endless(config: &DatasetConfig, terms: &Terms) -> Option<String> {
+    if terms.dataset.form != Form::Statistics || terms.controls.is_none() {
+        return None;
+    }
+    let file = config.file.display();
+    if !terms.dataset.needs_agreement {
+        return Some(format!(
+            "{file}: add recipients = \"agreement\", and to each agreement's grant of {} a line such as allowance = 500 \
+             (visible cells)",
+            config.name()
+        ));
+    }
+    let without = |grant: &&Grant| grant.form == Form::Statistics && grant.allowance.is_none();
+    let mut agreements: Vec<&str> = terms.grants.iter().filter(without).map(|grant| grant.agreement.as_str()).collect();
+    agreements.sort_unstable();
+    agreements.dedup();
+    (!agreements.is_empty()).then(|| {
+        format!(
+            "in {}, add to the grant of {} a line such as allowance = 500 (visible cells)",
+            agreements.join(", "),
+            config.name()
+        )
+    })
 }
 
 fn unit(config: &DatasetConfig) -> Option<Unit> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result as PlanResult};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
 
 use super::Refused;
@@ -43,7 +44,7 @@ fn unknown(node: &Expr) -> Option<Refused> {
             | Use::Concatenation => None,
             Use::Never => Some(not_known(&format!("the operator {operator}"))),
         },
-        Variant::Scalar(call) => functions::scalar(call.name()).err(),
+        Variant::Scalar(call) => functions::scalar(call.name()).err().or_else(|| formatted_by_row(call)),
         Variant::Aggregate(call) => functions::aggregate(call.func.name()).err(),
         Variant::Window(window) => match &window.fun {
             WindowFunctionDefinition::AggregateUDF(function) => functions::aggregate(function.name()).err(),
@@ -61,6 +62,26 @@ fn unknown(node: &Expr) -> Option<Refused> {
         ),
         Variant::Other(what) => Some(not_known(what)),
     }
+}
+
+/// DataFusion 55.2 gives the first row's value for all rows of to_char(constant, column), and its optimizer may make a constant
+/// of the first argument.
+fn formatted_by_row(call: &ScalarFunction) -> Option<Refused> {
+    let by_row = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_) | Expr::ScalarFunction(_)
+        )
+    };
+    let format = call.args.get(1).filter(|_| call.name() == "to_char")?;
+    format.exists(|expr| Ok(by_row(expr))).unwrap_or(true).then(|| {
+        Refused::new(
+            "function",
+            "to_char is not answered here with a format that is not a constant",
+            "write the format as a text, and CASE WHEN … THEN to_char(…, '…') where it differs by row",
+        )
+        .at("to_char")
+    })
 }
 
 fn not_known(what: &str) -> Refused {

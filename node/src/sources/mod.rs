@@ -33,7 +33,7 @@ pub use error::{LineFault, SourceError};
 pub use fingerprint::Fingerprint;
 pub use found::{Found, Place, found, in_source};
 pub use predicate::predicate;
-pub use snapshot::{AsOf, period_end, period_start};
+pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use types::{arrow_type, literal, published_schema};
 pub use units::{unit_hash, unit_named};
@@ -173,13 +173,22 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
     Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), rights, corrected, freshness })
 }
 
-/// What is to stay the same as long as the snapshot that these rows come from: the text that is kept beside it, which is
-/// this one from now on if there is none. It is this one where rows are live.
-pub async fn kept(spec: &SourceSpec, loaded: &Loaded, text: String) -> Result<String, SourceError> {
-    let Some(start) = loaded.as_of else { return Ok(text) };
+/// What is to stay the same as long as the snapshot that these rows come from: the text that is kept beside it; `None` where
+/// nothing is yet, and where rows are live.
+pub async fn kept(spec: &SourceSpec, loaded: &Loaded, what: Beside) -> Result<Option<String>, SourceError> {
+    let Some(start) = loaded.as_of else { return Ok(None) };
     match Snapshot::of(spec, start)? {
-        Some(snapshot) => blocking(spec, move || snapshot.beside(&text)).await,
-        None => Ok(text),
+        Some(snapshot) => blocking(spec, move || snapshot.beside(what)).await,
+        None => Ok(None),
+    }
+}
+
+/// Keeps a text beside the snapshot that these rows come from; nothing where rows are live.
+pub async fn keep(spec: &SourceSpec, loaded: &Loaded, what: Beside, text: String) -> Result<(), SourceError> {
+    let Some(start) = loaded.as_of else { return Ok(()) };
+    match Snapshot::of(spec, start)? {
+        Some(snapshot) => blocking(spec, move || snapshot.put_beside(what, &text)).await,
+        None => Ok(()),
     }
 }
 

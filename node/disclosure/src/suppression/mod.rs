@@ -65,6 +65,11 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// The pattern that was chosen before for the same cells, by whether each is withheld.
+    pub fn chosen(withheld: Vec<bool>) -> Self {
+        Self { withheld }
+    }
+
     /// Whether the cell of this index is withheld; so is one that does not exist.
     pub fn withheld(&self, cell: usize) -> bool {
         self.withheld.get(cell).copied().unwrap_or(true)

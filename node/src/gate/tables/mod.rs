@@ -10,7 +10,7 @@
 
 mod solve;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use datafusion::common::ScalarValue;
@@ -147,6 +147,21 @@ impl TableLayout {
         self.shape.cells().iter().map(grouping).collect()
     }
 
+    /// The cells in words that stay the same whatever their order: a label for each dimension that tells it from others.
+    fn words(&self) -> Vec<String> {
+        let label = |(place, label): (usize, &Option<usize>)| {
+            let dimension = self.dimensions.get(place)?;
+            let label = (*label)?;
+            let value = dimension.labels.get(label).map_or_else(|| "all others".to_owned(), |v| format!("= {v}"));
+            Some((dimension.name.as_str(), value))
+        };
+        let word = |cell: &Predicate| {
+            let labels: BTreeMap<&str, String> = cell.iter().enumerate().filter_map(label).collect();
+            format!("{labels:?}")
+        };
+        self.shape.cells().iter().map(word).collect()
+    }
+
     /// The tables as a list for a person.
     pub(super) fn listed(&self) -> String {
         let of = |table: &DeclaredTable| {
@@ -181,6 +196,20 @@ pub fn tabulation(
 }
 
 impl Tables {
+    /// The cells that are published, one a line, to be kept for as long as rows and declared tables are the same: the
+    /// pattern is one of many that protect, and another one beside it would tell what both withhold.
+    pub fn published(&self) -> String {
+        let words = self.layout.words();
+        let mut published: Vec<String> = words
+            .into_iter()
+            .enumerate()
+            .filter(|(cell, _)| !self.pattern.withheld(*cell))
+            .map(|(_, word)| word)
+            .collect();
+        published.sort_unstable();
+        published.join("\n")
+    }
+
     /// What is published of a cell's rows (layer 0) or of a measure's sum in fixed point; `None` where it is withheld.
     pub(super) fn value(&self, cell: usize, layer: usize) -> Option<i128> {
         let value = self.values.get(cell)?.get(layer)?;

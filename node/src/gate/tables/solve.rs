@@ -1,12 +1,12 @@
 //! From the figures of all cells to what is published of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use datafusion::common::ScalarValue;
 use meridian_disclosure::dominance::Dominance;
 use meridian_disclosure::noise::{CountTable, MOST_NOISE};
-use meridian_disclosure::suppression::{self, Figure, Predicate, Rules};
+use meridian_disclosure::suppression::{self, Figure, Pattern, Predicate, Rules};
 
 use super::{TableLayout, Tables, TablesError};
 use crate::gate::release;
@@ -14,13 +14,15 @@ use crate::gate::terms::{ColumnTerms, Terms};
 
 impl Tables {
     /// Decides what is published. `answers` are those of the plans of [`super::tabulation`], in their order; `rounding`
-    /// is the table by which counts are rounded.
+    /// is the table by which counts are rounded, and `kept` what [`Tables::published`] said of the same rows and tables when
+    /// they were solved before: that pattern is used again, whatever this version of the program would choose.
     pub fn solve(
         layout: TableLayout,
         answers: &[Vec<RecordBatch>],
         terms: &Terms,
         dominance: Dominance,
         rounding: Option<&CountTable>,
+        kept: Option<&str>,
     ) -> Result<Self, TablesError> {
         let figures = figures(&layout, answers)?;
         let threshold = terms.threshold(None);
@@ -30,8 +32,11 @@ impl Tables {
             single: terms.unit.as_ref().is_some_and(|unit| unit.unique),
             bounds: layout.measures.iter().map(|measure| bounds(terms.columns.get(measure))).collect(),
         };
-        let pattern = suppression::solve(&layout.shape, &figures, &rules)
-            .map_err(|why| TablesError::Suppression { dataset: layout.dataset.clone(), why })?;
+        let pattern = match kept {
+            Some(kept) => layout.again(kept),
+            None => suppression::solve(&layout.shape, &figures, &rules)
+                .map_err(|why| TablesError::Suppression { dataset: layout.dataset.clone(), why })?,
+        };
         let rounded = |rows: i128| {
             let noise = rounding.zip(u64::try_from(rows).ok()).map_or(0, |(table, rows)| table.noise(rows, 0));
             rows + i128::from(noise)
@@ -109,6 +114,15 @@ fn cells(
 }
 
 impl TableLayout {
+    /// The pattern that was kept; a cell that it doesn't name is withheld.
+    fn again(&self, kept: &str) -> Pattern {
+        let published: HashSet<&str> = kept.lines().collect();
+        let cells = self.words().into_iter().enumerate();
+        let withheld =
+            |(cell, word): (usize, String)| !self.shape.published(cell) || !published.contains(word.as_str());
+        Pattern::chosen(cells.map(withheld).collect())
+    }
+
     /// The labels that are told apart, by their values in the type of the rows.
     fn labels(&self, place: usize, key: &ArrayRef) -> Result<HashMap<ScalarValue, usize>, TablesError> {
         let values = self.told_apart(place).into_iter().map(|(label, value)| {

@@ -187,6 +187,23 @@ async fn a_bad_constant_is_an_error_of_the_query_not_of_its_rows() {
     assert_eq!(refused.rule, "statistics.constant");
 }
 
+/// The engine would give the first row's text for all rows, over open data as well.
+#[tokio::test]
+async fn a_format_that_differs_by_row_is_refused() {
+    let body = body();
+    for sql in [
+        "SELECT to_char(DATE '2026-01-02', borough) FROM boroughs",
+        "SELECT to_char(d, f) FROM (SELECT DATE '2026-01-02' AS d, borough AS f FROM boroughs) t",
+        "SELECT to_char(DATE '2026-01-02', (SELECT min(borough) FROM boroughs)) FROM boroughs",
+        "SELECT borough FROM boroughs ORDER BY to_char(DATE '2026-01-02', borough || '%Y')",
+    ] {
+        let refused = body.refusal(sql, &loda()).await;
+        assert_eq!((refused.rule, refused.needle.as_deref()), ("function", Some("to_char")), "{sql}");
+        assert!(refused.remedy.contains("as a text"), "{refused}");
+    }
+    assert!(body.rows("SELECT to_char(DATE '2026-01-02', '%d/%m/%Y') FROM boroughs", &loda()).await.is_ok());
+}
+
 #[tokio::test]
 async fn long_choices_are_refused_in_any_words() {
     let body = body();

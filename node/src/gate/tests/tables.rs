@@ -93,6 +93,17 @@ async fn body_with(
     rounding: Option<&CountTable>,
     single: bool,
 ) -> Result<Body, TablesError> {
+    body_again(visits, tables, rounding, single, None).await.map(|(body, _)| body)
+}
+
+/// Likewise, with the pattern that was kept; and the pattern that it has.
+async fn body_again(
+    visits: &[Visit],
+    tables: Vec<DeclaredTable>,
+    rounding: Option<&CountTable>,
+    single: bool,
+    kept: Option<&str>,
+) -> Result<(Body, String), TablesError> {
     let body = Body::new(&[]);
     let columns_of: Vec<(&str, ArrayRef)> = vec![
         ("ward", Arc::new(visits.iter().map(|v| v.ward).collect::<StringArray>())),
@@ -121,10 +132,11 @@ async fn body_with(
         answers.push(DataFrame::new(body.state.clone(), plan).collect().await.unwrap());
     }
     let dominance = Dominance { percent: 10.0, largest: None };
-    let tables = Tables::solve(layout, &answers, &of, dominance, rounding)?;
+    let tables = Tables::solve(layout, &answers, &of, dominance, rounding, kept)?;
+    let published = tables.published();
     of.tables = Some(Arc::new(tables));
     body.add(of, rows);
-    Ok(body)
+    Ok((body, published))
 }
 
 async fn body() -> Body {
@@ -133,6 +145,29 @@ async fn body() -> Body {
 
 async fn answer(body: &Body, sql: &str) -> Vec<String> {
     body.rows(sql, &loda()).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// Another version of the program may choose other secondary cells, and both patterns together tell more than either.
+#[tokio::test]
+async fn a_pattern_that_was_kept_is_used_again() {
+    let by_both = "SELECT ward, kind, count(*) FROM visits WHERE year = 2023 GROUP BY ward, kind";
+    let again = |kept: String| async move { body_again(&visits(), declared(), None, true, Some(&kept)).await.unwrap() };
+    let (first, published) = body_again(&visits(), declared(), None, true, None).await.unwrap();
+    let cells = answer(&first, by_both).await;
+    assert_eq!(answer(&again(published.clone()).await.0, by_both).await, cells);
+    // One cell fewer, which this version would publish.
+    let shown = cells.iter().find(|line| !line.ends_with('∅')).unwrap();
+    let (ward, kind) = shown.split_once(' ').map(|(ward, rest)| (ward, rest.split(' ').next().unwrap())).unwrap();
+    let of_it = |line: &&str| line.contains(ward) && line.contains(kind);
+    assert_eq!(published.lines().filter(of_it).count(), 1, "{published}");
+    let fewer = published.lines().filter(|line| !of_it(line)).collect::<Vec<_>>().join("\n");
+    let (body, kept) = again(fewer.clone()).await;
+    assert_eq!(kept, fewer);
+    let hidden = format!("{ward} {kind} ∅");
+    assert!(answer(&body, by_both).await.contains(&hidden));
+    // Nothing that was kept publishes a cell which is not published at all, or that nobody declared.
+    let (_, none) = again("{\"ward\": \"= nowhere\"}".into()).await;
+    assert_eq!(none, "");
 }
 
 #[tokio::test]

@@ -37,6 +37,15 @@ pub(super) struct Kept {
     pub(super) rights: Arc<[u64]>,
 }
 
+/// What is kept beside a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// What answers depend on beside the rows.
+    Controls,
+    /// Which cells of the declared tables are published.
+    Pattern,
+}
+
 /// The place of one dataset's rows in one period.
 pub(super) struct Snapshot {
     /// When the period began.
@@ -125,34 +134,41 @@ impl Snapshot {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// The text that is kept beside it; this one from now on, if there is none.
-    pub(super) fn beside(&self, text: &str) -> Result<String, SourceError> {
-        let name = self.name_beside();
+    /// The text that is kept beside it; `None` if there is none.
+    pub(super) fn beside(&self, what: Beside) -> Result<Option<String>, SourceError> {
+        let name = self.name_beside(what);
         let path = self.folder.join(&name);
         let broken = |why: &str| SourceError::Snapshot { dataset: self.dataset(), path: path.clone(), why: why.into() };
         let altered = "it was altered, cut short or put in another's place, or the node's secret is another";
         match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let put = self.put(&name, |mut sealer| sealer.write_all(text.as_bytes()).map(|()| sealer));
-                let failed = |error: io::Error| SourceError::SnapshotWrite {
-                    dataset: self.dataset(),
-                    path: path.clone(),
-                    why: error.to_string(),
-                };
-                put.map_err(failed).map(|()| text.to_owned())
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(broken(&error.to_string())),
             Ok(file) => {
                 let mut kept = String::new();
                 let opened = Opener::new(BufReader::new(file), &self.key, name.as_bytes());
                 let read = opened.and_then(|mut opener| opener.read_to_string(&mut kept));
-                read.map(|_| kept).map_err(|_| broken(altered))
+                read.map(|_| Some(kept)).map_err(|_| broken(altered))
             }
         }
     }
 
-    fn name_beside(&self) -> String {
-        format!("{}.controls", self.name)
+    /// Keeps a text beside it.
+    pub(super) fn put_beside(&self, what: Beside, text: &str) -> Result<(), SourceError> {
+        let name = self.name_beside(what);
+        let put = self.put(&name, |mut sealer| sealer.write_all(text.as_bytes()).map(|()| sealer));
+        put.map_err(|error| SourceError::SnapshotWrite {
+            dataset: self.dataset(),
+            path: self.folder.join(&name),
+            why: error.to_string(),
+        })
+    }
+
+    fn name_beside(&self, what: Beside) -> String {
+        let what = match what {
+            Beside::Controls => "controls",
+            Beside::Pattern => "pattern",
+        };
+        format!("{}.{what}", self.name)
     }
 
     /// Removes the dataset's other snapshots, and halves of such. What can't be removed now is tried again with the next.
@@ -167,10 +183,13 @@ impl Snapshot {
 
     fn others(&self) -> io::Result<Vec<PathBuf>> {
         let own = format!("{}.", self.spec.dataset.name);
-        let beside = self.name_beside();
+        let beside = [Beside::Controls, Beside::Pattern].map(|what| self.name_beside(what));
         let other = |path: &Path| {
             let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            name.starts_with(&own) && name.contains(SUFFIX) && name != self.name && name != beside
+            name.starts_with(&own)
+                && name.contains(SUFFIX)
+                && name != self.name
+                && !beside.iter().any(|beside| beside == name)
         };
         let paths = fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.path()));
         Ok(paths.collect::<io::Result<Vec<_>>>()?.into_iter().filter(|path| other(path)).collect())
