@@ -10,6 +10,8 @@ use crate::rel::{self, Agg, Rel, ScanColumn};
 
 /// Functions of which cells are released.
 const RELEASED: [&str; 4] = ["count", "sum", "avg", "approx_distinct"];
+/// Functions that an owner makes of released counts, where a measure declares bands.
+const OF_BANDS: [&str; 4] = ["median", "approx_median", "percentile_cont", "approx_percentile_cont"];
 
 /// Whether a query over a `statistics` dataset can be released.
 pub(crate) fn foresee(rel: &Rel, part: &Part) -> Result<(), Rejection> {
@@ -106,7 +108,12 @@ fn dimensions(input: &Rel, expr: &Expr, part: &Part, does: &str) -> Result<(), R
 
 fn cell(input: &Rel, agg: &Agg, part: &Part) -> Result<(), Rejection> {
     let function = agg.func.name();
-    if !RELEASED.contains(&function) {
+    let is_measure = |name: &String| part.dataset.column(name).is_none_or(|column| column.role == Role::Measure);
+    let of_bands = OF_BANDS.contains(&function) && {
+        let names: BTreeSet<String> = agg.args.iter().flat_map(|arg| sources(input, arg)).collect();
+        !names.is_empty() && names.iter().all(is_measure)
+    };
+    if !RELEASED.contains(&function) && !of_bands {
         let reason = format!("{function} over {} would show a value of a single row: it is not released", part.name);
         let remedy = format!("ask for COUNT, SUM or AVG, or ask {} to publish it as a band", part.name.body);
         return Err(Rejection::new("statistics.aggregate", part, reason, remedy).at(function));
@@ -116,8 +123,7 @@ fn cell(input: &Rel, agg: &Agg, part: &Part) -> Result<(), Rejection> {
     }
     let summed = matches!(function, "sum" | "avg");
     for name in agg.args.iter().flat_map(|arg| sources(input, arg)) {
-        let measure = part.dataset.column(&name).is_none_or(|column| column.role == Role::Measure);
-        if summed && !measure {
+        if summed && !is_measure(&name) {
             let remedy = match with_role(&part.dataset, Role::Measure) {
                 names if names.is_empty() => "count its rows with COUNT(*)".into(),
                 names => format!("its measures are {}", names.join(", ")),

@@ -55,7 +55,8 @@ fn minimum_and_maximum() {
         let number = |text: &str| text.parse::<f64>().ok();
         let direct = attacker.table(sql).into_iter();
         let direct: Vec<_> = direct.map(|row| (row[0].clone().unwrap(), row[1].as_deref().and_then(number))).collect();
-        let rows = super::mesh().ask(sql).csv();
+        let ran = super::mesh().ask(sql);
+        let rows = ran.csv();
         let asked: Vec<_> = rows.iter().skip(1).map(|row| (row[0].to_string(), number(row[1]))).collect();
         assert_eq!(asked, direct, "{sql}");
         assert!(asked.iter().any(|(_, x)| x.is_some_and(|x| (10_000.0..60_000.0).contains(&x))), "{asked:?}");
@@ -102,7 +103,7 @@ fn windows() {
     let number = |cell: &Option<String>| cell.as_ref().unwrap().parse::<i64>().unwrap();
     let mut sum = 0;
     for row in &table {
-        sum += number(row[1]);
+        sum += number(&row[1]);
         assert_eq!(number(&row[2]), sum);
     }
 }
