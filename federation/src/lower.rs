@@ -236,7 +236,8 @@ pub(crate) fn agg(item: &Expr, schema: &DFSchema) -> Result<Agg, Why> {
             let Some(known) = known else {
                 return Err(Why::new(format!("not every body knows the aggregate {}", func.name())));
             };
-            if !order_by.is_empty() || null_treatment.is_some() {
+            let ordered = !order_by.is_empty() && !is_of_its_own_order(func.name(), args, order_by);
+            if ordered || null_treatment.is_some() {
                 return Err(Why::new(format!("{} with an order of its own is not sent to another body", func.name())));
             }
             Ok(Agg {
@@ -247,6 +248,19 @@ pub(crate) fn agg(item: &Expr, schema: &DFSchema) -> Result<Agg, Why> {
             })
         }
         other => Err(Why::new(format!("{} is no aggregate", other.schema_name()))),
+    }
+}
+
+/// Whether a percentile is `f(share) WITHIN GROUP (ORDER BY x)`, which is f(x, share): the order says nothing more.
+fn is_of_its_own_order(function: &str, args: &[Expr], order_by: &[SortExpr]) -> bool {
+    // Coercion casts the argument, and not the order's.
+    fn uncast(expr: &Expr) -> &Expr {
+        if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
+    }
+    let percentile = matches!(function, "percentile_cont" | "approx_percentile_cont");
+    match (args, order_by) {
+        ([of, ..], [order]) => percentile && order.asc && uncast(of) == uncast(&order.expr),
+        _ => false,
     }
 }
 

@@ -139,6 +139,7 @@ fn shapes_come_back() {
         "SELECT year % 2, max(cost), min(cost) FROM t GROUP BY year % 2",
         "SELECT count(1), count(2), count(note), count(*) FROM t",
         "SELECT var_pop(households), approx_distinct(uprn), bool_or(year > 1), median(households) FROM t",
+        "SELECT year, percentile_cont(0.9) WITHIN GROUP (ORDER BY households) FROM t GROUP BY year",
         "SELECT 1 FROM t",
     ];
     for query in queries {
