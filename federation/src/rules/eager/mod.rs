@@ -23,7 +23,7 @@
 //! - for integers modulo 2^64, as SUM wraps; for decimals; for doubles where their sums are exact, as split aggregates are;
 //! - in what fails: only expressions that have a value for every row go below, as a row without partner may not raise an error.
 //!
-//! A side that leaves as `statistics` only is always grouped, its parts are cells, and [`cells`] says when they are enough. A release
+//! A side that leaves as `statistics` only is always grouped, its parts are cells, and `cells` says when they are enough. A release
 //! that is finer than the question's own groups is taken only if there is no other way, and is told.
 
 mod build;
