@@ -8,12 +8,12 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmptyRelation, Expr, Extension, LogicalPlan, Projection, Union};
-use meridian_proto::{Dataset, DatasetName};
+use meridian_proto::{Column, Dataset, DatasetName, Form};
 
 use crate::error::Why;
 use crate::node::{RemoteNode, RemotePart};
-use crate::normal;
-use crate::rel::Rel;
+use crate::rel::{Rel, Source};
+use crate::{normal, template};
 
 /// A dataset of one body.
 #[derive(Debug, Clone)]
@@ -30,8 +30,87 @@ pub(crate) struct Away {
     pub(crate) rel: Rel,
     /// Roughly how many rows at all parts together.
     pub(crate) rows: f64,
+    /// Other datasets of the one part's body, which are in it, too.
+    pub(crate) beside: Vec<Part>,
     /// Datasets of other bodies that the one part's body joins with its own.
     pub(crate) references: Vec<Part>,
+    /// Whether its rows are in an order, which is lost when they leave.
+    pub(crate) ordered: bool,
+}
+
+impl Away {
+    /// Rows of some parts.
+    pub(crate) fn new(parts: Vec<Part>, rel: Rel, rows: f64) -> Self {
+        Self { parts, rel, rows, beside: Vec::new(), references: Vec::new(), ordered: false }
+    }
+
+    /// Something else over the same datasets.
+    pub(crate) fn over(&self, rel: Rel, rows: f64) -> Self {
+        Self { rel, rows, ..self.clone() }
+    }
+
+    /// The dataset of the one body that is asked, if it is one.
+    pub(crate) fn one(&self) -> Option<&Part> {
+        match self.parts.as_slice() {
+            [part] => Some(part),
+            _ => None,
+        }
+    }
+
+    /// All datasets of the bodies that are asked.
+    pub(crate) fn datasets(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().chain(&self.beside)
+    }
+
+    /// Whether single rows do not leave.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.datasets().any(|part| part.dataset.form == Form::Statistics)
+    }
+
+    /// The same query over named datasets, if one body is asked.
+    pub(crate) fn at_home(&self) -> Option<Result<Rel, Why>> {
+        self.one().map(|part| template::at_part(&self.rel, part))
+    }
+
+    /// Something over the datasets of both, if they are at one and the same body.
+    pub(crate) fn with(&self, other: &Self, rel: Rel, rows: f64) -> Option<Self> {
+        let (own, others) = (self.one()?, other.one()?);
+        if own.name.body != others.name.body || own.name.federation != others.name.federation {
+            return None;
+        }
+        let mut both = Self::new(self.parts.clone(), rel, rows);
+        let known = |list: &[Part], part: &Part| list.iter().any(|known| known.name == part.name);
+        for part in self.beside.iter().chain(other.datasets()) {
+            if part.name != own.name && !known(&both.beside, part) {
+                both.beside.push(part.clone());
+            }
+        }
+        for part in self.references.iter().chain(&other.references) {
+            if !known(&both.references, part) {
+                both.references.push(part.clone());
+            }
+        }
+        Some(both)
+    }
+
+    /// The description of a published column, and of which dataset it is.
+    pub(crate) fn described(&self, source: &Source, name: &str) -> Option<(&Part, &Column)> {
+        described(self.parts.first()?, &self.beside, source, name)
+    }
+}
+
+/// The description of a column of a part or of the datasets beside it, and the dataset.
+pub(crate) fn described<'a>(
+    part: &'a Part,
+    beside: &'a [Part],
+    source: &Source,
+    name: &str,
+) -> Option<(&'a Part, &'a Column)> {
+    let of = match source {
+        Source::Every(_) => part,
+        Source::Dataset(of) => std::iter::once(part).chain(beside).find(|known| known.name == *of)?,
+    };
+    of.dataset.column(name).map(|column| (of, column))
 }
 
 /// What is at this node.

@@ -37,7 +37,7 @@ pub(crate) fn check(sql: &str, tables: &[ForeignTable], meant: &Normal) -> Resul
     Ok(schema)
 }
 
-/// The analysed, unoptimised plan of a text over one dataset, and those that its owner joins it with.
+/// The analysed, unoptimised plan of a text over datasets of one body, and those that their owner joins them with.
 pub(crate) fn read(sql: &str, tables: &[ForeignTable]) -> Result<LogicalPlan> {
     let known = tables.iter().map(|table| (table.name.to_string(), provider_as_source(Arc::new(table.clone()))));
     let known = Tables(known.collect());
@@ -85,8 +85,8 @@ impl ContextProvider for Tables {
         FUNCTIONS.aggregate.get(name).cloned()
     }
 
-    fn get_window_meta(&self, _name: &str) -> Option<Arc<WindowUDF>> {
-        None
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        FUNCTIONS.window.get(name).cloned()
     }
 
     fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
@@ -110,7 +110,7 @@ impl ContextProvider for Tables {
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
+        names(&FUNCTIONS.window)
     }
 }
 

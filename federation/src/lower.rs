@@ -5,32 +5,35 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::datasource::source_as_provider;
-use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
-use datafusion::logical_expr::expr::{
-    AggregateFunction, AggregateFunctionParams, Alias, BinaryExpr, ScalarFunction, Sort as SortExpr,
-};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, Join, Limit, LogicalPlan, Operator, Projection,
-    ScalarUDF, SkipType, Sort, SubqueryAlias, TableScan, Volatility,
+    Aggregate, AggregateUDF, Distinct, Expr, FetchType, Filter, GroupingSet, Limit, LogicalPlan, Projection, ScalarUDF,
+    SkipType, Sort, SubqueryAlias, TableScan, Union, Window, WindowUDF,
 };
 
 use crate::error::Why;
-use crate::rel::{self, Agg, How, Key, On, Rel, ScanColumn, Source};
+use crate::normal;
+use crate::rel::{self, Rel, ScanColumn, Source};
 use crate::tables::{BODY_COLUMN, EveryTable, ForeignTable};
+
+mod expression;
+mod join;
+mod window;
+
+pub(crate) use expression::{Scope, Values, expr, values_of};
+pub(crate) use join::join;
 
 /// The functions that every node knows by these names.
 pub(crate) struct Functions {
     pub(crate) scalar: HashMap<String, Arc<ScalarUDF>>,
     pub(crate) aggregate: HashMap<String, Arc<AggregateUDF>>,
+    pub(crate) window: HashMap<String, Arc<WindowUDF>>,
 }
 
 pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
-    let mut functions = Functions { scalar: HashMap::new(), aggregate: HashMap::new() };
+    let mut functions = Functions { scalar: HashMap::new(), aggregate: HashMap::new(), window: HashMap::new() };
     for function in SessionStateDefaults::default_scalar_functions() {
         for alias in function.aliases() {
             functions.scalar.insert(alias.clone(), Arc::clone(&function));
@@ -43,31 +46,41 @@ pub(crate) static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         }
         functions.aggregate.insert(function.name().to_string(), function);
     }
+    for function in SessionStateDefaults::default_window_functions() {
+        for alias in function.aliases() {
+            functions.window.insert(alias.clone(), Arc::clone(&function));
+        }
+        functions.window.insert(function.name().to_string(), function);
+    }
     functions
 });
 
-/// A whole plan over one dataset, or over one and what its owner joins it with.
+/// A whole plan over datasets of one body, and what their owner joins them with.
 pub(crate) fn plan(plan: &LogicalPlan) -> Result<Rel, Why> {
     match plan {
         LogicalPlan::TableScan(scan) => self::scan(scan),
-        LogicalPlan::Projection(node) => projection(node, self::plan(&node.input)?),
-        LogicalPlan::Filter(Filter { predicate, input, .. }) => {
-            let predicate = expr(predicate, input.schema())?;
-            Ok(Rel::Filter { input: Box::new(self::plan(input)?), predicate })
+        LogicalPlan::Projection(node) => {
+            let (input, values) = with_values(&node.expr, &node.input)?;
+            projection(node, input, &values)
         }
-        LogicalPlan::Aggregate(node) => aggregate(node, self::plan(&node.input)?),
-        LogicalPlan::Distinct(Distinct::All(input)) => {
-            let groups = (0..input.schema().fields().len()).map(rel::column).collect();
-            Ok(Rel::Aggregate { input: Box::new(self::plan(input)?), groups, aggs: Vec::new() })
+        LogicalPlan::Filter(node) => filter(node),
+        LogicalPlan::Aggregate(node) => {
+            let (input, values) = with_values(node.group_expr.iter().chain(&node.aggr_expr), &node.input)?;
+            aggregate(node, input, &values)
+        }
+        LogicalPlan::Distinct(Distinct::All(input)) => Ok(distinct(input, self::plan(input)?)),
+        LogicalPlan::Window(node) => window(node, self::plan(&node.input)?),
+        LogicalPlan::Union(Union { inputs, schema }) => {
+            let width = schema.fields().len();
+            let inputs = inputs.iter().map(|input| Ok(self::plan(input)?.exactly(width)));
+            Ok(Rel::Union { inputs: inputs.collect::<Result<_, Why>>()? })
         }
         LogicalPlan::Sort(node) => sort(node, self::plan(&node.input)?),
         LogicalPlan::Limit(node) => limit(node, self::plan(&node.input)?),
         LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias: _, schema: _, .. }) => self::plan(input),
         LogicalPlan::Join(node) => join(node, self::plan(&node.left)?, self::plan(&node.right)?),
         LogicalPlan::Distinct(Distinct::On(_))
-        | LogicalPlan::Window(_)
         | LogicalPlan::Repartition(_)
-        | LogicalPlan::Union(_)
         | LogicalPlan::EmptyRelation(_)
         | LogicalPlan::Subquery(_)
         | LogicalPlan::Statement(_)
@@ -82,6 +95,26 @@ pub(crate) fn plan(plan: &LogicalPlan) -> Result<Rel, Why> {
         | LogicalPlan::Unnest(_)
         | LogicalPlan::RecursiveQuery(_) => Err(Why::new(format!("{} is not sent to another body", name(plan)))),
     }
+}
+
+/// A node's input, and behind its columns the values of the subqueries in the node's expressions.
+fn with_values<'a>(exprs: impl IntoIterator<Item = &'a Expr>, input: &LogicalPlan) -> Result<(Rel, Values), Why> {
+    values_of(exprs, plan(input)?, &mut |subquery| plan(subquery))
+}
+
+/// A filter. A condition `NOT IN (SELECT …)` is a join.
+fn filter(node: &Filter) -> Result<Rel, Why> {
+    let Filter { predicate, input, .. } = node;
+    let conjuncts = split_conjunction(predicate);
+    let (joins, conjuncts): (Vec<&Expr>, Vec<&Expr>) =
+        conjuncts.into_iter().partition(|conjunct| matches!(conjunct, Expr::InSubquery(_)));
+    let (mut rel, values) = with_values(conjuncts.iter().copied(), input)?;
+    let scope = Scope { schema: input.schema(), values: &values };
+    let conjuncts = conjuncts.into_iter().map(|conjunct| scope.expr(conjunct)).collect::<Result<_, _>>()?;
+    if let Some(predicate) = normal::all(conjuncts) {
+        rel = Rel::Filter { input: Box::new(rel), predicate };
+    }
+    joins.into_iter().try_fold(rel, |rel, join| join::not_in(join, input.schema(), rel))
 }
 
 /// What a node is called in an error.
@@ -137,77 +170,80 @@ pub(crate) fn scan(scan: &TableScan) -> Result<Rel, Why> {
 }
 
 /// A projection over what its input became.
-pub(crate) fn projection(node: &Projection, input: Rel) -> Result<Rel, Why> {
+pub(crate) fn projection(node: &Projection, input: Rel, values: &Values) -> Result<Rel, Why> {
     let Projection { expr: exprs, input: below, schema: _, .. } = node;
-    let exprs = exprs.iter().map(|item| expr(item, below.schema())).collect::<Result<_, _>>()?;
+    let scope = Scope { schema: below.schema(), values };
+    let exprs = exprs.iter().map(|item| scope.expr(item)).collect::<Result<_, _>>()?;
     Ok(Rel::Project { input: Box::new(input), exprs })
 }
 
+/// Each row once.
+pub(crate) fn distinct(node: &LogicalPlan, input: Rel) -> Rel {
+    let groups = (0..node.schema().fields().len()).map(rel::column).collect();
+    Rel::Aggregate { input: Box::new(input), groups, sets: None, aggs: Vec::new() }
+}
+
 /// An aggregate over what its input became.
-pub(crate) fn aggregate(node: &Aggregate, input: Rel) -> Result<Rel, Why> {
+pub(crate) fn aggregate(node: &Aggregate, input: Rel, values: &Values) -> Result<Rel, Why> {
     let Aggregate { input: below, group_expr, aggr_expr, schema: _, .. } = node;
     if group_expr.is_empty() && aggr_expr.is_empty() {
         return Err(Why::new("an aggregate of nothing is not sent to another body"));
     }
-    let groups = group_expr.iter().map(|item| expr(item, below.schema())).collect::<Result<_, _>>()?;
-    let aggs = aggr_expr.iter().map(|item| agg(item, below.schema())).collect::<Result<_, _>>()?;
-    Ok(Rel::Aggregate { input: Box::new(input), groups, aggs })
+    let scope = Scope { schema: below.schema(), values };
+    let aggs = aggr_expr.iter().map(|item| scope.agg(item)).collect::<Result<Vec<_>, _>>()?;
+    let input = Box::new(input);
+    let [Expr::GroupingSet(sets)] = group_expr.as_slice() else {
+        let groups = group_expr.iter().map(|item| scope.expr(item)).collect::<Result<_, _>>()?;
+        return Ok(Rel::Aggregate { input, groups, sets: None, aggs });
+    };
+    let keys = sets.distinct_expr();
+    let place = |item: &Expr| keys.iter().position(|key| *key == item);
+    let sets = enumerated(sets)?
+        .into_iter()
+        .map(|set| set.into_iter().map(|item| place(item).ok_or_else(unknown_key)).collect())
+        .collect::<Result<_, Why>>()?;
+    let groups: Vec<Expr> = keys.iter().map(|item| scope.expr(item)).collect::<Result<_, _>>()?;
+    let (first, number) = (groups.len(), aggs.len());
+    let rel = Rel::Aggregate { input, groups, sets: Some(sets), aggs };
+    // Which set a row is of has a name that no SQL can say: whoever needs it computes the sets itself.
+    let set = datafusion::common::Column::new_unqualified(Aggregate::INTERNAL_GROUPING_ID);
+    let exprs = (0..first).map(rel::column).chain([Expr::Column(set)]).chain((first..first + number).map(rel::column));
+    Ok(Rel::Project { exprs: exprs.collect(), input: Box::new(rel) })
 }
 
-/// A join by one equality over what its inputs became.
-fn join(node: &Join, left: Rel, right: Rel) -> Result<Rel, Why> {
-    let Join { left: _, right: _, on, filter, join_type, join_constraint: _, schema: _, null_equality, null_aware } =
-        node;
-    let how = match join_type {
-        JoinType::Inner => How::Inner,
-        JoinType::Left => How::Left,
-        JoinType::LeftSemi => How::Semi,
-        JoinType::Right
-        | JoinType::Full
-        | JoinType::RightSemi
-        | JoinType::LeftAnti
-        | JoinType::RightAnti
-        | JoinType::LeftMark
-        | JoinType::RightMark => return Err(Why::new(format!("a {join_type} join is not sent to another body"))),
-    };
-    if *null_equality != NullEquality::NullEqualsNothing || *null_aware {
-        return Err(Why::new("a join in which NULL equals NULL is not sent to another body"));
-    }
-    let sides = DFSchema::join(node.left.schema(), node.right.schema())?;
-    let mut equal = Vec::new();
-    for (one, other) in on {
-        equal.push((expr(one, &sides)?, expr(other, &sides)?));
-    }
-    for part in filter.iter().flat_map(split_conjunction) {
-        match part {
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-                equal.push((expr(left, &sides)?, expr(right, &sides)?));
-            }
-            other => return Err(Why::new(format!("{other} as a condition of a join is not sent to another body"))),
+fn unknown_key() -> Why {
+    Why::new("a grouping set has a key that is none")
+}
+
+/// The sets one by one, that of all keys first.
+fn enumerated(sets: &GroupingSet) -> Result<Vec<Vec<&Expr>>, Why> {
+    Ok(match sets {
+        GroupingSet::GroupingSets(sets) => sets.iter().map(|set| set.iter().collect()).collect(),
+        GroupingSet::Rollup(keys) => (0..=keys.len()).rev().map(|number| keys.iter().take(number).collect()).collect(),
+        GroupingSet::Cube(keys) if keys.len() <= 6 => {
+            let kept = |mask: usize| move |(index, key)| (mask >> index & 1 == 1).then_some(key);
+            (0..1 << keys.len()).rev().map(|mask| keys.iter().enumerate().filter_map(kept(mask)).collect()).collect()
         }
-    }
-    let width = left.width();
-    let [(one, other)] = <[_; 1]>::try_from(equal).map_err(|_| Why::new("a join is sent with one equality"))?;
-    let of_left = |side: &Expr| rel::used(side).iter().all(|index| *index < width);
-    let of_right = |side: &Expr| rel::used(side).iter().all(|index| *index >= width);
-    let (own, key) = if of_left(&one) && of_right(&other) { (one, other) } else { (other, one) };
-    if !of_left(&own) || !of_right(&key) {
-        return Err(Why::new("a join is sent with an equality between its sides"));
-    }
-    let on = On { left: own, right: rel::replace(key, |index| rel::column(index - width))? };
-    Ok(Rel::Join { left: Box::new(left), right: Box::new(right), how, on })
+        GroupingSet::Cube(_) => return Err(Why::new("a cube of more than six keys is not sent to another body")),
+    })
+}
+
+/// Window functions over what the input became.
+pub(crate) fn window(node: &Window, input: Rel) -> Result<Rel, Why> {
+    let Window { input: below, window_expr, schema: _ } = node;
+    let values = Values::default();
+    let scope = Scope { schema: below.schema(), values: &values };
+    let calls = window_expr.iter().map(|item| scope.call(item)).collect::<Result<_, _>>()?;
+    Ok(Rel::Window { input: Box::new(input.exactly(below.schema().fields().len())), calls })
 }
 
 /// An order over what its input became.
 pub(crate) fn sort(node: &Sort, input: Rel) -> Result<Rel, Why> {
     let Sort { expr: keys, input: below, fetch } = node;
-    let keys = keys
-        .iter()
-        .map(|SortExpr { expr: key, asc, nulls_first }| {
-            Ok(Key { expr: expr(key, below.schema())?, asc: *asc, nulls_first: *nulls_first })
-        })
-        .collect::<Result<_, Why>>()?;
-    Ok(Rel::Sort { input: Box::new(input), keys, fetch: *fetch })
+    let values = Values::default();
+    let scope = Scope { schema: below.schema(), values: &values };
+    let keys = keys.iter().map(|key| scope.key(key)).collect::<Result<_, Why>>()?;
+    Ok(Rel::Sort { input: Box::new(input), keys, skip: 0, fetch: *fetch })
 }
 
 /// A limit over what its input became.
@@ -224,113 +260,4 @@ pub(crate) fn bounds(node: &Limit) -> Result<(usize, Option<usize>), Why> {
             Err(Why::new("a LIMIT that is not a number is not sent to another body"))
         }
     }
-}
-
-/// An aggregate function over columns by position.
-pub(crate) fn agg(item: &Expr, schema: &DFSchema) -> Result<Agg, Why> {
-    match item {
-        Expr::Alias(Alias { expr, relation: _, name: _, metadata: _ }) => agg(expr, schema),
-        Expr::AggregateFunction(AggregateFunction { func, params }) => {
-            let AggregateFunctionParams { args, distinct, filter, order_by, null_treatment } = params;
-            let known = FUNCTIONS.aggregate.get(func.name()).filter(|known| known.name() == func.name());
-            let Some(known) = known else {
-                return Err(Why::new(format!("not every body knows the aggregate {}", func.name())));
-            };
-            let ordered = !order_by.is_empty() && !is_of_its_own_order(func.name(), args, order_by);
-            if ordered || null_treatment.is_some() {
-                return Err(Why::new(format!("{} with an order of its own is not sent to another body", func.name())));
-            }
-            Ok(Agg {
-                func: Arc::clone(known),
-                args: args.iter().map(|item| expr(item, schema)).collect::<Result<_, _>>()?,
-                distinct: *distinct,
-                filter: filter.as_ref().map(|item| expr(item, schema)).transpose()?,
-            })
-        }
-        other => Err(Why::new(format!("{} is no aggregate", other.schema_name()))),
-    }
-}
-
-/// Whether a percentile is `f(share) WITHIN GROUP (ORDER BY x)`, which is f(x, share): the order says nothing more.
-fn is_of_its_own_order(function: &str, args: &[Expr], order_by: &[SortExpr]) -> bool {
-    // Coercion casts the argument, and not the order's.
-    fn uncast(expr: &Expr) -> &Expr {
-        if let Expr::Cast(cast) = expr { uncast(&cast.expr) } else { expr }
-    }
-    let percentile = matches!(function, "percentile_cont" | "approx_percentile_cont");
-    match (args, order_by) {
-        ([of, ..], [order]) => percentile && order.asc && uncast(of) == uncast(&order.expr),
-        _ => false,
-    }
-}
-
-/// An expression over columns by position, if it may be computed elsewhere.
-pub(crate) fn expr(item: &Expr, schema: &DFSchema) -> Result<Expr, Why> {
-    travels(item)?;
-    let lowered = item.clone().transform_up(|part| {
-        Ok(match part {
-            Expr::Column(column) => Transformed::yes(rel::column(schema.index_of_column(&column)?)),
-            Expr::Alias(Alias { expr, relation: _, name: _, metadata: _ }) => Transformed::yes(*expr),
-            other => Transformed::no(other),
-        })
-    });
-    Ok(lowered.data()?)
-}
-
-/// Only what gives the same value wherever and whenever it is computed.
-fn travels(item: &Expr) -> Result<(), Why> {
-    let mut why = None;
-    item.apply(|part| {
-        Ok(match obstacle(part) {
-            Some(text) => {
-                why = Some(Why(text));
-                TreeNodeRecursion::Stop
-            }
-            None => TreeNodeRecursion::Continue,
-        })
-    })
-    .map_err(|error: DataFusionError| Why::from(error))?;
-    why.map_or(Ok(()), Err)
-}
-
-fn obstacle(part: &Expr) -> Option<String> {
-    match part {
-        Expr::Alias(_)
-        | Expr::Column(_)
-        | Expr::Literal(..)
-        | Expr::BinaryExpr(_)
-        | Expr::Like(_)
-        | Expr::Not(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Negative(_)
-        | Expr::Between(_)
-        | Expr::Case(_)
-        | Expr::Cast(_)
-        | Expr::TryCast(_)
-        | Expr::InList(_) => None,
-        Expr::ScalarFunction(ScalarFunction { func, args: _ }) => function_obstacle(func),
-        Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) | Expr::ScalarSubquery(_) => {
-            Some("the result of a subquery is not sent to another body".into())
-        }
-        other => Some(format!("{} is not sent to another body", other.variant_name())),
-    }
-}
-
-fn function_obstacle(func: &ScalarUDF) -> Option<String> {
-    let name = func.name();
-    match func.signature().volatility {
-        Volatility::Immutable => {}
-        Volatility::Stable | Volatility::Volatile => {
-            return Some(format!("{name}() gives another value each time and is not sent to another body"));
-        }
-    }
-    let known = FUNCTIONS.scalar.get(name).is_some_and(|known| **known == *func);
-    (!known).then(|| format!("not every body knows the function {name}()"))
 }

@@ -21,6 +21,8 @@ pub struct RemotePart {
     pub form: Form,
     /// The dataset: `london.lfb.incidents`.
     pub dataset: String,
+    /// Its other datasets in the SQL.
+    pub beside: Vec<DatasetName>,
     /// Datasets of other bodies that it joins with its own at home, and asks those bodies for.
     pub references: Vec<DatasetName>,
 }

@@ -5,20 +5,20 @@
 
 use std::collections::BTreeSet;
 
-use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Alias, Between, BinaryExpr, Cast, InList, TryCast};
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Operator};
+use datafusion::logical_expr::Expr;
 
-use crate::rel::{self, Agg, How, Key, On, Rel};
+use crate::rel::{self, Agg, Call, How, Key, Rel};
+
+mod expression;
+
+pub use expression::{all, conjuncts, expression, one_string_type};
 
 /// A query in normal form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normal {
-    /// The query; no projection of bare columns in it.
+    /// The query; no projection of bare columns in it, but where a union or a subquery has others than are wanted of it.
     pub rel: Rel,
     /// Which of its columns are answered, in order.
     pub outputs: Vec<usize>,
@@ -36,19 +36,6 @@ pub fn normal(rel: Rel, width: usize) -> Result<Normal> {
         }
         rel => Normal { rel, outputs },
     })
-}
-
-/// An expression in normal form.
-pub fn expression(expr: Expr) -> Result<Expr> {
-    expr.transform_up(|part| rewrite(part).map(Transformed::yes)).data()
-}
-
-/// One string type for all.
-pub fn one_string_type(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
-        other => other.clone(),
-    }
 }
 
 /// Where each old column went. A column that nobody needs has no place, and nobody asks for it.
@@ -98,15 +85,15 @@ fn prune(rel: Rel, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
             Ok((filtered(input, predicate)?, map))
         }
         Rel::Project { input, exprs } => project(*input, exprs, needed),
-        Rel::Aggregate { input, groups, aggs } => aggregate(*input, groups, aggs, needed),
+        Rel::Aggregate { input, groups, sets, aggs } => aggregate(*input, groups, sets, aggs, needed),
+        Rel::Window { input, calls } => window(*input, calls, needed),
+        Rel::Join { left, right, how: How::Value, .. } => value(*left, *right, needed),
         Rel::Join { left, right, how, on } => join(*left, *right, how, on, needed),
-        Rel::Sort { input, keys, fetch } => {
+        Rel::Union { inputs } => all_of(inputs, needed),
+        Rel::Sort { input, keys, skip, fetch } => {
             let (input, map) = prune(*input, &union(needed, keys.iter().map(|key| &key.expr)))?;
-            let keys = keys
-                .into_iter()
-                .map(|Key { expr, asc, nulls_first }| Ok(Key { expr: moved(expr, &map)?, asc, nulls_first }))
-                .collect::<Result<_>>()?;
-            Ok((Rel::Sort { input: Box::new(input), keys, fetch }, map))
+            let keys = keys.into_iter().map(|key| ordered(key, &map)).collect::<Result<_>>()?;
+            Ok((Rel::Sort { input: Box::new(input), keys, skip, fetch }, map))
         }
         Rel::Limit { input, skip, fetch } => {
             let (input, map) = prune(*input, needed)?;
@@ -115,21 +102,105 @@ fn prune(rel: Rel, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
     }
 }
 
-fn join(left: Rel, right: Rel, how: How, on: On, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+fn ordered(key: Key, map: &Map) -> Result<Key> {
+    let Key { expr, asc, nulls_first } = key;
+    Ok(Key { expr: moved(expr, map)?, asc, nulls_first })
+}
+
+fn join(left: Rel, right: Rel, how: How, on: Vec<Expr>, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
     let width = left.width();
-    let (of_left, of_right): (BTreeSet<usize>, BTreeSet<usize>) = needed.iter().partition(|index| **index < width);
+    let (of_left, of_right): (BTreeSet<usize>, BTreeSet<usize>) =
+        union(needed, &on).into_iter().partition(|index| *index < width);
     let of_right = of_right.into_iter().map(|index| index - width).collect();
-    let (left, mut map) = prune(left, &union(&of_left, [&on.left]))?;
-    let (right, behind) = prune(right, &union(&of_right, [&on.right]))?;
-    let on = On { left: moved(on.left, &map)?, right: moved(on.right, &behind)? };
-    match how {
-        How::Semi => {}
-        How::Inner | How::Left => {
-            let first = left.width();
-            map.extend(behind.into_iter().map(|place| place.map(|place| first + place)));
-        }
+    let (left, mut map) = prune(left, &of_left)?;
+    let (right, behind) = prune(right, &of_right)?;
+    let first = left.width();
+    let kept = map.len();
+    map.extend(behind.into_iter().map(|place| place.map(|place| first + place)));
+    let mut conditions = Vec::new();
+    for conjunct in on {
+        conditions.push(moved(conjunct, &map)?);
+    }
+    let mut on = all(conditions).map(conjuncts).transpose()?.unwrap_or_default();
+    on.retain(|conjunct| !matches!(conjunct, Expr::Literal(ScalarValue::Boolean(Some(true)), _)));
+    if !how.shows_right() {
+        map.truncate(kept);
     }
     Ok((Rel::Join { left: Box::new(left), right: Box::new(right), how, on }, map))
+}
+
+/// The value of a subquery that nobody reads is not asked for.
+fn value(left: Rel, right: Rel, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+    let width = left.width();
+    let (left, mut map) = prune(left, &needed.iter().copied().filter(|index| *index < width).collect())?;
+    if !needed.contains(&width) {
+        map.push(None);
+        return Ok((left, map));
+    }
+    let (right, behind) = prune(right, &BTreeSet::from([0]))?;
+    let right = picked(right, &[at(&behind, 0)]);
+    map.push(Some(left.width()));
+    Ok((Rel::Join { left: Box::new(left), right: Box::new(right), how: How::Value, on: Vec::new() }, map))
+}
+
+/// The rows of all, each with the needed columns alone; a union of unions is one.
+fn all_of(inputs: Vec<Rel>, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+    let width = inputs.first().map_or(0, Rel::width);
+    let mut flat = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let (rel, map) = prune(input, needed)?;
+        let outputs: Vec<usize> = needed.iter().map(|index| at(&map, *index)).collect();
+        match picked(rel, &outputs) {
+            Rel::Union { inputs } => flat.extend(inputs),
+            rel => flat.push(rel),
+        }
+    }
+    Ok((Rel::Union { inputs: flat }, kept(width, needed)))
+}
+
+/// These columns of a query.
+fn picked(rel: Rel, outputs: &[usize]) -> Rel {
+    match rel {
+        rel if outputs.iter().copied().eq(0..rel.width()) => rel,
+        Rel::Project { input, exprs } => {
+            let exprs = outputs.iter().filter_map(|index| exprs.get(*index).cloned()).collect();
+            Rel::Project { input, exprs }
+        }
+        rel => Rel::Project { input: Box::new(rel), exprs: outputs.iter().copied().map(rel::column).collect() },
+    }
+}
+
+fn window(input: Rel, calls: Vec<Call>, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+    let width = input.width();
+    let wanted: Vec<bool> = (0..calls.len()).map(|index| needed.contains(&(width + index))).collect();
+    let calls: Vec<Call> =
+        calls.into_iter().zip(&wanted).filter(|(_, wanted)| **wanted).map(|(call, _)| call).collect();
+    let below: BTreeSet<usize> = needed.iter().copied().filter(|index| *index < width).collect();
+    let (input, mut map) = prune(input, &union(&below, calls.iter().flat_map(Call::exprs)))?;
+    let calls = calls.into_iter().map(|call| called(call, &map)).collect::<Result<Vec<_>>>()?;
+    let mut next = input.width();
+    map.extend(wanted.into_iter().map(|wanted| {
+        wanted.then(|| {
+            next += 1;
+            next - 1
+        })
+    }));
+    let rel = if calls.is_empty() { input } else { Rel::Window { input: Box::new(input), calls } };
+    Ok((rel, map))
+}
+
+fn called(call: Call, map: &Map) -> Result<Call> {
+    let Call { func, args, distinct, filter, ignores_nulls, partition, order, frame } = call;
+    Ok(Call {
+        func,
+        args: args.into_iter().map(|expr| moved(expr, map)).collect::<Result<_>>()?,
+        distinct,
+        filter: filter.map(|expr| moved(expr, map)).transpose()?,
+        ignores_nulls,
+        partition: partition.into_iter().map(|expr| moved(expr, map)).collect::<Result<_>>()?,
+        order: order.into_iter().map(|key| ordered(key, map)).collect::<Result<_>>()?,
+        frame,
+    })
 }
 
 fn filtered(input: Rel, predicate: Expr) -> Result<Rel> {
@@ -139,16 +210,19 @@ fn filtered(input: Rel, predicate: Expr) -> Result<Rel> {
     })
 }
 
+/// Of the rows of an input some are left out, and of what remains so many pass; a limit of a limit is one.
 fn limited(input: Rel, skip: usize, fetch: Option<usize>) -> Rel {
-    let least = |inner: Option<usize>| match (inner, fetch) {
+    let left = |before: Option<usize>| match (before.map(|before| before.saturating_sub(skip)), fetch) {
         (Some(inner), Some(outer)) => Some(inner.min(outer)),
         (inner, outer) => inner.or(outer),
     };
     match input {
         input if skip == 0 && fetch.is_none() => input,
-        Rel::Sort { input, keys, fetch: inner } if skip == 0 => Rel::Sort { input, keys, fetch: least(inner) },
-        Rel::Limit { input, skip: inner_skip, fetch: inner } if skip == 0 => {
-            Rel::Limit { input, skip: inner_skip, fetch: least(inner) }
+        Rel::Sort { input, keys, skip: first, fetch } => {
+            Rel::Sort { input, keys, skip: first.saturating_add(skip), fetch: left(fetch) }
+        }
+        Rel::Limit { input, skip: first, fetch } => {
+            Rel::Limit { input, skip: first.saturating_add(skip), fetch: left(fetch) }
         }
         input => Rel::Limit { input: Box::new(input), skip, fetch },
     }
@@ -172,7 +246,13 @@ fn project(input: Rel, exprs: Vec<Expr>, needed: &BTreeSet<usize>) -> Result<(Re
     Ok((Rel::Project { input: Box::new(input), exprs }, map))
 }
 
-fn aggregate(input: Rel, groups: Vec<Expr>, aggs: Vec<Agg>, needed: &BTreeSet<usize>) -> Result<(Rel, Map)> {
+fn aggregate(
+    input: Rel,
+    groups: Vec<Expr>,
+    sets: Option<Vec<Vec<usize>>>,
+    aggs: Vec<Agg>,
+    needed: &BTreeSet<usize>,
+) -> Result<(Rel, Map)> {
     let mut map: Map = (0..groups.len()).map(Some).collect();
     let mut used: Vec<Agg> = Vec::new();
     let nothing = groups.is_empty() && needed.is_empty();
@@ -202,125 +282,5 @@ fn aggregate(input: Rel, groups: Vec<Expr>, aggs: Vec<Agg>, needed: &BTreeSet<us
             Ok(Agg { func, args, distinct, filter })
         })
         .collect::<Result<_>>()?;
-    Ok((Rel::Aggregate { input: Box::new(input), groups, aggs }, map))
-}
-
-fn rewrite(expr: Expr) -> Result<Expr> {
-    Ok(match expr {
-        Expr::Alias(Alias { expr, .. }) => *expr,
-        Expr::Literal(value, _) => Expr::Literal(one_string(value), None),
-        Expr::Cast(Cast { expr, field }) => cast(*expr, &one_string_type(field.data_type())),
-        Expr::TryCast(TryCast { expr, field }) => Expr::TryCast(TryCast::new(expr, one_string_type(field.data_type()))),
-        Expr::Negative(inner) => match *inner {
-            Expr::Literal(value, _) => Expr::Literal(value.arithmetic_negate()?, None),
-            inner => Expr::Negative(Box::new(inner)),
-        },
-        Expr::Between(Between { expr, negated, low, high }) => between(*expr, negated, *low, *high)?,
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => chain(*left, Operator::And, *right),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => chain(*left, Operator::Or, *right),
-        other => other,
-    })
-}
-
-fn one_string(value: ScalarValue) -> ScalarValue {
-    match value {
-        ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => ScalarValue::Utf8(text),
-        other => other,
-    }
-}
-
-fn cast(expr: Expr, to: &DataType) -> Expr {
-    if let Expr::Literal(value, _) = &expr
-        && let Ok(value) = value.cast_to(to)
-    {
-        return Expr::Literal(value, None);
-    }
-    Expr::Cast(Cast::new(Box::new(expr), to.clone()))
-}
-
-fn between(expr: Expr, negated: bool, low: Expr, high: Expr) -> Result<Expr> {
-    expression(if negated {
-        expr.clone().lt(low).or(expr.gt(high))
-    } else {
-        expr.clone().gt_eq(low).and(expr.lt_eq(high))
-    })
-}
-
-/// A chain of AND or OR leans left, and comparisons of one expression with constants in it are an IN list.
-fn chain(left: Expr, op: Operator, right: Expr) -> Expr {
-    let mut links = Vec::new();
-    flatten(left, op, &mut links);
-    flatten(right, op, &mut links);
-    let negated = op == Operator::And;
-    let mut merged: Vec<Expr> = Vec::with_capacity(links.len());
-    for link in links {
-        let (expr, list) = match listed(link, negated) {
-            Ok(parts) => parts,
-            Err(other) => {
-                merged.push(*other);
-                continue;
-            }
-        };
-        let same = merged.iter_mut().find_map(|known| match known {
-            Expr::InList(InList { expr: known, list, negated: sign }) if *sign == negated && **known == expr => {
-                Some(list)
-            }
-            _ => None,
-        });
-        match same {
-            Some(known) => known.extend(list),
-            None => merged.push(Expr::InList(InList::new(Box::new(expr), list, negated))),
-        }
-    }
-    let links = merged.into_iter().map(single);
-    links
-        .reduce(|left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
-        .unwrap_or_default()
-}
-
-fn flatten(expr: Expr, op: Operator, into: &mut Vec<Expr>) {
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: inner, right }) if inner == op => {
-            flatten(*left, op, into);
-            flatten(*right, op, into);
-        }
-        other => into.push(other),
-    }
-}
-
-/// The comparison as expression and constants: `x = 1` and `x IN (1, 2)`, or, negated, `x <> 1` and `x NOT IN (1, 2)`.
-fn listed(expr: Expr, negated: bool) -> std::result::Result<(Expr, Vec<Expr>), Box<Expr>> {
-    let comparison = if negated { Operator::NotEq } else { Operator::Eq };
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op == comparison && matches!(*right, Expr::Literal(..)) => {
-            Ok((*left, vec![*right]))
-        }
-        Expr::InList(InList { expr, list, negated: sign })
-            if sign == negated && list.iter().all(|value| matches!(value, Expr::Literal(..))) =>
-        {
-            Ok((*expr, list))
-        }
-        other => Err(Box::new(other)),
-    }
-}
-
-fn single(expr: Expr) -> Expr {
-    match expr {
-        Expr::InList(InList { expr, mut list, negated }) if list.len() == 1 => match list.pop() {
-            Some(value) if negated => (*expr).not_eq(value),
-            Some(value) => (*expr).eq(value),
-            None => Expr::InList(InList::new(expr, list, negated)),
-        },
-        other => other,
-    }
-}
-
-/// The conjuncts of a predicate, each in normal form.
-pub fn conjuncts(predicate: Expr) -> Result<Vec<Expr>> {
-    Ok(split_conjunction_owned(expression(predicate)?))
-}
-
-/// All of them.
-pub fn all(conjuncts: Vec<Expr>) -> Option<Expr> {
-    conjunction(conjuncts)
+    Ok((Rel::Aggregate { input: Box::new(input), groups, sets, aggs }, map))
 }

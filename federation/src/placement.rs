@@ -195,7 +195,7 @@ impl Search {
         let rel = lower::scan(scan).map_err(|why| PlacementError::internal(&DataFusionError::Plan(why.0)))?;
         let class = |part: &Part| 10_f64.powi(i32::try_from(part.dataset.size_class).unwrap_or(18));
         let rows = parts.iter().map(class).sum();
-        Ok(Alternative::Away(Away { parts, rel, rows, references: Vec::new() }))
+        Ok(Alternative::Away(Away::new(parts, rel, rows)))
     }
 
     /// Adds what leaving brings, and keeps the best of each place.
@@ -203,11 +203,14 @@ impl Search {
         let leaving: Vec<Here> = found
             .iter()
             .filter_map(|alternative| match alternative {
+                // Its order would be lost.
+                Alternative::Away(away) if away.ordered => None,
                 Alternative::Away(away) => self.leave(away, plan),
                 Alternative::Here(_) => None,
             })
             .collect();
-        found.extend(leaving.into_iter().map(Alternative::Here));
+        // Of equals the one that leaves is one question.
+        found.splice(0..0, leaving.into_iter().map(Alternative::Here));
         let (mut here, mut away): (Vec<Here>, Vec<Alternative>) = (Vec::new(), Vec::new());
         for alternative in found {
             match alternative {
@@ -305,7 +308,7 @@ impl Search {
         let mut parts = Vec::with_capacity(away.parts.len());
         let mut cells = BTreeSet::new();
         for part in &away.parts {
-            may_leave(&away.rel, part)?;
+            may_leave(away, part)?;
             let failed = |why: Why| Rejection::of(std::slice::from_ref(part), &why);
             let query = template::at_part(&away.rel, part).map_err(failed)?;
             let (query, width) = if flagged { (flag(query, width, part), width + 1) } else { (query, width) };
@@ -314,6 +317,7 @@ impl Search {
             // Parts of one form and one description differ in names only: what is read rightly for one is for all.
             if !checked.iter().any(|(known, _)| alike(known, part)) {
                 let tables: Vec<ForeignTable> = std::iter::once(part)
+                    .chain(&away.beside)
                     .chain(&away.references)
                     .map(|part| ForeignTable::new(part.name.clone(), Arc::clone(&part.dataset)))
                     .collect();
@@ -323,12 +327,15 @@ impl Search {
                 }
                 checked.push((part, schema));
             }
-            if part.dataset.form == Form::Statistics {
-                cells.insert(part.name.to_string());
-            }
+            let all = || std::iter::once(part).chain(&away.beside);
+            let protected = all().filter(|part| part.dataset.form == Form::Statistics);
+            cells.extend(protected.map(|part| part.name.to_string()));
             let (body, dataset) = (part.name.body.clone(), part.name.to_string());
+            let beside = away.beside.iter().map(|part| part.name.clone()).collect();
             let references = away.references.iter().map(|part| part.name.clone()).collect();
-            parts.push(RemotePart { body, sql, form: part.dataset.form, dataset, references });
+            let form = all().map(|part| part.dataset.form).max_by_key(|form| strictness(*form));
+            let form = form.unwrap_or(part.dataset.form);
+            parts.push(RemotePart { body, sql, form, dataset, beside, references });
         }
         let schema = checked.into_iter().next().map(|(_, schema)| schema);
         let schema = schema.ok_or_else(|| Rejection::of(&away.parts, &Why::new("there is no body to ask")))?;
@@ -359,14 +366,18 @@ fn alike(left: &Part, right: &Part) -> bool {
         && left.dataset.coverage.is_empty() == right.dataset.coverage.is_empty()
 }
 
+/// How many aggregates are below one another.
 fn aggregates(rel: &Rel) -> usize {
-    match rel {
-        Rel::Scan { .. } => 0,
-        Rel::Aggregate { input, .. } => 1 + aggregates(input),
-        Rel::Join { left, .. } => aggregates(left),
-        Rel::Filter { input, .. } | Rel::Project { input, .. } | Rel::Sort { input, .. } | Rel::Limit { input, .. } => {
-            aggregates(input)
-        }
+    let below = rel.inputs().into_iter().map(aggregates).max().unwrap_or(0);
+    below + usize::from(matches!(rel, Rel::Aggregate { .. }))
+}
+
+fn strictness(form: Form) -> usize {
+    match form {
+        Form::Open => 0,
+        Form::Rows => 1,
+        Form::Statistics => 2,
+        Form::None => 3,
     }
 }
 
@@ -382,16 +393,19 @@ fn same_types(left: &SchemaRef, right: &SchemaRef) -> bool {
     types(left) == types(right)
 }
 
-fn may_leave(rel: &Rel, part: &Part) -> std::result::Result<(), Rejection> {
-    match part.dataset.form {
-        Form::Open | Form::Rows => Ok(()),
-        Form::Statistics => statistics::foresee(rel, part),
-        Form::None => Err(Rejection::new(
+fn may_leave(away: &Away, part: &Part) -> std::result::Result<(), Rejection> {
+    let mut all = std::iter::once(part).chain(&away.beside);
+    if let Some(part) = all.find(|part| part.dataset.form == Form::None) {
+        return Err(Rejection::new(
             "form.none",
             part,
             format!("{} leaves {} in no form", part.name, part.name.body),
             format!("ask {} for an agreement that says otherwise", part.name.body),
-        )),
+        ));
+    }
+    match statistics::Site::of(part, &away.beside) {
+        Some(site) => statistics::foresee(&away.rel, &site),
+        None => Ok(()),
     }
 }
 

@@ -28,6 +28,15 @@ impl RemoteSummary {
         self.parts.first().map_or("", |part| &part.sql)
     }
 
+    /// The datasets of the first body in its SQL.
+    pub fn datasets(&self) -> Vec<String> {
+        let part = self.parts.first();
+        let datasets = part
+            .into_iter()
+            .flat_map(|part| std::iter::once(part.dataset.clone()).chain(part.beside.iter().map(ToString::to_string)));
+        datasets.collect()
+    }
+
     /// Datasets of other bodies that the first body asks for as wholes and joins with its own.
     pub fn references(&self) -> &[DatasetName] {
         self.parts.first().map_or(&[], |part| &part.references)

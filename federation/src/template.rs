@@ -37,8 +37,9 @@ pub(crate) fn at_part(rel: &Rel, part: &Part) -> Result<Rel, Why> {
 /// What is known to stand in a column in every row of a part: the body's name, or what its coverage says.
 pub(crate) fn known(rel: &Rel, index: usize, part: &Part) -> Option<ScalarValue> {
     match rel.origin(index)? {
-        ScanColumn::Body => Some(ScalarValue::from(part.name.body.as_str())),
-        ScanColumn::Named(name) => {
+        (Source::Dataset(name), _) if *name != part.name => None,
+        (_, ScanColumn::Body) => Some(ScalarValue::from(part.name.body.as_str())),
+        (_, ScanColumn::Named(name)) => {
             let coverage = part.dataset.coverage.iter().find(|coverage| coverage.column.as_str() == name)?;
             let data_type = arrow_type(part.dataset.column(name)?.column_type);
             let value = ScalarValue::try_from_string(coverage.value.clone(), &data_type).ok()?;
@@ -72,7 +73,8 @@ fn folded(expr: Expr) -> Expr {
 
 fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
     match rel {
-        Rel::Scan { source: _, columns } => Ok(scan(columns, part)),
+        Rel::Scan { source: Source::Every(_), columns } => Ok(scan(columns, part)),
+        Rel::Scan { source: Source::Dataset(_), .. } => Ok(in_place(rel.clone())),
         Rel::Filter { input, predicate } => {
             let (input, slots) = specialise(input, part)?;
             let conjuncts = normal::conjuncts(moved(predicate.clone(), &slots)?)?
@@ -99,19 +101,23 @@ fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
             }
             Ok((Rel::Project { input: Box::new(input), exprs: kept }, out))
         }
-        Rel::Aggregate { input, groups, aggs } => aggregate(input, groups, aggs, part),
-        Rel::Join { left, right, how, on } => {
-            let (left, slots) = specialise(left, part)?;
-            let in_place =
-                slots.iter().enumerate().all(|(index, slot)| matches!(slot, Slot::Column(at) if *at == index));
-            if !in_place {
-                return Err(Why::new("bodies' names and references don't go together"));
-            }
-            let rel = Rel::Join { left: Box::new(left), right: right.clone(), how: *how, on: on.clone() };
-            let slots = (0..rel.width()).map(Slot::Column).collect();
-            Ok((rel, slots))
+        Rel::Aggregate { input, groups, sets: None, aggs } => aggregate(input, groups, aggs, part),
+        Rel::Aggregate { input, groups, sets: Some(sets), aggs } => {
+            let (input, groups, aggs) = (Box::new(at_part(input, part)?), groups.clone(), aggs.clone());
+            Ok(in_place(Rel::Aggregate { input, groups, sets: Some(sets.clone()), aggs }))
         }
-        Rel::Sort { input, keys, fetch } => {
+        Rel::Window { input, calls } => {
+            Ok(in_place(Rel::Window { input: Box::new(at_part(input, part)?), calls: calls.clone() }))
+        }
+        Rel::Join { left, right, how, on } => {
+            let (left, right) = (Box::new(at_part(left, part)?), Box::new(at_part(right, part)?));
+            Ok(in_place(Rel::Join { left, right, how: *how, on: on.clone() }))
+        }
+        Rel::Union { inputs } => {
+            let inputs = inputs.iter().map(|input| at_part(input, part)).collect::<Result<_, _>>()?;
+            Ok(in_place(Rel::Union { inputs }))
+        }
+        Rel::Sort { input, keys, skip, fetch } => {
             let (input, slots) = specialise(input, part)?;
             let keys = keys
                 .iter()
@@ -120,13 +126,19 @@ fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
                 })
                 .collect::<Result<Vec<_>, Why>>()?;
             let keys = keys.into_iter().filter(|key| !rel::used(&key.expr).is_empty()).collect();
-            Ok((Rel::Sort { input: Box::new(input), keys, fetch: *fetch }, slots))
+            Ok((Rel::Sort { input: Box::new(input), keys, skip: *skip, fetch: *fetch }, slots))
         }
         Rel::Limit { input, skip, fetch } => {
             let (input, slots) = specialise(input, part)?;
             Ok((Rel::Limit { input: Box::new(input), skip: *skip, fetch: *fetch }, slots))
         }
     }
+}
+
+/// A query whose columns stay where they are.
+fn in_place(rel: Rel) -> (Rel, Vec<Slot>) {
+    let slots = (0..rel.width()).map(Slot::Column).collect();
+    (rel, slots)
 }
 
 fn scan(columns: &[ScanColumn], part: &Part) -> (Rel, Vec<Slot>) {
@@ -188,7 +200,7 @@ fn aggregate(input: &Rel, groups: &[Expr], aggs: &[Agg], part: &Part) -> Result<
             })
         })
         .collect::<Result<_, Why>>()?;
-    Ok((Rel::Aggregate { input: Box::new(input), groups: keys, aggs }, out))
+    Ok((Rel::Aggregate { input: Box::new(input), groups: keys, sets: None, aggs }, out))
 }
 
 fn moved(expr: Expr, slots: &[Slot]) -> Result<Expr, Why> {

@@ -49,6 +49,8 @@ fn needs(expr: &Expr, place: Place) -> bool {
         }
         Expr::BinaryOp { op: BinaryOperator::And, .. } => !matches!(place, Place::Whole | Place::And),
         Expr::BinaryOp { op: BinaryOperator::Or, .. } => !matches!(place, Place::Whole | Place::Or),
+        // What stands behind FROM reaches as far as it can.
+        Expr::IsDistinctFrom(..) | Expr::IsNotDistinctFrom(..) => place != Place::Whole,
         _ => matches!(place, Place::Operand | Place::Signed),
     }
 }

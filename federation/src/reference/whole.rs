@@ -87,7 +87,14 @@ impl Whole {
         let sql = wire::sql(&normal::normal(rel, columns.len())?).map_err(|why| DataFusionError::Plan(why.0))?;
         let (body, dataset) = (table.name.body.clone(), table.name.to_string());
         let remote = RemoteNode {
-            parts: vec![RemotePart { body, sql, form: table.dataset.form, dataset, references: Vec::new() }],
+            parts: vec![RemotePart {
+                body,
+                sql,
+                form: table.dataset.form,
+                dataset,
+                beside: Vec::new(),
+                references: Vec::new(),
+            }],
             schema: Arc::new(DFSchema::try_from(Arc::clone(&schema))?),
             columns: columns.iter().map(ToString::to_string).collect(),
             rows: 10_usize.saturating_pow(table.dataset.size_class),

@@ -2,13 +2,14 @@
 //! subtree goes to the owner of the protected rows, who fetches the other dataset as itself and joins at home.
 
 use datafusion::common::{JoinType, NullEquality};
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, Join, LogicalPlan};
 use meridian_proto::{Form, Reference};
 
 use crate::alternative::{Alternative, Away, Part, Rejection};
 use crate::error::Why;
 use crate::placement::Search;
-use crate::rel::{self, How, On, Rel, ScanColumn};
+use crate::rel::{self, How, Rel, ScanColumn, Source};
 use crate::{lower, normal};
 
 pub(crate) fn make(search: &mut Search, node: &LogicalPlan, children: &[Vec<Alternative>]) -> Vec<Alternative> {
@@ -33,6 +34,11 @@ fn away(alternative: &Alternative) -> Option<&Away> {
     }
 }
 
+/// Of several datasets the first that leaves as statistics.
+fn own<'a>(owner: &'a Away, first: &'a Part) -> &'a Part {
+    owner.datasets().find(|part| part.dataset.form == Form::Statistics).unwrap_or(first)
+}
+
 /// The two sides of a join between bodies of which one at least does not let go of its rows.
 struct Sides<'a> {
     owner: &'a Away,
@@ -48,11 +54,10 @@ impl<'a> Sides<'a> {
         if of_left.name.body == of_right.name.body {
             return None;
         }
-        let protected = |part: &Part| part.dataset.form == Form::Statistics;
-        if protected(of_left) {
-            Some(Self { owner: left, own: of_left, other: right, others: of_right, owner_is_left: true })
-        } else if protected(of_right) {
-            Some(Self { owner: right, own: of_right, other: left, others: of_left, owner_is_left: false })
+        if left.is_protected() {
+            Some(Self { owner: left, own: own(left, of_left), other: right, others: of_right, owner_is_left: true })
+        } else if right.is_protected() {
+            Some(Self { owner: right, own: own(right, of_right), other: left, others: of_left, owner_is_left: false })
         } else {
             None
         }
@@ -72,17 +77,18 @@ impl<'a> Sides<'a> {
         let on = self.on(join, reference)?;
         let (owner, other) = (self.owner.rel.width(), self.other.rel.width());
         let (left, right) = self.without_conditions_on_the_key(how, &on)?;
-        let rel = Rel::Join { left: Box::new(left), right: Box::new(right), how, on };
-        let in_order = match (how, self.owner_is_left) {
-            (How::Semi, _) | (_, true) => rel,
-            (How::Inner | How::Left, false) => {
-                let exprs = (owner..owner + other).chain(0..owner).map(rel::column).collect();
-                Rel::Project { input: Box::new(rel), exprs }
-            }
+        let equal =
+            on.own.eq(rel::replace(on.key, |index| rel::column(owner + index)).map_err(|error| self.internal(error))?);
+        let rel = Rel::Join { left: Box::new(left), right: Box::new(right), how, on: vec![equal] };
+        let in_order = if how.shows_right() && !self.owner_is_left {
+            let exprs = (owner..owner + other).chain(0..owner).map(rel::column).collect();
+            Rel::Project { input: Box::new(rel), exprs }
+        } else {
+            rel
         };
-        let mut references = self.owner.references.clone();
-        references.push(self.others.clone());
-        Ok(Away { parts: self.owner.parts.clone(), rel: in_order, rows: self.owner.rows, references })
+        let mut delegated = self.owner.over(in_order, self.owner.rows);
+        delegated.references.push(self.others.clone());
+        Ok(delegated)
     }
 
     /// Whether they are rows yet, not cells.
@@ -90,8 +96,9 @@ impl<'a> Sides<'a> {
         match rel {
             Rel::Scan { .. } => true,
             Rel::Filter { input, .. } | Rel::Project { input, .. } => self.is_rows(input),
-            Rel::Join { left, .. } => self.is_rows(left),
-            Rel::Aggregate { .. } | Rel::Sort { .. } | Rel::Limit { .. } => false,
+            Rel::Join { left, right, .. } => self.is_rows(left) && self.is_rows(right),
+            Rel::Union { inputs } => inputs.iter().all(|input| self.is_rows(input)),
+            Rel::Aggregate { .. } | Rel::Window { .. } | Rel::Sort { .. } | Rel::Limit { .. } => false,
         }
     }
 
@@ -194,11 +201,15 @@ impl<'a> Sides<'a> {
         let left = lower::expr(left, join.left.schema()).map_err(|_| keyed())?;
         let right = lower::expr(right, join.right.schema()).map_err(|_| keyed())?;
         let (own, other) = if self.owner_is_left { (left, right) } else { (right, left) };
-        let on = On { left: own, right: other };
         let is_key = |column: &ScanColumn| matches!(column, ScanColumn::Named(name) if name == reference.key.as_str());
-        let own = on.left_column().and_then(|index| self.owner.rel.origin(index));
-        let other = on.right_column().and_then(|index| self.other.rel.origin(index));
-        if own.is_some() && other.is_some_and(is_key) { Ok(on) } else { Err(keyed()) }
+        let of = |rel: &'a Rel, expr| rel::bare_or_cast(expr).and_then(|index| rel.origin(index));
+        // The dataset whose column it is has declared the reference.
+        let declares = of(&self.owner.rel, &own).is_some_and(|(source, _)| match source {
+            Source::Dataset(name) => *name == self.own.name,
+            Source::Every(_) => true,
+        });
+        let is_key = of(&self.other.rel, &other).is_some_and(|(_, column)| is_key(column));
+        if declares && is_key { Ok(On { own, key: other }) } else { Err(keyed()) }
     }
 
     /// Both sides, where conditions on the key are the owner's: the optimizer implies them for the key from those on the
@@ -206,13 +217,12 @@ impl<'a> Sides<'a> {
     fn without_conditions_on_the_key(&self, how: How, on: &On) -> Result<(Rel, Rel), Rejection> {
         let (mut own, other) = (self.owner.rel.clone(), self.other.rel.clone());
         let (Rel::Filter { input, predicate }, How::Inner | How::Semi) = (&other, how) else { return Ok((own, other)) };
-        let (Some(_), Some(key)) = (rel::position(&on.left), rel::position(&on.right)) else { return Ok((own, other)) };
-        let internal = |error| self.rejected(Why::from(error).0, "write it more simply".into());
-        let conjuncts = normal::conjuncts(predicate.clone()).map_err(internal)?;
+        let (Some(_), Some(key)) = (rel::position(&on.own), rel::position(&on.key)) else { return Ok((own, other)) };
+        let conjuncts = normal::conjuncts(predicate.clone()).map_err(|error| self.internal(error))?;
         let of_key = |conjunct: &Expr| rel::used(conjunct).iter().all(|index| *index == key);
         let (of_key, of_labels): (Vec<Expr>, Vec<Expr>) = conjuncts.into_iter().partition(of_key);
         for conjunct in of_key {
-            let predicate = rel::replace(conjunct, |_| on.left.clone()).map_err(internal)?;
+            let predicate = rel::replace(conjunct, |_| on.own.clone()).map_err(|error| self.internal(error))?;
             if !holds(&own, &predicate) {
                 own = Rel::Filter { input: Box::new(own), predicate };
             }
@@ -224,9 +234,19 @@ impl<'a> Sides<'a> {
         Ok((own, other))
     }
 
+    fn internal(&self, error: DataFusionError) -> Rejection {
+        self.rejected(Why::from(error).0, "write it more simply".into())
+    }
+
     fn rejected(&self, reason: String, remedy: String) -> Rejection {
         Rejection::new("placement.delegated", self.own, reason, remedy)
     }
+}
+
+/// The equality of a reference: a column of the owner's own, and the key by the other side's positions; bare or cast.
+struct On {
+    own: Expr,
+    key: Expr,
 }
 
 /// Whether the rows are known to meet a condition.
@@ -239,6 +259,8 @@ fn holds(rel: &Rel, condition: &Expr) -> bool {
         Rel::Scan { .. }
         | Rel::Project { .. }
         | Rel::Aggregate { .. }
+        | Rel::Window { .. }
+        | Rel::Union { .. }
         | Rel::Sort { .. }
         | Rel::Limit { .. }
         | Rel::Join { .. } => false,
@@ -251,7 +273,13 @@ fn scanned(rel: &Rel) -> Option<&[ScanColumn]> {
         Rel::Scan { columns, .. } => Some(columns),
         Rel::Filter { input, .. } => scanned(input),
         Rel::Project { input, exprs } if exprs.iter().all(|expr| rel::position(expr).is_some()) => scanned(input),
-        Rel::Project { .. } | Rel::Aggregate { .. } | Rel::Sort { .. } | Rel::Limit { .. } | Rel::Join { .. } => None,
+        Rel::Project { .. }
+        | Rel::Aggregate { .. }
+        | Rel::Window { .. }
+        | Rel::Union { .. }
+        | Rel::Sort { .. }
+        | Rel::Limit { .. }
+        | Rel::Join { .. } => None,
     }
 }
 

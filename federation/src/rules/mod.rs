@@ -9,10 +9,11 @@ mod combine;
 pub mod delegated;
 pub mod eager;
 pub mod split;
+pub mod together;
 pub mod whole;
 
 /// From a node and the alternatives of its inputs to alternatives of the node.
 pub(crate) type Maker = fn(&mut Search, &LogicalPlan, &[Vec<Alternative>]) -> Vec<Alternative>;
 
 /// In this order.
-pub(crate) const MAKERS: [Maker; 4] = [whole::make, split::make, delegated::make, eager::make];
+pub(crate) const MAKERS: [Maker; 5] = [whole::make, together::make, split::make, delegated::make, eager::make];

@@ -10,7 +10,7 @@ use meridian_proto::{ColumnType, Form};
 
 use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
 use crate::error::Why;
-use crate::lower;
+use crate::lower::{self, Values};
 use crate::placement::Search;
 use crate::rel::{self, Agg, Rel, ScanColumn};
 use crate::rules::combine::{call, cast, known, or_zero, quotient, uncast, when};
@@ -44,11 +44,13 @@ fn over(
     aggregate: &Aggregate,
     away: &Away,
 ) -> Result<Option<Alternative>, Why> {
-    let rel = lower::aggregate(aggregate, away.rel.clone())?;
-    let Rel::Aggregate { groups, aggs, .. } = &rel else { return Ok(None) };
+    let rel = lower::aggregate(aggregate, away.rel.clone(), &Values::default())?;
+    let Rel::Aggregate { groups, sets: None, aggs, .. } = &rel else {
+        return Err(Why::new("grouping sets over several bodies can't be made of one from each"));
+    };
     let rows = grouped(away.rows, groups.len());
     if groups.iter().any(|group| separates(group, away)) {
-        return Ok(Some(Alternative::Away(Away { rel, rows, ..away.clone() })));
+        return Ok(Some(Alternative::Away(away.over(rel, rows))));
     }
     let mut split = Split::new(away, groups.clone());
     let finals = aggs.iter().map(|agg| split.add(agg)).collect::<Result<Vec<_>, _>>()?;
@@ -132,7 +134,7 @@ impl<'a> Split<'a> {
     }
 
     fn integer(&self, expr: &Expr) -> Option<ColumnType> {
-        let ScanColumn::Named(name) = self.away.rel.origin(rel::position(expr)?)? else { return None };
+        let (_, ScanColumn::Named(name)) = self.away.rel.origin(rel::position(expr)?)? else { return None };
         let column_type = self.away.parts.first()?.dataset.column(name)?.column_type;
         matches!(column_type, ColumnType::Integer | ColumnType::Bigint).then_some(column_type)
     }
@@ -148,10 +150,10 @@ impl<'a> Split<'a> {
         let width = keys + self.partials.len();
         let mixed = self.protected > 0 && self.protected < self.away.parts.len();
         let input = Box::new(self.away.rel.clone());
-        let rel = Rel::Aggregate { input, groups: self.groups.clone(), aggs: self.partials.clone() };
+        let rel = Rel::Aggregate { input, groups: self.groups.clone(), sets: None, aggs: self.partials.clone() };
         let parts = self.away.parts.clone();
         let rows = (rows * parts.len() as f64).min(self.away.rows.max(1.0));
-        let mut here = match search.fetch(&Away { parts, rel, rows, references: Vec::new() }, width, mixed) {
+        let mut here = match search.fetch(&Away::new(parts, rel, rows), width, mixed) {
             Ok(fetched) => fetched.positional()?,
             Err(rejection) => return Ok(Err(rejection)),
         };

@@ -9,5 +9,6 @@ mod refusals;
 mod released;
 mod roundtrip;
 mod snapshots;
+mod together;
 mod tpch;
 pub(crate) mod world;

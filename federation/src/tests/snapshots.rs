@@ -43,7 +43,8 @@ async fn one_body_is_asked_for_the_whole() {
         ),
         (
             "SELECT count(*) FROM lfb.incidents WHERE cost > (SELECT avg(area) FROM gla.boroughs)",
-            &["gla: SELECT avg(area) AS c0 FROM london.gla.boroughs", "lfb: SELECT \"cost\" AS c0 FROM london.lfb.incidents"],
+            &["gla: SELECT CAST(c0 AS DECIMAL(30,15)) AS c0 FROM (SELECT avg(area) AS c0 FROM london.gla.boroughs)",
+              "lfb: SELECT \"cost\" AS c0 FROM london.lfb.incidents"],
         ),
     ]).await;
 }

@@ -69,6 +69,29 @@ E09000033,2019,2019-12-31,-3.10,1,,11
 E09000003,,2022-02-02,9.99,5,x,12
 ";
 
+const STATIONS: &str =
+    "station:varchar:dimension,borough_gss:varchar:dimension,engines:integer:measure,opened:date:dimension";
+const STATION_ROWS: &str = "\
+Euston,E09000007,2,1902-11-26
+Soho,E09000007,,1921-02-02
+Hoxton,E09000012,3,
+Hoxton,E09000012,3,
+Adrift,,1,1999-09-09
+,E09000033,0,2014-01-01
+Closed,E09000001,4,1871-05-05
+";
+
+const CREWS: &str = "uprn:bigint:identifier,year:integer:dimension,crew:varchar:dimension,hours:decimal(10,2):measure";
+const CREW_ROWS: &str = "\
+1,2020,red,1.50
+1,2021,blue,0.25
+1,2020,red,1.50
+7,2020,,3.00
+8,,blue,
+,2021,red,2.75
+99,2022,green,10.00
+";
+
 const BOROUGHS: &str = "gss:varchar:dimension,name:varchar:dimension,population:bigint:measure,area:double:measure,inner_london:boolean:dimension";
 const BOROUGH_ROWS: &str = "\
 E09000007,Camden,270000,21.75,true
@@ -126,6 +149,8 @@ impl World {
                 world.holdings.push(Holding { name, dataset: Arc::new(described), rows });
             };
         add("lfb", "incidents", INCIDENTS, INCIDENT_ROWS, None, None);
+        add("lfb", "stations", STATIONS, STATION_ROWS, None, None);
+        add("lfb", "crews", CREWS, CREW_ROWS, None, None);
         add("gla", "boroughs", BOROUGHS, BOROUGH_ROWS, None, None);
         add("camden", "buildings", BUILDINGS, CAMDEN, Some("buildings"), Some("E09000007"));
         add("hackney", "buildings", BUILDINGS, HACKNEY, Some("buildings"), Some("E09000012"));
@@ -244,12 +269,17 @@ impl World {
         context
     }
 
-    /// One engine over all rows.
-    pub(crate) fn central(&self) -> SessionContext {
+    /// An engine that asks nobody.
+    fn engine() -> SessionContext {
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(london(session_config()))
             .with_physical_optimizer_rules(physical_optimizer_rules());
-        let context = SessionContext::new_with_state(state.build());
+        SessionContext::new_with_state(state.build())
+    }
+
+    /// One engine over all rows.
+    pub(crate) fn central(&self) -> SessionContext {
+        let context = Self::engine();
         let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
         for Holding { name, rows, .. } in &self.holdings {
             tables.push((name.body.to_string(), name.dataset.to_string(), memory(rows.clone())));
@@ -265,7 +295,7 @@ impl World {
 
     /// A node with its own rows, and those that it fetches from others.
     fn owner(&self, body: &Name) -> SessionContext {
-        let context = SessionContext::new_with_config(london(session_config()));
+        let context = Self::engine();
         let own: Vec<&Holding> = self.holdings.iter().filter(|holding| holding.name.body == *body).collect();
         let references: Vec<&Reference> = own.iter().flat_map(|holding| &holding.dataset.references).collect();
         let is_fetched = |name: &DatasetName| {

@@ -26,6 +26,10 @@ pub(super) fn lines(plan: &LogicalPlan, facts: &Facts, caller: &Caller, session:
         lines.push(format!("{} would be asked", names.join(", ")));
         lines.push(format!("  for        {}", form(remote.form)));
         lines.push(format!("  what leaves {}, about {} rows", readable(&remote.columns.join(", ")), remote.rows));
+        let datasets = remote.datasets();
+        if datasets.len() > 1 {
+            lines.push(format!("  over       {}", datasets.join(", ")));
+        }
         for reference in remote.references() {
             let body = &reference.body;
             lines.push(format!(

@@ -85,7 +85,10 @@ struct Brought {
 }
 
 fn eager(search: &mut Search, node: &Aggregate, protected: &mut Option<Away>) -> Result<Option<Here>, Why> {
-    let found = Tree::of(&node.input)?;
+    let found = Tree::of(&node.input, &mut |join| lives_at_one_body(search, join))?;
+    if found.leaves.len() < 2 {
+        return Ok(None);
+    }
     let mut sides = Vec::with_capacity(found.leaves.len());
     for leaf in &found.leaves {
         let side = brought(search, leaf)?;
@@ -160,16 +163,24 @@ fn labels(away: &Away, demand: &Demand) -> Vec<String> {
 /// A key with about as many values as there are rows makes a release of the rows themselves.
 fn not_near_unique(side: &Brought, demand: &Demand) -> Result<(), Why> {
     let Some(away) = &side.away else { return Ok(()) };
-    let Some(part) = away.parts.first() else { return Ok(()) };
     for index in &demand.columns {
-        let Some(crate::rel::ScanColumn::Named(name)) = away.rel.origin(*index) else { continue };
-        let Some(column) = part.dataset.column(name) else { continue };
-        let many = matches!(column.column_type, ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal(..));
-        if many || column.role == Role::Identifier {
-            return Err(Why::new(format!("it would be released by {name}, which tells single rows apart")));
+        let drawn = away.rel.sources(*index).into_iter();
+        for (_, column) in drawn.filter_map(|(source, name)| away.described(source, name)) {
+            let many =
+                matches!(column.column_type, ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal(..));
+            if many || column.role == Role::Identifier {
+                let name = &column.name;
+                return Err(Why::new(format!("it would be released by {name}, which tells single rows apart")));
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a join of one body's datasets is made there, so that it is one side of the joins above it.
+fn lives_at_one_body(search: &mut Search, join: &LogicalPlan) -> bool {
+    let is_one = |alternative: &Alternative| matches!(alternative, Alternative::Away(away) if away.one().is_some());
+    search.alternatives(join).is_ok_and(|alternatives| alternatives.iter().any(is_one))
 }
 
 fn brought(search: &mut Search, leaf: &tree::Leaf) -> Result<Brought, Why> {

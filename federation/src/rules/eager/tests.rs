@@ -35,8 +35,8 @@ fn grouped_at(plan: &LogicalPlan, sides: u32) -> Result<(LogicalPlan, usize), Wh
     let (mut number, mut refused) = (0, None);
     let rewritten = plan.clone().transform_down(|node| match node {
         LogicalPlan::Aggregate(ref aggregate) if number == 0 && tree::is_joined(&aggregate.input) => {
-            let found =
-                Tree::of(&aggregate.input).map_err(|why| datafusion::common::plan_datafusion_err!("{}", why.0))?;
+            let found = Tree::of(&aggregate.input, &mut |_| false)
+                .map_err(|why| datafusion::common::plan_datafusion_err!("{}", why.0))?;
             number = found.leaves.len();
             let mode = |(index, leaf): (usize, &tree::Leaf)| {
                 if sides & (1 << index) != 0 && !leaf.inner { Mode::Groups } else { Mode::Rows }

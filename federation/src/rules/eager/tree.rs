@@ -98,61 +98,91 @@ pub(super) fn is_joined(plan: &LogicalPlan) -> bool {
 }
 
 impl Tree {
-    pub(super) fn of(plan: &LogicalPlan) -> Result<Self, Why> {
-        let mut leaves = Vec::new();
-        let (root, columns) = walk(&mut leaves, plan)?;
-        Ok(Self { leaves, root, columns })
+    /// The tree of a plan, in which `whole` says of a join whether it is a leaf.
+    pub(super) fn of(plan: &LogicalPlan, whole: &mut dyn FnMut(&LogicalPlan) -> bool) -> Result<Self, Why> {
+        let mut walk = Walk { leaves: Vec::new(), whole };
+        let (root, columns) = walk.walk(plan)?;
+        Ok(Self { leaves: walk.leaves, root, columns })
     }
 }
 
 type Walked = (Node, Vec<Expr>);
 
-fn walk(leaves: &mut Vec<Leaf>, plan: &LogicalPlan) -> Result<Walked, Why> {
-    match plan {
-        plan if !is_joined(plan) => Ok(leaf(leaves, plan)),
-        LogicalPlan::Projection(node) => {
-            let (below, columns) = walk(leaves, &node.input)?;
-            let sides = [(node.input.schema().as_ref(), columns.as_slice())];
-            let columns = node.expr.iter().map(|expr| over(expr, &sides)).collect::<Result<_, _>>()?;
-            Ok((below, columns))
+/// The leaves found so far.
+struct Walk<'a> {
+    leaves: Vec<Leaf>,
+    whole: &'a mut dyn FnMut(&LogicalPlan) -> bool,
+}
+
+impl Walk<'_> {
+    fn walk(&mut self, plan: &LogicalPlan) -> Result<Walked, Why> {
+        match plan {
+            plan if !is_joined(plan) => Ok(self.leaf(plan)),
+            LogicalPlan::Join(_) if (self.whole)(plan) => Ok(self.leaf(plan)),
+            LogicalPlan::Projection(node) => {
+                let (below, columns) = self.walk(&node.input)?;
+                let sides = [(node.input.schema().as_ref(), columns.as_slice())];
+                let columns = node.expr.iter().map(|expr| over(expr, &sides)).collect::<Result<_, _>>()?;
+                Ok((below, columns))
+            }
+            LogicalPlan::SubqueryAlias(node) => self.walk(&node.input),
+            LogicalPlan::Filter(Filter { predicate, input, .. }) => {
+                let (below, columns) = self.walk(input)?;
+                let predicate = over(predicate, &[(input.schema().as_ref(), columns.as_slice())])?;
+                Ok((Node::Filter { input: Box::new(below), predicate }, columns))
+            }
+            LogicalPlan::Join(node) => self.join(node),
+            other => Ok(self.leaf(other)),
         }
-        LogicalPlan::SubqueryAlias(node) => walk(leaves, &node.input),
-        LogicalPlan::Filter(Filter { predicate, input, .. }) => {
-            let (below, columns) = walk(leaves, input)?;
-            let predicate = over(predicate, &[(input.schema().as_ref(), columns.as_slice())])?;
-            Ok((Node::Filter { input: Box::new(below), predicate }, columns))
-        }
-        LogicalPlan::Join(node) => join(leaves, node),
-        other => Ok(leaf(leaves, other)),
     }
-}
 
-fn leaf(leaves: &mut Vec<Leaf>, plan: &LogicalPlan) -> Walked {
-    let number = leaves.len();
-    leaves.push(Leaf { plan: plan.clone(), nullable: false, inner: false });
-    (Node::Leaf(number), (0..plan.schema().fields().len()).map(|index| column(number, index)).collect())
-}
+    fn leaf(&mut self, plan: &LogicalPlan) -> Walked {
+        let number = self.leaves.len();
+        self.leaves.push(Leaf { plan: plan.clone(), nullable: false, inner: false });
+        (Node::Leaf(number), (0..plan.schema().fields().len()).map(|index| column(number, index)).collect())
+    }
 
-fn join(leaves: &mut Vec<Leaf>, node: &Join) -> Result<Walked, Why> {
-    let Join { left, right, on, filter, join_type, join_constraint: _, schema: _, null_equality, null_aware } = node;
-    let kind = *join_type;
-    let first = side(leaves, left, Side::of(kind, true))?;
-    let second = side(leaves, right, Side::of(kind, false))?;
-    let (of_left, of_right) =
-        ((left.schema().as_ref(), first.1.as_slice()), (right.schema().as_ref(), second.1.as_slice()));
-    let on = on
-        .iter()
-        .map(|(one, other)| Ok((over(one, &[of_left])?, over(other, &[of_right])?)))
-        .collect::<Result<_, Why>>()?;
-    let filter = filter.as_ref().map(|filter| over(filter, &[of_left, of_right])).transpose()?;
-    let how = How { kind, on, filter, null_equality: *null_equality, null_aware: *null_aware };
-    let columns = match kind {
-        JoinType::LeftSemi | JoinType::LeftAnti => first.1,
-        JoinType::RightSemi | JoinType::RightAnti => second.1,
-        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [first.1, second.1].concat(),
-        JoinType::LeftMark | JoinType::RightMark => return Err(Why::new("a mark join is not taken apart")),
-    };
-    Ok((Node::Join { left: Box::new(first.0), right: Box::new(second.0), how }, columns))
+    fn join(&mut self, node: &Join) -> Result<Walked, Why> {
+        let Join { left, right, on, filter, join_type, join_constraint: _, schema: _, null_equality, null_aware } =
+            node;
+        let kind = *join_type;
+        let first = self.side(left, Side::of(kind, true))?;
+        let second = self.side(right, Side::of(kind, false))?;
+        let (of_left, of_right) =
+            ((left.schema().as_ref(), first.1.as_slice()), (right.schema().as_ref(), second.1.as_slice()));
+        let on = on
+            .iter()
+            .map(|(one, other)| Ok((over(one, &[of_left])?, over(other, &[of_right])?)))
+            .collect::<Result<_, Why>>()?;
+        let filter = filter.as_ref().map(|filter| over(filter, &[of_left, of_right])).transpose()?;
+        let how = How { kind, on, filter, null_equality: *null_equality, null_aware: *null_aware };
+        let columns = match kind {
+            JoinType::LeftSemi | JoinType::LeftAnti => first.1,
+            JoinType::RightSemi | JoinType::RightAnti => second.1,
+            JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => [first.1, second.1].concat(),
+            JoinType::LeftMark | JoinType::RightMark => return Err(Why::new("a mark join is not taken apart")),
+        };
+        Ok((Node::Join { left: Box::new(first.0), right: Box::new(second.0), how }, columns))
+    }
+
+    fn side(&mut self, plan: &LogicalPlan, side: Side) -> Result<Walked, Why> {
+        let before = self.leaves.len();
+        let mut walked = match side {
+            Side::Inner => self.leaf(plan),
+            Side::Rows | Side::Nullable => self.walk(plan)?,
+        };
+        // An expression over NULLs need not be NULL: where rows are missing it may not be computed above the join.
+        if side == Side::Nullable && !walked.1.iter().all(|expr| place(expr).is_some()) {
+            self.leaves.truncate(before);
+            walked = self.leaf(plan);
+        }
+        let of_side: Range<usize> = before..self.leaves.len();
+        for leaf in self.leaves.get_mut(of_side).unwrap_or_default() {
+            leaf.nullable |= side == Side::Nullable;
+            leaf.inner |= side == Side::Inner;
+        }
+        Ok(walked)
+    }
 }
 
 /// What a join makes of the rows of one of its sides.
@@ -173,25 +203,6 @@ impl Side {
             _ => Self::Rows,
         }
     }
-}
-
-fn side(leaves: &mut Vec<Leaf>, plan: &LogicalPlan, side: Side) -> Result<Walked, Why> {
-    let before = leaves.len();
-    let mut walked = match side {
-        Side::Inner => leaf(leaves, plan),
-        Side::Rows | Side::Nullable => walk(leaves, plan)?,
-    };
-    // An expression over NULLs need not be NULL: where rows are missing it may not be computed above the join.
-    if side == Side::Nullable && !walked.1.iter().all(|expr| place(expr).is_some()) {
-        leaves.truncate(before);
-        walked = leaf(leaves, plan);
-    }
-    let of_side: Range<usize> = before..leaves.len();
-    for leaf in leaves.get_mut(of_side).unwrap_or_default() {
-        leaf.nullable |= side == Side::Nullable;
-        leaf.inner |= side == Side::Inner;
-    }
-    Ok(walked)
 }
 
 /// An expression over the leaves' columns.
