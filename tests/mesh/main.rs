@@ -13,6 +13,7 @@ mod disk;
 mod faults;
 mod house;
 mod identities;
+mod london;
 mod outages;
 mod private;
 mod protection;

@@ -1,4 +1,5 @@
 -- Dwelling fires per 1,000 households by borough, 2019 to 2023, most risk first
+-- 33 rows: borough_gss varchar, borough varchar, fires bigint, households bigint, fires_per_1000 double
 SELECT
   b.gss AS borough_gss,
   b.name AS borough,

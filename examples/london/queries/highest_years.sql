@@ -1,4 +1,5 @@
 -- The five years with the most dwelling fires
+-- 5 rows: year integer, fires bigint
 SELECT year, COUNT(*) AS fires
 FROM london.lfb.incidents
 GROUP BY year

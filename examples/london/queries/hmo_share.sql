@@ -1,4 +1,5 @@
 -- Share of fires and share of households in houses in multiple occupation, by borough
+-- 25 to 33 rows: borough varchar, hmo_fires_percent double, hmo_households_percent double
 -- A borough with too few fires in HMOs to be released is absent: its share is unknown, not nought.
 SELECT
   b.name AS borough,

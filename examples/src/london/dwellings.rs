@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
+use rand::Rng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::calibration::HOUSEHOLDS;
 use super::files::{RowFile, batch, fill, published, schema, write_text};
 use super::shapes::{Content, Shape, shape_of};
-use super::{Borough, Data, Error, boroughs};
+use super::{Borough, Data, Error, boroughs, stream};
 
 /// The published file, below the folder of published files.
 const PUBLISHED: &str = "housing/census2021_hmo_by_accommodation_lad.csv";
@@ -43,8 +43,7 @@ pub(super) fn write(index: usize, dir: &Path, data: &Data<'_>) -> Result<(), Err
             let text = fill(&fill(template, &names), &[("mapping", &mapping), ("kind", kind)]);
             write_text(&dir.join("datasets/dwellings.toml"), &text)?;
             write_agreement(borough, dir)?;
-            let mut random = ChaCha8Rng::seed_from_u64(*seed);
-            random.set_stream(1 + index as u64);
+            let mut random = stream(*seed, 1 + index as u64);
             write_rows(&dir.join("data/dwellings").with_extension(kind), shape, index, &households, &mut random)
         }
     }

@@ -7,19 +7,18 @@ use arrow::array::{ArrayRef, Date32Array, Int32Array, StringArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use chrono::{Datelike, NaiveDate};
+use rand::Rng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::calibration::{EXTENTS, FIRES_BY_PROPERTY, FIRES_BY_YEAR, FIRST_YEAR, LAST_DAY, LAST_YEAR, PROPERTIES};
 use super::files::{RowFile, batch, fill, published, schema, write_text};
-use super::{Data, Error, boroughs};
+use super::spend::{self, Payer};
+use super::wards::{self, WARDS};
+use super::{Data, Error, boroughs, stations, stream};
 
 /// The published file, below the folder of published files.
 const PUBLISHED: &str = "fire/lfb_dwelling_fires_2009_2024.csv";
-
-/// Wards in each borough: about as many as there are.
-const WARDS: u32 = 20;
 
 /// One fire in so many has no ward, as in the published file.
 const WARDLESS: u32 = 4_500;
@@ -38,7 +37,11 @@ pub(super) fn write(dir: &Path, data: &Data<'_>) -> Result<(), Error> {
             write_text(&dataset, &fill(include_str!("../../london/datasets/incidents.toml"), &[mapping]))?;
             let agreement = include_str!("../../london/agreements/lfb.toml");
             write_text(&dir.join("agreements/fire-risk-2026.toml"), agreement)?;
-            write_rows(&dir.join("data/dwelling_fires.csv"), &mut ChaCha8Rng::seed_from_u64(*seed))
+            let by_ward = include_str!("../../london/agreements/lfb-wards.toml");
+            write_text(&dir.join("agreements/ward-risk-2026.toml"), by_ward)?;
+            write_rows(&dir.join("data/dwelling_fires.csv"), &mut stream(*seed, 0))?;
+            stations::write(dir, &mut stream(*seed, 102))?;
+            spend::write(Payer { place: 101, slug: "lfb", name: "the London Fire Brigade" }, dir, data)
         }
     }
 }
@@ -74,7 +77,7 @@ fn write_rows(path: &Path, random: &mut ChaCha8Rng) -> Result<(), Error> {
     let columns = vec![
         Arc::new(Date32Array::from_iter_values(fires.iter().map(|f| f.day))) as ArrayRef,
         text(StringArray::from_iter_values(boroughs().iter().map(|b| b.gss)), |f| f.borough)?,
-        text(wards(), |f| f.ward)?,
+        text(ward_codes(), |f| f.ward)?,
         number(|f| f.easting),
         number(|f| f.northing),
         text(StringArray::from_iter_values(PROPERTIES.iter().map(|p| p.hmo.flag)), |f| f.property)?,
@@ -140,22 +143,21 @@ fn days_of(year: i32) -> Result<(i32, i32), Error> {
 }
 
 /// A coordinate near the middle, rounded as the brigade rounds: to the middle of a square of 100 metres.
-fn coordinate(middle: i32, half: i32, random: &mut ChaCha8Rng) -> i32 {
+pub(super) fn coordinate(middle: i32, half: i32, random: &mut ChaCha8Rng) -> i32 {
     let metres = middle + (random.random_range(-half..=half) + random.random_range(-half..=half)) / 2;
     metres / 100 * 100 + 50
 }
 
+/// The place of a fire's ward among all wards, or behind the last where it has none.
 fn ward(borough: u32, random: &mut ChaCha8Rng) -> u32 {
     if random.random_ratio(1, WARDLESS) {
         WARDS * boroughs().len() as u32
     } else {
-        borough * WARDS + random.random_range(0..WARDS)
+        borough * WARDS + wards::of_a_fire(borough, random)
     }
 }
 
-/// Synthetic ward codes of the real format: E059, the borough's number, the ward's; at the end, none.
-fn wards() -> StringArray {
-    let boroughs = 1..=boroughs().len();
-    let codes = boroughs.flat_map(|borough| (1..=WARDS).map(move |ward| format!("E059{borough:02}{ward:03}")));
-    codes.map(Some).chain([None]).collect()
+/// The codes of all wards; at the end, none.
+fn ward_codes() -> StringArray {
+    wards::codes().map(Some).chain([None]).collect()
 }

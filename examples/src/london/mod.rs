@@ -1,23 +1,33 @@
 //! The London mesh: LODA, the GLA, the fire brigade and the 33 boroughs, with all that their nodes publish.
 //!
 //! Configuration, agreements and queries are the files of `examples/london`, embedded. The rows are synthetic: a seed
-//! decides them, and public figures (see `calibration`) decide how many there are of each kind.
+//! decides them, and public figures (see `calibration` and `facts`) decide how many there are of each kind.
 
 mod boroughs;
 mod calibration;
 mod dwellings;
 mod error;
+mod facts;
 mod files;
+mod gla;
 mod incidents;
 mod queries;
+mod registers;
 mod shapes;
+mod spend;
+mod stations;
+mod wards;
 
 use std::fs;
 use std::path::Path;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 pub use boroughs::{Borough, boroughs};
 pub use error::Error;
 pub use queries::{FIRE_RISK, Query, queries};
+use spend::Payer;
 
 /// A body of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +48,7 @@ pub enum Data<'a> {
     },
     /// The published files, read where they lie and open.
     Published {
-        /// The folder that holds `fire/…` and `housing/…`.
+        /// The folder that holds `fire/…`, `housing/…`, `profiles/…`, `environment/…` and `spend/…`.
         folder: &'a Path,
     },
 }
@@ -58,6 +68,10 @@ pub fn bodies() -> Vec<Body> {
 pub fn standard(name: &str) -> Option<&'static str> {
     match name {
         "dwellings" => Some(include_str!("../../london/standards/dwellings.toml")),
+        "high_rises" => Some(include_str!("../../london/standards/high_rises.toml")),
+        "hmo_licences" => Some(include_str!("../../london/standards/hmo_licences.toml")),
+        "homelessness" => Some(include_str!("../../london/standards/homelessness.toml")),
+        "spend" => Some(include_str!("../../london/standards/spend.toml")),
         _ => None,
     }
 }
@@ -75,13 +89,28 @@ pub fn write_body(slug: &str, dir: &Path, data: &Data<'_>) -> Result<(), Error> 
     }
     match slug {
         "loda" => Ok(()),
-        "gla" => boroughs::write(dir),
+        "gla" => gla::write(dir, data),
         "lfb" => incidents::write(dir, data),
-        _ => match boroughs().iter().position(|b| b.slug == slug) {
-            Some(index) => dwellings::write(index, dir, data),
+        _ => match (0..).zip(boroughs()).find(|(_, borough)| borough.slug == slug) {
+            Some((place, borough)) => write_borough(place, borough, dir, data),
             None => Err(Error::UnknownBody { slug: slug.to_owned() }),
         },
     }
+}
+
+fn write_borough(place: u32, borough: &Borough, dir: &Path, data: &Data<'_>) -> Result<(), Error> {
+    dwellings::write(place as usize, dir, data)?;
+    if let Data::Generated { seed } = data {
+        registers::write(place, borough, dir, &mut stream(*seed, 300 + u64::from(place)))?;
+    }
+    spend::write(Payer { place, slug: borough.slug, name: borough.name }, dir, data)
+}
+
+/// What the rows of one file are drawn from: no file's rows depend on another's.
+fn stream(seed: u64, number: u64) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(number);
+    random
 }
 
 #[cfg(test)]

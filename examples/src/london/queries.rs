@@ -10,7 +10,7 @@ pub struct Query {
     pub name: &'static str,
     /// What it asks, in one line: the file's first comment.
     pub title: &'static str,
-    /// The SQL, comments included, without a closing semicolon.
+    /// The SQL, comments included, without a closing semicolon; before it the purpose, where it is not the profile's.
     pub sql: &'static str,
 }
 
@@ -21,13 +21,21 @@ pub fn queries() -> &'static [Query] {
     &QUERIES
 }
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 14] = [
     ("fire_risk", FIRE_RISK),
     ("hmo_fires", include_str!("../../london/queries/hmo_fires.sql")),
     ("hmo_share", include_str!("../../london/queries/hmo_share.sql")),
     ("property_types", include_str!("../../london/queries/property_types.sql")),
     ("dwelling_types", include_str!("../../london/queries/dwelling_types.sql")),
     ("highest_years", include_str!("../../london/queries/highest_years.sql")),
+    ("fire_risk_join", include_str!("../../london/queries/fire_risk_join.sql")),
+    ("hmo_licences", include_str!("../../london/queries/hmo_licences.sql")),
+    ("deprivation", include_str!("../../london/queries/deprivation.sql")),
+    ("high_rises", include_str!("../../london/queries/high_rises.sql")),
+    ("green_space", include_str!("../../london/queries/green_space.sql")),
+    ("air_and_asthma", include_str!("../../london/queries/air_and_asthma.sql")),
+    ("vacant_homes", include_str!("../../london/queries/vacant_homes.sql")),
+    ("spend", include_str!("../../london/queries/spend.sql")),
 ];
 
 fn title(sql: &'static str) -> &'static str {

@@ -33,6 +33,14 @@ impl Demo {
         SMALL.get_or_init(|| Self::new("small", &["--bodies", "camden,hackney,city"]))
     }
 
+    /// Three boroughs with the published files of this folder.
+    pub(crate) fn published(data: &Path) -> Self {
+        Self::new(
+            "published",
+            &["--bodies", "lambeth,barnet,camden", "--data", data.to_str().expect("a path in UTF-8")],
+        )
+    }
+
     fn new(name: &str, options: &[&str]) -> Self {
         let dir = scratch(name);
         let mut command = meridian();

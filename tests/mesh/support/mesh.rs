@@ -55,6 +55,13 @@ impl Mesh {
         Self::of(dir)
     }
 
+    /// Lambeth, Barnet and Camden, up, with the published files of this folder.
+    pub(crate) fn published(data: &Path) -> Self {
+        let mesh = Self::of(Demo::published(data).dir);
+        mesh.start_all();
+        mesh
+    }
+
     fn of(dir: PathBuf) -> Self {
         let ports = folder::renew(&dir);
         Self { dir, ports, nodes: Mutex::default() }
