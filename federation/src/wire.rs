@@ -113,7 +113,10 @@ fn not_in(left: &Rel, right: &Rel, on: &[Expr]) -> Result<From, Why> {
         Some(_) => text(own, &below.names)?,
         None => format!("({})", text(own, &below.names)?),
     };
-    let filter = Some(format!("{own} NOT IN ({})", select(right, &[key])?));
+    // Its column has a name that no column of the left side has, or the owner's optimizer takes the one for the other.
+    let of_right = from(right)?;
+    let right = block_as("x", left.width(), &of_right, &pick(&of_right.names, &[key])?);
+    let filter = Some(format!("{own} NOT IN ({right})"));
     Ok(From { filter, ..below })
 }
 
@@ -212,10 +215,9 @@ fn ordered(
 ) -> Result<String, Why> {
     let shown: Option<Vec<usize>> =
         keys.iter().map(|key| outputs.iter().position(|output| Some(*output) == rel::position(&key.expr))).collect();
+    let shown: Option<Vec<String>> = shown.map(|shown| shown.into_iter().map(alias).collect());
     let (mut sql, names) = match shown {
-        Some(shown) if plain(input, outputs) => {
-            (select(input, outputs)?, shown.into_iter().map(alias).collect::<Vec<_>>())
-        }
+        Some(shown) if plain(input, outputs) && !means_another(input, &shown)? => (select(input, outputs)?, shown),
         _ if outputs.iter().copied().eq(0..input.width()) => {
             let from = derived(input)?;
             let names = keys.iter().map(|key| text(&key.expr, &from.names)).collect::<Result<Vec<_>, _>>()?;
@@ -228,6 +230,21 @@ fn ordered(
         sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
     }
     Ok(cut(sql, skip, fetch))
+}
+
+/// Whether a SELECT has columns below of these names, too, one of which ORDER BY could be about.
+fn means_another(selected: &Rel, names: &[String]) -> Result<bool, Why> {
+    let (below, shown) = match selected {
+        Rel::Project { input, exprs } => (from(input)?, Some(exprs)),
+        Rel::Aggregate { input, groups, .. } => (from(input)?, Some(groups)),
+        Rel::Window { input, .. } => (from(input)?, None),
+        rel => (from(rel)?, None),
+    };
+    let meant: Vec<&String> = match shown {
+        Some(exprs) => exprs.iter().filter_map(rel::position).filter_map(|index| below.names.get(index)).collect(),
+        None => below.names.iter().collect(),
+    };
+    Ok(names.iter().any(|name| meant.contains(&name)))
 }
 
 fn wrapped(rel: &Rel, outputs: &[usize]) -> Result<String, Why> {

@@ -7,9 +7,10 @@ use arrow::array::{
 };
 use meridian_proto::Form;
 
+use crate::tests::questions::{Theme, Writer};
 use crate::tests::world::{World, rows};
 
-const COLUMNS: &str = "k:integer:dimension,g:varchar:dimension,x:integer:measure,d:decimal(10,2):measure,f:double:measure,\
+pub(crate) const COLUMNS: &str = "k:integer:dimension,g:varchar:dimension,x:integer:measure,d:decimal(10,2):measure,f:double:measure,\
                        b:boolean:dimension,t:date:dimension";
 
 /// Reproducible numbers (SplitMix64).
@@ -24,15 +25,15 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, number: u64) -> u64 {
+    pub(crate) fn below(&mut self, number: u64) -> u64 {
         self.next() % number
     }
 
-    fn one_in(&mut self, number: u64) -> bool {
+    pub(crate) fn one_in(&mut self, number: u64) -> bool {
         self.below(number) == 0
     }
 
-    fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
         list[usize::try_from(self.below(list.len() as u64)).unwrap()]
     }
 
@@ -43,7 +44,11 @@ impl Dice {
 
 /// A table of a few rows in which everything may be NULL and there twice.
 pub(crate) fn table(dice: &mut Dice) -> RecordBatch {
-    let rows = if dice.one_in(8) { 0 } else { dice.below(14) };
+    table_of(dice, 14)
+}
+
+fn table_of(dice: &mut Dice, below: u64) -> RecordBatch {
+    let rows = if dice.one_in(8) { 0 } else { dice.below(below) };
     let draw = |dice: &mut Dice, number: u64| -> Vec<Option<i32>> { (0..rows).map(|_| dice.some(number)).collect() };
     let k = draw(dice, 4);
     let g = draw(dice, 3).into_iter().map(|value| value.map(|value| ["", "b", "c"][value as usize]));
@@ -209,4 +214,95 @@ async fn joins_and_aggregates_over_three_bodies() {
     }
     assert!(wrong.is_empty(), "{} of {compared}:\n{}", wrong.len(), wrong[..wrong.len().min(4)].join("\n"));
     assert!(compared > 250 && grouped * 2 > compared, "{compared} compared, {grouped} of them grouped");
+}
+
+/// Worlds of a theme, and how many questions each is asked.
+const WORLDS: u64 = 50;
+const QUESTIONS: u64 = 50;
+/// Where the tables are: some bodies hold several, and all hold one of a standard.
+const HELD: [(&str, &str); 8] = [
+    ("one", "p"),
+    ("one", "q"),
+    ("one", "r"),
+    ("two", "s"),
+    ("two", "u"),
+    ("three", "w"),
+    ("one", "v"),
+    ("three", "v"),
+];
+const NAMED: [&str; 10] =
+    ["one.p", "one.p", "one.q", "one.q", "one.r", "two.s", "two.s", "two.u", "three.w", "every.v"];
+
+fn world(dice: &mut Dice) -> World {
+    let mut world = World { single: !dice.one_in(8), ..World::default() };
+    for (body, dataset) in HELD {
+        let rows = table_of(dice, 8);
+        // As large as makes joins worth to go whole, or not.
+        let size = u32::try_from(1 + dice.below(6)).unwrap();
+        world.add(body, dataset, COLUMNS, rows, Form::Open, size);
+        if dataset == "v" {
+            world.conforms("v");
+        }
+    }
+    world
+}
+
+/// Asks many questions of one theme, each of the federation and of one engine.
+async fn compare(theme: Theme) {
+    let (mut asked, mut compared) = (0, 0);
+    let (mut wrong, mut skipped) = (Vec::new(), Vec::new());
+    for seed in 0..WORLDS {
+        let world = world(&mut Dice(seed));
+        let (asker, central) = (world.asker(), world.central());
+        for number in 0..QUESTIONS {
+            let mut dice = Dice((seed << 32 | number) ^ (theme as u64) << 48);
+            let (sql, ordered) = Writer::new(&mut dice, &NAMED).question(theme);
+            asked += 1;
+            // What the engine can't answer at all is nothing to compare with.
+            let mut there = match rows(&central, &sql).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    skipped.push(format!("{sql}\n  {error}"));
+                    continue;
+                }
+            };
+            let mut here = rows(&asker, &sql).await;
+            if !ordered {
+                there.sort();
+                if let Ok(rows) = &mut here {
+                    rows.sort();
+                }
+            }
+            compared += 1;
+            if here.as_ref() != Ok(&there) {
+                let placed = world.placed(&sql).await;
+                let plan = placed.map_or_else(|error| error.to_string(), |placed| placed.plan.to_string());
+                wrong.push(format!(
+                    "{theme:?}, world {seed}, question {number}: {sql}\n  federated {here:?}\n  central {there:?}\n{plan}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {compared}:\n{}", wrong.len(), wrong[..wrong.len().min(4)].join("\n"));
+    assert!(compared * 10 > asked * 9, "{compared} of {asked} compared:\n{}", skipped.join("\n"));
+}
+
+#[tokio::test]
+async fn rows_of_joins_and_subqueries() {
+    compare(Theme::Rows).await;
+}
+
+#[tokio::test]
+async fn groups_and_grouping_sets() {
+    compare(Theme::Groups).await;
+}
+
+#[tokio::test]
+async fn set_operations() {
+    compare(Theme::Sets).await;
+}
+
+#[tokio::test]
+async fn windows() {
+    compare(Theme::Windows).await;
 }

@@ -5,6 +5,8 @@ mod corpus;
 mod delegated;
 mod eager;
 pub(crate) mod generated;
+mod hazards;
+mod questions;
 mod refusals;
 mod released;
 mod roundtrip;

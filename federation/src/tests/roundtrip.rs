@@ -210,6 +210,8 @@ const CONSTRUCTS: &[&str] = &[
     "SELECT * FROM (SELECT uprn, rank() OVER (PARTITION BY year ORDER BY cost) AS r FROM t WHERE cost > 0) WHERE r <= 2",
     "SELECT r, count(*) FROM (SELECT rank() OVER (ORDER BY n) AS r FROM (SELECT count(*) AS n FROM t GROUP BY year)) GROUP BY r",
     "SELECT uprn, sum(hours) OVER (PARTITION BY crew) + 1 FROM c ORDER BY 2 LIMIT 3",
+    "SELECT s.station, t.note, sum(t.cost) FROM t JOIN s ON t.borough_gss = s.borough_gss GROUP BY t.note, s.station ORDER BY 1, 3, 2 LIMIT 4",
+    "SELECT c.crew, t.note FROM t JOIN c ON t.uprn = c.uprn ORDER BY t.note, c.crew LIMIT 2",
     // Scalar subqueries.
     "SELECT note FROM t WHERE cost = (SELECT max(cost) FROM t)",
     "SELECT note, (SELECT count(*) FROM s) AS n FROM t WHERE year > 2019",

@@ -103,7 +103,7 @@ async fn texts() {
              (SELECT borough_gss AS c3, engines AS c4, station AS c5 FROM london.lfb.stations) ON c0 = c3 AND c2 > c4"],
         ),
         ("SELECT note FROM lfb.incidents WHERE uprn NOT IN (SELECT uprn FROM lfb.crews)",
-            &["lfb: SELECT c0 FROM (SELECT note AS c0, uprn AS c1 FROM london.lfb.incidents) WHERE c1 NOT IN (SELECT uprn AS c0 FROM london.lfb.crews)"]),
+            &["lfb: SELECT c0 FROM (SELECT note AS c0, uprn AS c1 FROM london.lfb.incidents) WHERE c1 NOT IN (SELECT uprn AS c2 FROM london.lfb.crews)"]),
         ("SELECT note FROM lfb.incidents WHERE cost = (SELECT max(cost) FROM lfb.incidents)",
             &["lfb: SELECT note AS c0 FROM london.lfb.incidents WHERE \"cost\" = (SELECT max(\"cost\") AS c0 FROM london.lfb.incidents)"]),
         ("SELECT borough_gss FROM lfb.stations INTERSECT SELECT borough_gss FROM lfb.incidents",

@@ -36,24 +36,58 @@ const TABLES: [(&str, &str); 8] = [
     ("lineitem", "every"),
 ];
 
+/// Rows of a table at a body.
+struct Holding {
+    body: &'static str,
+    standard: Option<&'static str>,
+    dataset: &'static str,
+    rows: Vec<RecordBatch>,
+}
+
+/// All tables, the two largest in one part or in two.
+fn holdings(parts: i32) -> Vec<Holding> {
+    let mut held = Vec::new();
+    let mut hold = |body, dataset, standard, batches: &mut dyn Iterator<Item = Result<RecordBatch, ArrowError>>| {
+        let rows = batches.map(|batch| batch.unwrap()).collect();
+        held.push(Holding { body, standard, dataset, rows });
+    };
+    hold("loda", "nation", None, &mut NationArrow::new(NationGenerator::new(SCALE, 1, 1)));
+    hold("loda", "region", None, &mut RegionArrow::new(RegionGenerator::new(SCALE, 1, 1)));
+    hold("camden", "customer", None, &mut CustomerArrow::new(CustomerGenerator::new(SCALE, 1, 1)));
+    hold("hackney", "supplier", None, &mut SupplierArrow::new(SupplierGenerator::new(SCALE, 1, 1)));
+    hold("hackney", "part", None, &mut PartArrow::new(PartGenerator::new(SCALE, 1, 1)));
+    hold("barnet", "partsupp", None, &mut PartSuppArrow::new(PartSuppGenerator::new(SCALE, 1, 1)));
+    for (part, body) in (1..=parts).zip(["camden", "barnet"]) {
+        hold(body, "orders", Some("orders"), &mut OrderArrow::new(OrderGenerator::new(SCALE, part, parts)));
+        hold(body, "lineitem", Some("lineitem"), &mut LineItemArrow::new(LineItemGenerator::new(SCALE, part, parts)));
+    }
+    held
+}
+
 fn world() -> World {
     let mut world = World::default();
-    let whole = |batches: &mut dyn Iterator<Item = Result<RecordBatch, ArrowError>>| -> Vec<RecordBatch> {
-        batches.map(|batch| batch.unwrap()).collect()
-    };
-    world.hold("loda", "nation", None, &whole(&mut NationArrow::new(NationGenerator::new(SCALE, 1, 1))));
-    world.hold("loda", "region", None, &whole(&mut RegionArrow::new(RegionGenerator::new(SCALE, 1, 1))));
-    world.hold("camden", "customer", None, &whole(&mut CustomerArrow::new(CustomerGenerator::new(SCALE, 1, 1))));
-    world.hold("hackney", "supplier", None, &whole(&mut SupplierArrow::new(SupplierGenerator::new(SCALE, 1, 1))));
-    world.hold("hackney", "part", None, &whole(&mut PartArrow::new(PartGenerator::new(SCALE, 1, 1))));
-    world.hold("barnet", "partsupp", None, &whole(&mut PartSuppArrow::new(PartSuppGenerator::new(SCALE, 1, 1))));
-    for (half, body) in [(1, "camden"), (2, "barnet")] {
-        let orders = whole(&mut OrderArrow::new(OrderGenerator::new(SCALE, half, 2)));
-        world.hold(body, "orders", Some("orders"), &orders);
-        let items = whole(&mut LineItemArrow::new(LineItemGenerator::new(SCALE, half, 2)));
-        world.hold(body, "lineitem", Some("lineitem"), &items);
+    for Holding { body, standard, dataset, rows } in holdings(2) {
+        world.hold(body, dataset, standard, &rows);
     }
     world
+}
+
+/// Everything at one body.
+pub(super) fn at_one_body() -> World {
+    let mut world = World::default();
+    for Holding { body: _, standard: _, dataset, rows } in holdings(1) {
+        world.hold("loda", dataset, None, &rows);
+    }
+    let sizes =
+        [("nation", 1), ("region", 1), ("supplier", 2), ("customer", 3), ("part", 3), ("partsupp", 4), ("orders", 4)];
+    sizes.into_iter().fold(world, |world, (dataset, size)| world.sized(dataset, size))
+}
+
+/// A query over it.
+pub(super) fn query_at_one_body(number: usize) -> String {
+    TABLES.iter().fold(QUERIES[number - 1].1.to_owned(), |sql, (table, _)| {
+        sql.replace(&format!("{{{table}}}"), &format!("loda.{table}"))
+    })
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A small federation in memory: its descriptions, its rows, one session that asks and one that holds everything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ pub(crate) struct World {
     /// Groups that it leaves out.
     pub(crate) absent: Vec<(&'static str, &'static str)>,
     pub(crate) missing: Vec<Name>,
+    /// Whether every engine works in one partition, which is quicker over a few rows.
+    pub(crate) single: bool,
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -208,6 +210,12 @@ impl World {
         self.holdings.push(Holding { name, dataset: Arc::new(described), rows });
     }
 
+    /// The dataset added last is one of a standard.
+    pub(crate) fn conforms(&mut self, standard: &str) {
+        let holding = self.holdings.last_mut().unwrap();
+        Arc::make_mut(&mut holding.dataset).standard = Some(name(standard));
+    }
+
     /// A dataset of about as many rows as ten to this power.
     pub(crate) fn sized(mut self, dataset: &str, size_class: u32) -> Self {
         for holding in self.holdings.iter_mut().filter(|holding| holding.name.dataset.as_str() == dataset) {
@@ -237,17 +245,14 @@ impl World {
 
     /// A node that holds nothing itself.
     pub(crate) fn asker(&self) -> SessionContext {
+        let bodies: HashSet<&Name> = self.holdings.iter().map(|holding| &holding.name.body).collect();
         let stand_in = StandIn {
-            bodies: self
-                .holdings
-                .iter()
-                .map(|holding| (holding.name.body.clone(), self.owner(&holding.name.body)))
-                .collect(),
+            bodies: bodies.into_iter().map(|body| (body.clone(), self.owner(body))).collect(),
             withheld: self.withheld.clone(),
             absent: self.absent.clone(),
         };
         let state = SessionStateBuilder::new_with_default_features()
-            .with_config(london(session_config()))
+            .with_config(self.london())
             .with_optimizer_rules(optimizer_rules())
             .with_physical_optimizer_rules(physical_optimizer_rules())
             .with_query_planner(Arc::new(FederationPlanner::new(vec![Arc::new(stand_in)])))
@@ -270,16 +275,16 @@ impl World {
     }
 
     /// An engine that asks nobody.
-    fn engine() -> SessionContext {
+    fn engine(&self) -> SessionContext {
         let state = SessionStateBuilder::new_with_default_features()
-            .with_config(london(session_config()))
+            .with_config(self.london())
             .with_physical_optimizer_rules(physical_optimizer_rules());
         SessionContext::new_with_state(state.build())
     }
 
     /// One engine over all rows.
     pub(crate) fn central(&self) -> SessionContext {
-        let context = Self::engine();
+        let context = self.engine();
         let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
         for Holding { name, rows, .. } in &self.holdings {
             tables.push((name.body.to_string(), name.dataset.to_string(), memory(rows.clone())));
@@ -295,7 +300,7 @@ impl World {
 
     /// A node with its own rows, and those that it fetches from others.
     fn owner(&self, body: &Name) -> SessionContext {
-        let context = Self::engine();
+        let context = self.engine();
         let own: Vec<&Holding> = self.holdings.iter().filter(|holding| holding.name.body == *body).collect();
         let references: Vec<&Reference> = own.iter().flat_map(|holding| &holding.dataset.references).collect();
         let is_fetched = |name: &DatasetName| {
@@ -312,6 +317,11 @@ impl World {
         context
     }
 
+    fn london(&self) -> SessionConfig {
+        let partitions = if self.single { 1 } else { 2 };
+        session_config().with_default_catalog_and_schema("london", "public").with_target_partitions(partitions)
+    }
+
     pub(crate) async fn optimised(&self, sql: &str) -> (SessionContext, LogicalPlan) {
         let context = self.asker();
         let plan = context.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).into_optimized_plan();
@@ -322,10 +332,6 @@ impl World {
         let (context, plan) = self.optimised(sql).await;
         place(plan, &context.state())
     }
-}
-
-fn london(config: SessionConfig) -> SessionConfig {
-    config.with_default_catalog_and_schema("london", "public").with_target_partitions(2)
 }
 
 fn memory(rows: RecordBatch) -> Arc<dyn TableProvider> {

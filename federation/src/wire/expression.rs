@@ -7,8 +7,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
 use datafusion::sql::unparser::Unparser;
-use datafusion::sql::unparser::dialect::{DefaultDialect, Dialect};
+use datafusion::sql::unparser::dialect::Dialect;
 
 use crate::error::Why;
 use crate::rel::{self, Agg, Bound, Call, Frame, Key};
@@ -124,13 +125,26 @@ fn literal(value: ScalarValue) -> Result<Expr> {
     Ok(Expr::Cast(Cast::new(Box::new(Expr::Literal(content, None)), data_type)))
 }
 
-/// DataFusion's own dialect, but timestamps keep their unit.
+/// Whether it is read as it is written.
+fn is_plain(identifier: &str) -> bool {
+    let mut letters = identifier.chars();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
+        && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+}
+
+/// Whether it means something in SQL; `id` does nowhere that matters. The list is in order.
+fn is_keyword(identifier: &str) -> bool {
+    identifier != "id" && ALL_KEYWORDS.binary_search(&identifier.to_uppercase().as_str()).is_ok()
+}
+
+/// DataFusion's own dialect, but timestamps keep their unit, and no pattern is compiled for every name.
 struct WireDialect;
 
 impl Dialect for WireDialect {
     fn identifier_quote_style(&self, identifier: &str) -> Option<char> {
         // A subquery stands for its value.
-        if identifier.starts_with('(') { None } else { DefaultDialect {}.identifier_quote_style(identifier) }
+        let bare = identifier.starts_with('(') || is_plain(identifier) && !is_keyword(identifier);
+        (!bare).then_some('"')
     }
 
     fn timestamp_cast_dtype(&self, unit: &TimeUnit, _zone: &Option<std::sync::Arc<str>>) -> ast::DataType {
