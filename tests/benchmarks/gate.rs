@@ -17,7 +17,7 @@ use futures::TryStreamExt;
 use meridian::gate::{Caller, ColumnTerms, Terms, UNIT_COLUMN, Unit};
 use meridian::history::History;
 use meridian::query::{Asked, Engine};
-use meridian_disclosure::sketch::{Shape, Sketches};
+use meridian_disclosure::sketch::Parts;
 use meridian_proto::{ColumnType, Form, Role};
 
 use in_process::{InProcess, PARTITIONS, THRESHOLD, batch, column, controls, name, scan, terms};
@@ -87,20 +87,28 @@ async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
     began.elapsed()
 }
 
-/// Fingerprints of as many units as there are rows, on as many threads as there are partitions.
+/// Fingerprints of as many units as there are rows, on as many threads as there are partitions; batches are at hand, as
+/// they are where cells are gathered.
 fn fingerprints(rows: usize, contributions: bool) -> Duration {
+    let capacity = u16::try_from(THRESHOLD - 1).unwrap();
+    let units: Vec<u64> = (0..u64::try_from(BATCH_ROWS).unwrap()).map(spread).collect();
+    let cells: Vec<usize> = units.iter().map(|unit| usize::try_from(unit % CELLS).unwrap()).collect();
+    let amounts: Vec<i64> = units.iter().map(|unit| i64::try_from(unit % 1_000).unwrap()).collect();
     let began = Instant::now();
     std::thread::scope(|scope| {
         for partition in 0..PARTITIONS {
+            let (units, cells, amounts) = (&units, &cells, &amounts);
             scope.spawn(move || {
-                let capacity = u16::try_from(THRESHOLD - 1).unwrap();
-                let mut sketches = Sketches::new(Shape { capacity, contributions });
-                sketches.grow(usize::try_from(CELLS).unwrap());
-                for row in (partition..rows).step_by(PARTITIONS) {
-                    let unit = spread(u64::try_from(row).unwrap());
-                    sketches.toggle(usize::try_from(unit % CELLS).unwrap(), unit, i128::from(unit % 1_000));
+                let (mut of_units, mut of_pairs) = (Parts::of_units(capacity), Parts::of_contributions(capacity));
+                of_units.grow(usize::try_from(CELLS).unwrap());
+                of_pairs.grow(usize::try_from(CELLS).unwrap());
+                for _ in (partition * BATCH_ROWS..rows).step_by(PARTITIONS * BATCH_ROWS) {
+                    of_units.toggle_units(cells, units);
+                    if contributions {
+                        of_pairs.toggle_contributions(cells, units, amounts);
+                    }
                 }
-                std::hint::black_box(&sketches);
+                std::hint::black_box((&of_units, &of_pairs));
             });
         }
     });
@@ -127,10 +135,8 @@ async fn main() {
     });
     let caller = node.analyst("benchmark");
     println!("{count} rows, {CELLS} cells, {PARTITIONS} partitions; medians of {runs} runs after one, in turn");
-    // With the fingerprints of each: an average needs a sum and a count of what is not NULL.
-    for (figures, counts, sums) in
-        [("COUNT(*)", 1.0, 0.0), ("SUM(amount)", 0.0, 1.0), ("COUNT(*), SUM(amount), AVG(amount)", 2.0, 1.0)]
-    {
+    // Figures of the same rows share what they have in common: a sum beside a count needs the fingerprint of a sum alone.
+    for (figures, sums) in [("COUNT(*)", false), ("SUM(amount)", true), ("COUNT(*), SUM(amount), AVG(amount)", true)] {
         let sql = |of: &str, figures: &str| format!("SELECT cell, {figures} FROM lfb.{of} GROUP BY cell");
         let questions = [
             ("without the gate", sql("plain", figures)),
@@ -141,7 +147,7 @@ async fn main() {
             ("yardstick: the same where units repeat", sql("plain_again", "COUNT(DISTINCT id)")),
         ];
         let mut times = vec![Vec::new(); questions.len()];
-        let (mut counted, mut summed) = (Vec::new(), Vec::new());
+        let mut printed = Vec::new();
         for run in 0..=runs {
             for ((_, sql), times) in questions.iter().zip(&mut times) {
                 let time = ask(&node.engine, &caller, sql).await;
@@ -150,20 +156,18 @@ async fn main() {
                 }
             }
             if run > 0 {
-                counted.push(fingerprints(count, false));
-                summed.push(fingerprints(count, true));
+                printed.push(fingerprints(count, sums));
             }
         }
         println!("\n{figures} by cell");
         let (base, gated) = (median(times[0].clone()), median(times[1].clone()));
-        let (counted, summed) = (median(counted), median(summed));
-        let rest = gated - counts * counted - sums * summed;
+        let printed = median(printed);
+        let rest = gated - printed;
         for ((what, _), times) in questions.iter().zip(times) {
             let time = median(times);
             println!("  {what:<48} {time:>9.1} ms  {:>6.2} x", time / base);
         }
-        println!("  {:<48} {counted:>9.1} ms", "part: fingerprints of one count");
-        println!("  {:<48} {summed:>9.1} ms", "part: fingerprints of one sum");
+        println!("  {:<48} {printed:>9.1} ms", "part: fingerprints");
         println!("  {:<48} {rest:>9.1} ms  {:>6.2} x", "unit unique per row, less its fingerprints", rest / base);
     }
 }

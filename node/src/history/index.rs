@@ -3,17 +3,25 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::Scope;
 use super::error::Fault;
-use super::tables::{Listed, Tables};
+use super::tables::{Listed, Tables, place_of_anchors};
 
-/// Lists and their anchors held at most, about 50 bytes for each; beyond it the index starts again empty.
+/// Lists and their anchors held at most, about 60 bytes for each; beyond it the index starts again empty.
 const MOST_HELD: usize = 1 << 19;
 
-/// The outlines of anchors, by the place of their scope and number of units; as the open transaction sees them.
+/// The outlines of anchors, by their scope and number of units; as the open transaction sees them.
 #[derive(Default)]
 pub(super) struct Index {
-    lists: HashMap<u128, Vec<Listed>>,
+    scopes: HashMap<Scope, HashMap<u64, List>>,
     held: usize,
+}
+
+/// The anchors of a scope with one number of units, in order.
+pub(super) struct List {
+    /// Where they are in the file. It takes longer to find by its key than all that it is compared with.
+    pub(super) place: u128,
+    pub(super) anchors: Vec<Listed>,
 }
 
 impl Index {
@@ -21,26 +29,34 @@ impl Index {
         *self = Self::default();
     }
 
-    /// All anchors at a place, in order.
-    pub(super) fn at(&mut self, place: u128, tables: &Tables<'_>) -> Result<&[Listed], Fault> {
+    /// All anchors of a scope with so many units.
+    pub(super) fn at(&mut self, scope: &Scope, units: u64, tables: &Tables<'_>) -> Result<&mut List, Fault> {
         if self.held >= MOST_HELD {
             self.clear();
         }
-        match self.lists.entry(place) {
+        match self.scopes.entry(scope.clone()).or_default().entry(units) {
             Entry::Occupied(list) => Ok(list.into_mut()),
             Entry::Vacant(list) => {
-                let listed = tables.listed(place)?;
-                self.held += 1 + listed.len();
-                Ok(list.insert(listed))
+                let place = place_of_anchors(tables.keys, scope, units);
+                let anchors = tables.listed(place)?;
+                self.held += 1 + anchors.len();
+                Ok(list.insert(List { place, anchors }))
             }
         }
     }
 
-    /// Takes in an anchor just made; a place that isn't held is read when it is needed.
-    pub(super) fn add(&mut self, place: u128, anchor: Listed) {
-        if let Some(list) = self.lists.get_mut(&place) {
-            list.push(anchor);
-            self.held += 1;
-        }
+    /// Takes in an anchor that was made just now, and returns its place.
+    pub(super) fn add(
+        &mut self,
+        scope: &Scope,
+        units: u64,
+        anchor: Listed,
+        tables: &Tables<'_>,
+    ) -> Result<u128, Fault> {
+        let list = self.at(scope, units, tables)?;
+        list.anchors.push(anchor);
+        let place = list.place;
+        self.held += 1;
+        Ok(place)
     }
 }

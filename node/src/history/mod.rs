@@ -83,7 +83,7 @@ pub struct History {
 
 /// Which anchors a cell is compared with.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Scope(String);
+pub struct Scope(Arc<str>);
 
 /// A cell that has passed threshold and dominance and is about to be released.
 pub struct Observation {
@@ -187,7 +187,7 @@ impl Scope {
     /// Datasets that are only joined are not in it, so that joining one is no way round an earlier answer.
     pub fn new(unit: &str, function: &str, measure: &str) -> Self {
         // With their lengths, so that no two triples of names give the same text.
-        Self(format!("{}:{unit},{}:{function},{}:{measure}", unit.len(), function.len(), measure.len()))
+        Self(format!("{}:{unit},{}:{function},{}:{measure}", unit.len(), function.len(), measure.len()).into())
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::error::{Fault, HistoryError};
 use super::index::Index;
 use super::seal::Keys;
-use super::tables::{Anchor, Listed, Tables, place_of_anchors};
+use super::tables::{Anchor, Listed, Tables};
 use super::{NearToday, Observation, Outcome, Release, Settled, Who};
 use meridian_disclosure::sketch::Distance;
 
@@ -48,9 +48,9 @@ fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release, show
             pairs += found.near;
         }
         if matches!(becomes, Settled::Fresh | Settled::Near) {
-            let place = place_of_anchors(tables.keys, &cell.scope, cell.units);
+            let listed = Listed { sequence, outline: cell.sketch.outline() };
+            let place = index.add(&cell.scope, cell.units, listed, tables)?;
             tables.add_anchor(place, sequence, &Anchor { answer: cell.answer, sketch: cell.sketch.clone() })?;
-            index.add(place, Listed { sequence, outline: cell.sketch.outline() });
             sequence += 1;
         }
         settled.push(becomes);
@@ -134,10 +134,10 @@ impl Found {
         let reach = nearness.saturating_sub(1);
         // Sets fewer than k units apart have numbers of units fewer than k apart.
         for units in cell.units.saturating_sub(reach)..=cell.units.saturating_add(reach) {
-            let place = place_of_anchors(tables.keys, &cell.scope, units);
-            for listed in index.at(place, tables)? {
+            let list = index.at(&cell.scope, units, tables)?;
+            for listed in &list.anchors {
                 if (listed.outline.apart(cell.sketch.outline()) as u64) < nearness {
-                    let anchor = tables.anchor(place, listed.sequence)?;
+                    let anchor = tables.anchor(list.place, listed.sequence)?;
                     found.compare(cell, nearness, listed.sequence, &anchor);
                 }
             }

@@ -63,67 +63,133 @@ impl Shape {
     }
 }
 
-/// The fingerprints of many sets, which grow unit by unit.
+/// One part of the fingerprints of many sets, which grow by one element after another.
 #[derive(Debug)]
-pub struct Sketches {
-    shape: Shape,
-    stride: usize,
-    units: Arc<Powers>,
-    contributions: Arc<Powers>,
-    /// One set after another: its outline, its part over units, its part over contributions.
+pub struct Parts {
+    powers: Arc<Powers>,
+    /// Words of a set's outline, which only the part over units has.
+    outline: usize,
+    /// One set after another: its outline, its syndromes.
     words: Vec<u64>,
 }
 
-impl Sketches {
-    /// No sets.
-    pub fn new(shape: Shape) -> Self {
-        let (units, contributions) = shape.words();
-        let (units, contributions) = (Powers::of(units), Powers::of(contributions));
-        Self { shape, stride: shape.stride(), units, contributions, words: Vec::new() }
+impl Parts {
+    /// The parts over units, of no sets.
+    pub fn of_units(capacity: u16) -> Self {
+        let (units, _) = Shape { capacity, contributions: false }.words();
+        Self { powers: Powers::of(units), outline: OUTLINE, words: Vec::new() }
+    }
+
+    /// The parts over pairs of unit and contribution, of no sets.
+    pub fn of_contributions(capacity: u16) -> Self {
+        let (_, pairs) = Shape { capacity, contributions: true }.words();
+        Self { powers: Powers::of(pairs), outline: 0, words: Vec::new() }
+    }
+
+    /// Words of one set.
+    fn stride(&self) -> usize {
+        self.outline + self.powers.words()
     }
 
     /// Adds empty sets up to a number.
     pub fn grow(&mut self, sets: usize) {
-        self.words.resize(sets * self.stride, 0);
+        self.words.resize(sets * self.stride(), 0);
     }
 
-    /// Puts a unit into a set, or takes it out if it was in with this contribution, in fixed point.
+    /// Puts units into sets, by position, or takes out those that were in.
     ///
-    /// `unit` is the unit's 64-bit hash under a secret key.
-    #[inline]
-    pub fn toggle(&mut self, set: usize, unit: u64, contribution: i128) {
-        let Some(words) = self.words.get_mut(set * self.stride..(set + 1) * self.stride) else { return };
-        let Some((outline, parts)) = words.split_first_chunk_mut::<OUTLINE>() else { return };
-        let bit = u128::from(unit >> u32::BITS) % u128::BITS as u128;
-        outline[usize::from(bit >= 64)] ^= 1 << (bit % 64);
-        let Some((units, contributions)) = parts.split_at_mut_checked(self.units.words()) else { return };
-        self.units.toggle(units, unit);
-        if !contributions.is_empty() {
-            self.contributions.toggle(contributions, paired(unit, contribution));
+    /// A unit is its 64-bit hash under a secret key.
+    pub fn toggle_units(&mut self, sets: &[usize], units: &[u64]) {
+        let of = sets.iter().copied().zip(units.iter().copied());
+        // Of lengths that are known to the compiler where k is up to 14.
+        match self.powers.words() {
+            1 => self.outlined::<1, 3>(of),
+            2 => self.outlined::<2, 4>(of),
+            3 => self.outlined::<3, 5>(of),
+            4 => self.outlined::<4, 6>(of),
+            words => of.for_each(|(set, unit)| {
+                let stride = OUTLINE + words;
+                let words = self.words.get_mut(set * stride..(set + 1) * stride);
+                let Some((outline, syndromes)) = words.and_then(<[u64]>::split_first_chunk_mut) else { return };
+                Outline::toggle(outline, unit);
+                add(syndromes, self.powers.at(unit));
+            }),
+        }
+    }
+
+    /// The same for units with what they contribute, in fixed point.
+    pub fn toggle_contributions<N: Copy + Into<i128>>(&mut self, sets: &[usize], units: &[u64], contributions: &[N]) {
+        let pairs = units.iter().zip(contributions).map(|(unit, contribution)| paired(*unit, (*contribution).into()));
+        let of = sets.iter().copied().zip(pairs);
+        match self.powers.words() {
+            3 => self.bare::<3>(of),
+            4 => self.bare::<4>(of),
+            5 => self.bare::<5>(of),
+            6 => self.bare::<6>(of),
+            7 => self.bare::<7>(of),
+            8 => self.bare::<8>(of),
+            stride => of.for_each(|(set, element)| {
+                if let Some(syndromes) = self.words.get_mut(set * stride..(set + 1) * stride) {
+                    add(syndromes, self.powers.at(element));
+                }
+            }),
+        }
+    }
+
+    fn outlined<const WORDS: usize, const STRIDE: usize>(&mut self, of: impl Iterator<Item = (usize, u64)>) {
+        let (sets, _) = self.words.as_chunks_mut::<STRIDE>();
+        for (set, unit) in of {
+            let Some((outline, syndromes)) = sets.get_mut(set).and_then(|set| set.split_first_chunk_mut()) else {
+                continue;
+            };
+            Outline::toggle(outline, unit);
+            added::<WORDS>(syndromes, self.powers.at(unit));
+        }
+    }
+
+    fn bare<const WORDS: usize>(&mut self, of: impl Iterator<Item = (usize, u64)>) {
+        let (sets, _) = self.words.as_chunks_mut::<WORDS>();
+        for (set, element) in of {
+            if let Some(syndromes) = sets.get_mut(set) {
+                added::<WORDS>(syndromes, self.powers.at(element));
+            }
         }
     }
 
     /// Makes a set the symmetric difference of itself and another, which is their union where they have nothing in common.
     ///
-    /// `None`, and nothing is changed, if the other is not of this shape.
-    pub fn merge(&mut self, set: usize, other: &Sketch) -> Option<()> {
-        let words = self.words.get_mut(set * self.stride..(set + 1) * self.stride)?;
-        if other.shape != self.shape {
+    /// `None`, and nothing is changed, if the other is of another length.
+    pub fn merge(&mut self, set: usize, other: &[u64]) -> Option<()> {
+        let stride = self.stride();
+        let words = self.words.get_mut(set * stride..(set + 1) * stride)?;
+        if other.len() != stride {
             return None;
         }
-        words.iter_mut().zip(&other.words).for_each(|(mine, theirs)| *mine ^= theirs);
+        add(words, other);
         Some(())
     }
 
-    /// Takes the first sets out; those after them move up.
-    pub fn take(&mut self, sets: usize) -> Vec<Sketch> {
-        let taken = self.words.drain(..(sets * self.stride).min(self.words.len())).collect::<Vec<u64>>();
-        taken.chunks_exact(self.stride).map(|words| Sketch { shape: self.shape, words: words.to_vec() }).collect()
+    /// Takes the first sets out, in words; those after them move up.
+    pub fn take(&mut self, sets: usize) -> Vec<Vec<u64>> {
+        let stride = self.stride();
+        let taken: Vec<u64> = self.words.drain(..(sets * stride).min(self.words.len())).collect();
+        taken.chunks_exact(stride).map(<[u64]>::to_vec).collect()
     }
 
     /// Bytes held.
     pub fn size(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
+    }
+}
+
+fn add(words: &mut [u64], other: &[u64]) {
+    words.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+}
+
+#[inline]
+fn added<const WORDS: usize>(syndromes: &mut [u64], powers: &[u64]) {
+    if let (Some(syndromes), Some(powers)) = (syndromes.first_chunk_mut::<WORDS>(), powers.first_chunk::<WORDS>()) {
+        add(syndromes, powers);
     }
 }
 
@@ -144,10 +210,30 @@ pub struct Outline([u64; OUTLINE]);
 impl Sketch {
     /// The fingerprint of the set of these units with their contributions.
     pub fn of(shape: Shape, set: impl IntoIterator<Item = (u64, i128)>) -> Self {
-        let mut one = Sketches::new(shape);
-        one.grow(1);
-        set.into_iter().for_each(|(unit, contribution)| one.toggle(0, unit, contribution));
-        Self { shape, words: one.words }
+        let mut units = Parts::of_units(shape.capacity);
+        units.grow(1);
+        let (of, contributions): (Vec<u64>, Vec<i128>) = set.into_iter().unzip();
+        let one = vec![0; of.len()];
+        units.toggle_units(&one, &of);
+        let mut words = units.words;
+        if shape.contributions {
+            let mut pairs = Parts::of_contributions(shape.capacity);
+            pairs.grow(1);
+            pairs.toggle_contributions(&one, &of, &contributions);
+            words.extend(pairs.words);
+        }
+        Self { shape, words }
+    }
+
+    /// A fingerprint of its parts: the one over units, and of sums the one over contributions.
+    ///
+    /// `None` if they are of another capacity.
+    pub fn of_parts(capacity: u16, units: &[u64], contributions: Option<&[u64]>) -> Option<Self> {
+        let shape = Shape { capacity, contributions: contributions.is_some() };
+        let contributions = contributions.unwrap_or_default();
+        let (of_units, of_contributions) = shape.words();
+        let fits = units.len() == OUTLINE + of_units && contributions.len() == of_contributions;
+        fits.then(|| Self { shape, words: [units, contributions].concat() })
     }
 
     /// What it tells apart.
@@ -212,6 +298,12 @@ impl fmt::Debug for Sketch {
 }
 
 impl Outline {
+    #[inline]
+    fn toggle(words: &mut [u64; OUTLINE], unit: u64) {
+        let bit = u128::from(unit >> u32::BITS) % u128::BITS as u128;
+        words[usize::from(bit >= 64)] ^= 1 << (bit % 64);
+    }
+
     /// Two sets with these outlines are at least this many units apart; never more than 128.
     pub fn apart(self, other: Self) -> usize {
         let differing = self.0.iter().zip(other.0).map(|(mine, theirs)| (mine ^ theirs).count_ones());

@@ -47,31 +47,12 @@ impl Powers {
         self.words
     }
 
-    /// Adds the powers of the element that the highest bits name to syndromes.
+    /// The powers of the element that the highest bits name.
     #[inline]
-    pub(super) fn toggle(&self, syndromes: &mut [u64], bits: u64) {
+    pub(super) fn at(&self, bits: u64) -> &[u64] {
         // Two values share an element, since none is 0.
         let element = usize::try_from(bits >> (u64::BITS - super::field::BITS)).unwrap_or_default().max(1) - 1;
-        let powers = self.of.get(element * self.words..).unwrap_or_default();
-        // Of a length that is known to the compiler where k is up to 10.
-        match self.words {
-            1 => add::<1>(syndromes, powers),
-            2 => add::<2>(syndromes, powers),
-            3 => add::<3>(syndromes, powers),
-            4 => add::<4>(syndromes, powers),
-            5 => add::<5>(syndromes, powers),
-            6 => add::<6>(syndromes, powers),
-            _ => syndromes.iter_mut().zip(powers).for_each(|(syndrome, power)| *syndrome ^= power),
-        }
-    }
-}
-
-#[inline]
-fn add<const WORDS: usize>(syndromes: &mut [u64], powers: &[u64]) {
-    if let (Some(syndromes), Some(powers)) = (syndromes.first_chunk_mut::<WORDS>(), powers.first_chunk::<WORDS>()) {
-        for (syndrome, power) in syndromes.iter_mut().zip(powers) {
-            *syndrome ^= power;
-        }
+        self.of.get(element * self.words..).unwrap_or_default()
     }
 }
 

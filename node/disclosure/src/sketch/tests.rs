@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::field::{BITS, product, square};
-use super::{Distance, Shape, Sketch, Sketches, locator, paired, unpacked};
+use super::{Distance, Parts, Shape, Sketch, locator, paired, unpacked};
 
 const CAPACITY: u16 = 10;
 const COUNT: Shape = Shape { capacity: CAPACITY, contributions: false };
@@ -128,14 +128,36 @@ fn parts_merge_to_the_whole_in_any_order_and_are_taken_in_order() {
     let mut all: Vec<(u64, i128)> = (0..500).map(|_| (random.random(), random.random())).collect();
     let whole = sum(&all);
     all.shuffle(&mut random);
-    let mut sets = Sketches::new(SUM);
-    sets.grow(3);
+    let (mut units, mut pairs) = (Parts::of_units(CAPACITY), Parts::of_contributions(CAPACITY));
+    units.grow(3);
+    pairs.grow(3);
     for part in all.chunks(37) {
-        sets.merge(1, &sum(part)).unwrap();
+        let mut apart = (Parts::of_units(CAPACITY), Parts::of_contributions(CAPACITY));
+        apart.0.grow(1);
+        apart.1.grow(1);
+        let (of, contributions): (Vec<u64>, Vec<i128>) = part.iter().copied().unzip();
+        apart.0.toggle_units(&vec![0; of.len()], &of);
+        apart.1.toggle_contributions(&vec![0; of.len()], &of, &contributions);
+        units.merge(1, &apart.0.take(1)[0]).unwrap();
+        pairs.merge(1, &apart.1.take(1)[0]).unwrap();
     }
-    assert_eq!(sets.merge(1, &count(&[])), None);
-    assert_eq!(sets.take(1), [sum(&[])]);
-    assert_eq!(sets.take(9), [whole, sum(&[])]);
+    assert_eq!(units.merge(1, &[0]), None);
+    let sketches = |units: &mut Parts, pairs: &mut Parts, sets| {
+        let parts = units.take(sets).into_iter().zip(pairs.take(sets));
+        parts.map(|(units, pairs)| Sketch::of_parts(CAPACITY, &units, Some(&pairs)).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(sketches(&mut units, &mut pairs, 1), [sum(&[])]);
+    assert_eq!(sketches(&mut units, &mut pairs, 9), [whole, sum(&[])]);
+}
+
+#[test]
+fn parts_of_another_capacity_are_no_fingerprint() {
+    let mut parts = Parts::of_units(CAPACITY);
+    parts.grow(1);
+    let [units] = parts.take(1).try_into().unwrap();
+    assert_eq!(Sketch::of_parts(CAPACITY, &units, None), Some(count(&[])));
+    assert_eq!(Sketch::of_parts(4 * CAPACITY, &units, None), None);
+    assert_eq!(Sketch::of_parts(CAPACITY, &units, Some(&[])), None);
 }
 
 #[test]

@@ -6,11 +6,11 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ScalarValue};
 use datafusion::error::DataFusionError;
+use datafusion::functions::core::expr_ext::FieldAccessor;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Aggregate, AggregateUDF, Expr, ExprSchemable, LogicalPlan, Projection, TryCast, lit};
-use meridian_disclosure::cells::Gathered;
 use meridian_proto::ColumnType;
 
 use super::aggregates::{Asked, Asking, Contribution};
@@ -18,7 +18,7 @@ use super::fixed::fixed;
 use super::groupings::Groupings;
 use super::{Below, Origin};
 use crate::gate::facts::Decision;
-use crate::gate::release::{self, Figured, Kind, Point, Ruled, Set, Source};
+use crate::gate::release::{self, Counted, Figured, Kind, Point, Ruled, Set, Source};
 use crate::gate::terms::{Controls, Dominance, Precision};
 use crate::gate::{Intent, Refused};
 use crate::history::Account;
@@ -300,25 +300,80 @@ impl Gathering<'_> {
                 figures.iter().enumerate().map(|(index, asked)| asked.by_unit(index).alias(name("c", index)));
             plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), by_unit, contributions.collect())?);
         }
-        let gathered = figures.iter().enumerate().map(|(index, asked)| {
-            let function = release::function(self.gathered(asked, single));
-            let (contribution, filter) = if single { asked.by_row(index) } else { (column("c", index), None) };
-            let unit = Expr::Column(Column::new_unqualified("u"));
-            aggregate(function, vec![unit, contribution], filter).alias(name("f", index))
-        });
+        let bundles = self.bundles(&figures, single);
+        let gathered =
+            bundles.iter().enumerate().map(|(at, bundle)| bundle.gathered(self.capacity()).alias(name("b", at)));
         let gathered = gathered.collect();
-        Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, gathered)?))
+        let keys = groups.len();
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, gathered)?);
+        let mut columns: Vec<Expr> = (0..keys).map(|index| column("g", index)).collect();
+        for figure in 0..figures.len() {
+            let places = bundles.iter().enumerate();
+            let found =
+                places.filter_map(|(at, bundle)| Some((at, bundle.figures.iter().position(|of| *of == figure)?)));
+            for (at, place) in found {
+                columns.push(column("b", at).field(release::field(place)).alias(name("f", figure)));
+            }
+        }
+        Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(plan))?))
     }
 
-    fn gathered(&self, asked: &Asked, single: bool) -> Gathered {
-        let sums = match asked.contribution {
-            Contribution::Units => false,
-            Contribution::Rows { .. } => !single,
-            Contribution::Sum { .. } => true,
-        };
-        let largest = if sums { self.dominance.map_or(2, |(n, _)| n.max(2)) } else { 0 };
-        let capacity = self.nearness.checked_sub(1).and_then(|capacity| capacity.try_into().ok());
-        Gathered { sums, largest, capacity }
+    /// Figures of the same rows, to be gathered together, in the order of the first of them.
+    fn bundles(&self, figures: &[Asked], single: bool) -> Vec<Bundle> {
+        let mut bundles: Vec<(Option<&Expr>, Bundle)> = Vec::new();
+        for (index, asked) in figures.iter().enumerate() {
+            let (counted, value) = self.counted(asked, index, single);
+            let held = bundles.iter_mut().find(|(filter, _)| *filter == asked.filter.as_ref());
+            if let Some((_, bundle)) = held {
+                bundle.figures.push(index);
+                bundle.counted.push(counted);
+                bundle.values.extend(value);
+            } else {
+                // By unit, the filter was applied to rows: a unit without any contributes nothing.
+                let filter = asked.filter.clone().filter(|_| single);
+                let bundle = Bundle {
+                    figures: vec![index],
+                    counted: vec![counted],
+                    values: value.into_iter().collect(),
+                    filter,
+                };
+                bundles.push((asked.filter.as_ref(), bundle));
+            }
+        }
+        bundles.into_iter().map(|(_, bundle)| bundle).collect()
+    }
+
+    /// What one row of the last level counts, and by which value.
+    fn counted(&self, asked: &Asked, index: usize, single: bool) -> (Counted, Option<Expr>) {
+        let summed = Counted::Summed { largest: self.dominance.map_or(2, |(n, _)| n.max(2)) };
+        match (&asked.contribution, single) {
+            (Contribution::Units | Contribution::Rows { of: None }, true) => (Counted::Each, None),
+            (Contribution::Rows { of: Some(_) }, true) => (Counted::Valued, Some(column("a", index))),
+            (Contribution::Sum { .. }, true) => (summed, Some(column("a", index))),
+            (Contribution::Units, false) => (Counted::Nonzero, Some(column("c", index))),
+            (Contribution::Rows { .. } | Contribution::Sum { .. }, false) => (summed, Some(column("c", index))),
+        }
+    }
+
+    /// The most units by which cells differ and are near each other.
+    fn capacity(&self) -> Option<u16> {
+        self.nearness.checked_sub(1).and_then(|capacity| capacity.try_into().ok())
+    }
+}
+
+/// Figures that are gathered together.
+struct Bundle {
+    figures: Vec<usize>,
+    counted: Vec<Counted>,
+    values: Vec<Expr>,
+    filter: Option<Expr>,
+}
+
+impl Bundle {
+    fn gathered(&self, capacity: Option<u16>) -> Expr {
+        let unit = Expr::Column(Column::new_unqualified("u"));
+        let args = [unit].into_iter().chain(self.values.iter().cloned()).collect();
+        aggregate(release::function(self.counted.clone(), capacity), args, self.filter.clone())
     }
 }
 
@@ -331,19 +386,6 @@ impl Asked {
             Contribution::Sum { .. } => (sum_udaf(), column("a", index)),
         };
         aggregate(function, vec![argument], self.filter.clone())
-    }
-
-    /// The contribution of the one row of a unit, and whether it has any.
-    fn by_row(&self, index: usize) -> (Expr, Option<Expr>) {
-        let and = |condition: Expr| match &self.filter {
-            Some(filter) => filter.clone().and(condition),
-            None => condition,
-        };
-        match &self.contribution {
-            Contribution::Units | Contribution::Rows { of: None } => (lit(1_i64), self.filter.clone()),
-            Contribution::Rows { of: Some(_) } => (lit(1_i64), Some(and(column("a", index).is_not_null()))),
-            Contribution::Sum { .. } => (column("a", index), self.filter.clone()),
-        }
     }
 }
 
