@@ -8,6 +8,7 @@
 mod alternative;
 mod average;
 pub mod check;
+mod constant;
 pub mod error;
 pub mod lower;
 pub mod node;

@@ -13,13 +13,17 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::constant::ForgetConstants;
+
 /// What the rule is called, and behind it its phase.
 const PUSHDOWN: &str = "FilterPushdown";
 
-/// DataFusion's physical rules, of which the one that goes by names is kept from plans in which they are not enough.
+/// DataFusion's physical rules, kept from what they get wrong: nothing is constant that may be NULL, and the rule that goes by
+/// names leaves plans alone in which they are not enough.
 pub fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
-    rules.map(|rule| if rule.name().starts_with(PUSHDOWN) { Arc::new(ByName(rule)) as _ } else { rule }).collect()
+    let guarded = rules.map(|rule| if rule.name().starts_with(PUSHDOWN) { Arc::new(ByName(rule)) as _ } else { rule });
+    std::iter::once(Arc::new(ForgetConstants) as _).chain(guarded).collect()
 }
 
 #[derive(Debug)]

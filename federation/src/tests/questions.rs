@@ -23,9 +23,6 @@ pub(crate) struct Writer<'a> {
     /// How many derived tables may still be written.
     left: u32,
     named: u32,
-    /// Whether a column may be compared with one constant. Below an outer join DataFusion 55.2 takes such a column for constant
-    /// above it, too, where it may be NULL, and leaves it out of the order of a window: one engine alone is then wrong.
-    constants: bool,
 }
 
 /// Tables under these names, joined.
@@ -36,12 +33,11 @@ struct From {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(dice: &'a mut Dice, tables: &'a [&'a str]) -> Self {
-        Self { dice, tables, left: 2, named: 0, constants: true }
+        Self { dice, tables, left: 2, named: 0 }
     }
 
     /// The question, and whether its rows are in an order.
     pub(crate) fn question(&mut self, theme: Theme) -> (String, bool) {
-        self.constants = theme != Theme::Windows;
         let (sql, width) = match theme {
             Theme::Rows => self.rows(),
             Theme::Groups => self.groups(),
@@ -219,8 +215,8 @@ impl<'a> Writer<'a> {
         let (one, other) = (self.name(names), self.name(names));
         let number = self.dice.below(4);
         match self.dice.below(18) {
-            0 if self.constants => format!("{one}.k = {number}"),
-            0 | 1 => format!("{one}.x > {number}"),
+            0 => format!("{one}.k = {number}"),
+            1 => format!("{one}.x > {number}"),
             2 => format!("{one}.g IS NULL"),
             3 => format!("{one}.g <> 'b'"),
             4 => format!("{one}.b"),
