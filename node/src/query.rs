@@ -232,9 +232,9 @@ impl Engine {
     async fn plan(&self, asked: &Asked, intent: Intent) -> Result<Planned, QueryError> {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
         let (statement, explain) = match (text::parse(&asked.sql)?, intent) {
-            (text::Ask::Query(statement), _) => (statement, false),
-            (text::Ask::Explain(statement), Intent::Release) => (statement, true),
-            (text::Ask::Explain(_), Intent::Check) => {
+            (text::Ask::Query(statement), _) => (statement, None),
+            (text::Ask::Explain(statement, written), Intent::Release) => (statement, Some(written)),
+            (text::Ask::Explain(..), Intent::Check) => {
                 let what = "an explanation is not released: check the query itself, without EXPLAIN";
                 return Err(QueryError::sql(&asked.sql, None, what.into()));
             }
@@ -250,7 +250,7 @@ impl Engine {
         &self,
         (asked, intent): (&Asked, Intent),
         bound: LogicalPlan,
-        explain: bool,
+        explain: Option<text::Written>,
         state: SessionState,
         receipts: Arc<Receipts>,
     ) -> Result<Planned, QueryError> {
@@ -261,11 +261,12 @@ impl Engine {
         let admitted = self.gate(analysed, asked, intent, &references)?;
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
-        if !explain {
+        let Some(written) = explain else {
             return Ok(Planned { admitted, optimised, state, receipts, references });
-        }
+        };
         // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
-        let lines = explain::lines(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
+        let explanation = explain::explanation(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
+        let lines = explanation.answer(written).map_err(wrong)?;
         let references = References::default();
         let admitted = self.gate(lines, asked, intent, &references)?;
         let optimised = state.optimize(admitted.plan()).map_err(wrong)?;

@@ -111,6 +111,42 @@ fn explain_names_each_body_and_the_sql_that_it_would_get() {
 }
 
 #[test]
+fn explain_tells_programs_the_same_as_people() {
+    let mesh = Mesh::shared();
+    let sql = queries()[0].sql;
+    let text = mesh.run(&["explain", "--format", "json", "--", sql]).ok().to_owned();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    let asked = json["asked"].as_array().unwrap();
+    let of = |body: &str| {
+        let queries = |remote: &Value| remote["queries"].as_array().unwrap().clone();
+        let found = asked.iter().find(|remote| queries(remote).iter().any(|query| query["body"] == body));
+        found.unwrap_or_else(|| panic!("{body} is not asked in {text}"))
+    };
+    assert_eq!(of("lfb")["form"], "statistics");
+    assert_eq!(of("lfb")["datasets"], serde_json::json!(["london.lfb.incidents"]));
+    assert_eq!(of("lfb")["leaves"]["columns"], serde_json::json!(["borough_gss", "count(*)"]));
+    assert_eq!(of("gla")["form"], "open");
+    let bodies: usize = asked.iter().map(|remote| remote["queries"].as_array().unwrap().len()).sum();
+    assert_eq!(bodies, 35, "{text}");
+    let people = mesh.run(&["explain", "--", sql]).ok().to_owned();
+    for remote in asked {
+        let sql = remote["queries"][0]["sql"].as_str().unwrap();
+        assert!(people.contains(sql), "{sql} is not in\n{people}");
+    }
+    for kept in ["notices", "rejected", "plan"] {
+        let lines = json[kept].as_array().unwrap();
+        assert!(lines.iter().all(|line| people.contains(line.as_str().unwrap())), "{kept}: {lines:?}\n{people}");
+    }
+    assert!(!json["plan"].as_array().unwrap().is_empty());
+    // Any client may ask so.
+    let sql = "EXPLAIN (FORMAT JSON) SELECT gss FROM gla.boroughs";
+    let rows = mesh.run(&["query", "--format", "json", sql]).ok().to_owned();
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let inner: Value = serde_json::from_str(rows[0]["plan"].as_str().unwrap()).unwrap();
+    assert_eq!(inner["asked"][0]["queries"][0]["body"], "gla");
+}
+
+#[test]
 fn explain_asks_nobody() {
     let mesh = Mesh::small();
     let asked = |body| mesh.records(body).len();

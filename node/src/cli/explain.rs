@@ -4,7 +4,7 @@ use std::io::Write;
 
 use arrow::array::Array;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Error;
 use super::client::Client;
@@ -19,13 +19,26 @@ pub(crate) struct Explain {
     source: Source,
     #[command(flatten)]
     connection: Connection,
+    /// How the explanation is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Written,
+}
+
+/// How an explanation is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Written {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 impl Explain {
     /// Asks for the plan and prints its lines.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
         let (mut client, statement) = Client::with(self.connection, self.source)?;
-        let mut answer = client.query(&explained(&statement.sql)).await?;
+        let mut answer = client.query(&explained(&statement.sql, self.format)).await?;
         while let Some(batch) = answer.next().await? {
             let Some(plan) = batch.column_by_name("plan").or_else(|| batch.columns().last()) else { continue };
             write_lines(plan.as_ref(), out)?;
@@ -35,19 +48,22 @@ impl Explain {
     }
 }
 
-/// The query behind EXPLAIN, unless it is there already. Where the text begins with white space, the word takes its
+/// The query behind EXPLAIN, unless it is there already. Where the text begins with white space, the words take its
 /// place, so that an error's line and column still point into the analyst's own text.
-fn explained(sql: &str) -> String {
-    const WORD: &str = "EXPLAIN ";
+fn explained(sql: &str, written: Written) -> String {
+    let words = match written {
+        Written::Text => "EXPLAIN ",
+        Written::Json => "EXPLAIN (FORMAT JSON) ",
+    };
     let query = sql.trim_start();
     if query.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("explain")) {
         return sql.to_owned();
     }
     let indent = sql.strip_suffix(query).unwrap_or_default();
     let room = indent.chars().rev().take_while(|&c| c == ' ').count();
-    match indent.len().checked_sub(WORD.len()).filter(|_| room >= WORD.len()) {
-        Some(cut) => format!("{}{WORD}{query}", indent.get(..cut).unwrap_or_default()),
-        None => format!("{indent}{WORD}{query}"),
+    match indent.len().checked_sub(words.len()).filter(|_| room >= words.len()) {
+        Some(cut) => format!("{}{words}{query}", indent.get(..cut).unwrap_or_default()),
+        None => format!("{indent}{words}{query}"),
     }
 }
 
@@ -65,13 +81,14 @@ fn write_lines(plan: &dyn Array, out: &mut dyn Write) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-    use super::explained;
+    use super::{Written, explained};
 
     #[test]
     fn explain_is_said_once_and_moves_nothing_where_there_is_room() {
-        assert_eq!(explained("SELECT 1"), "EXPLAIN SELECT 1");
-        assert_eq!(explained(" explain SELECT 1"), " explain SELECT 1");
-        assert_eq!(explained("\n            SELECT 1"), "\n    EXPLAIN SELECT 1");
-        assert_eq!(explained("\n  SELECT 1"), "\n  EXPLAIN SELECT 1");
+        assert_eq!(explained("SELECT 1", Written::Text), "EXPLAIN SELECT 1");
+        assert_eq!(explained("SELECT 1", Written::Json), "EXPLAIN (FORMAT JSON) SELECT 1");
+        assert_eq!(explained(" explain SELECT 1", Written::Text), " explain SELECT 1");
+        assert_eq!(explained("\n            SELECT 1", Written::Text), "\n    EXPLAIN SELECT 1");
+        assert_eq!(explained("\n  SELECT 1", Written::Text), "\n  EXPLAIN SELECT 1");
     }
 }

@@ -1,64 +1,159 @@
-//! EXPLAIN: what each body would be asked and what would leave it, laid out for people, before anything has left.
+//! EXPLAIN: what each body would be asked and what would leave it, for people or as JSON, before anything has left.
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use meridian_federation::place;
-use meridian_proto::Form;
+use meridian_proto::{DatasetName, DatasetUse, Form, Name};
+use serde::Serialize;
 
+use super::text::Written;
 use crate::gate::{Caller, Facts};
 
-/// The explanation of an optimised plan as a query of one column, `plan`, one row a line.
-///
-/// A peer is not shown the plan itself: what happens at this node is this body's own business.
-pub(super) fn lines(plan: &LogicalPlan, facts: &Facts, caller: &Caller, session: &dyn Session) -> Result<LogicalPlan> {
+/// What a query would ask of whom, and what would leave each body.
+#[derive(Debug, Serialize)]
+pub(super) struct Explanation {
+    /// The queries to other bodies, all at once.
+    asked: Vec<Remote>,
+    /// The datasets of this body that are read.
+    here: Vec<Own>,
+    /// The agreements relied on at this body.
+    agreements: Vec<String>,
+    /// What a reader of the answer has to know.
+    notices: Vec<String>,
+    /// The placements that were not chosen, and why.
+    rejected: Vec<String>,
+    /// What happens at this node, an operator a line; a peer is not shown it, since that is this body's own business.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plan: Vec<String>,
+}
+
+/// One query, and the bodies that get it, each over its own dataset.
+#[derive(Debug, Serialize)]
+struct Remote {
+    form: Form,
+    leaves: Leaves,
+    /// The datasets of the first body that are read.
+    datasets: Vec<String>,
+    /// Datasets of other bodies that each body asks for as wholes, and joins at home.
+    references: Vec<Reference>,
+    queries: Vec<Text>,
+}
+
+#[derive(Debug, Serialize)]
+struct Leaves {
+    columns: Vec<String>,
+    /// Roughly how many of all bodies together.
+    rows: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Reference {
+    dataset: String,
+    body: Name,
+}
+
+#[derive(Debug, Serialize)]
+struct Text {
+    body: Name,
+    sql: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Own {
+    dataset: String,
+    form: Form,
+    columns: Vec<String>,
+}
+
+/// Explains an optimised plan.
+pub(super) fn explanation(
+    plan: &LogicalPlan,
+    facts: &Facts,
+    caller: &Caller,
+    session: &dyn Session,
+) -> Result<Explanation> {
     let placed = place(plan.clone(), session)?;
-    let mut lines = Vec::new();
-    let bodies: usize = placed.remotes.iter().map(|remote| remote.bodies.len()).sum();
-    lines.push(match bodies {
-        0 => "Answered at this node alone.".to_owned(),
-        1 => "One query to one body, the rest at this node.".to_owned(),
-        n => format!("{n} queries to other bodies, all at once, the rest at this node."),
+    let reference = |name: &DatasetName| Reference { dataset: name.to_string(), body: name.body.clone() };
+    let asked = placed.remotes.iter().map(|remote| Remote {
+        form: remote.form,
+        leaves: Leaves { columns: remote.columns.iter().map(|column| readable(column)).collect(), rows: remote.rows },
+        datasets: remote.datasets(),
+        references: remote.references().iter().map(reference).collect(),
+        queries: remote.parts.iter().map(|part| Text { body: part.body.clone(), sql: part.sql.clone() }).collect(),
     });
-    for remote in &placed.remotes {
-        lines.push(String::new());
-        let names: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
-        lines.push(format!("{} would be asked", names.join(", ")));
-        lines.push(format!("  for        {}", form(remote.form)));
-        lines.push(format!("  what leaves {}, about {} rows", readable(&remote.columns.join(", ")), remote.rows));
-        let datasets = remote.datasets();
-        if datasets.len() > 1 {
-            lines.push(format!("  over       {}", datasets.join(", ")));
+    let own = |used: &DatasetUse| Own { dataset: used.name.clone(), form: used.form, columns: used.columns.clone() };
+    Ok(Explanation {
+        asked: asked.collect(),
+        here: facts.datasets.iter().map(own).collect(),
+        agreements: facts.agreements.clone(),
+        notices: placed.notices.iter().chain(&facts.notices).cloned().collect(),
+        rejected: placed.rejected.clone(),
+        plan: if caller.is_peer() { Vec::new() } else { above_the_gate(&placed.plan) },
+    })
+}
+
+impl Explanation {
+    /// As a query of one column, `plan`: a row for each line of text, or one row of JSON.
+    pub(super) fn answer(&self, written: Written) -> Result<LogicalPlan> {
+        let lines = match written {
+            Written::Text => self.lines(),
+            Written::Json => {
+                let json = serde_json::to_string_pretty(self);
+                vec![json.map_err(|error| DataFusionError::External(Box::new(error)))?]
+            }
+        };
+        let values = LogicalPlanBuilder::values(lines.into_iter().map(|line| vec![lit(line)]).collect())?;
+        let column = values.schema().columns().first().cloned().map_or_else(|| lit(""), Expr::Column);
+        values.project([column.alias("plan")])?.build()
+    }
+
+    /// Laid out for people.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let bodies: usize = self.asked.iter().map(|remote| remote.queries.len()).sum();
+        lines.push(match bodies {
+            0 => "Answered at this node alone.".to_owned(),
+            1 => "One query to one body, the rest at this node.".to_owned(),
+            n => format!("{n} queries to other bodies, all at once, the rest at this node."),
+        });
+        self.asked.iter().for_each(|remote| remote.lines(&mut lines));
+        for used in &self.here {
+            lines.push(String::new());
+            lines.push(format!("{} of this body", used.dataset));
+            lines.push(format!("  for        {}", form(used.form)));
+            lines.push(format!("  columns    {}", used.columns.join(", ")));
         }
-        for reference in remote.references() {
-            let body = &reference.body;
+        if !self.agreements.is_empty() {
+            lines.push(format!("Agreements relied on here: {}", self.agreements.join(", ")));
+        }
+        section(&mut lines, "To know", &self.notices);
+        section(&mut lines, "Not chosen", &self.rejected);
+        section(&mut lines, "At this node", &self.plan);
+        lines
+    }
+}
+
+impl Remote {
+    fn lines(&self, lines: &mut Vec<String>) {
+        lines.push(String::new());
+        let names: Vec<&str> = self.queries.iter().map(|text| text.body.as_str()).collect();
+        lines.push(format!("{} would be asked", names.join(", ")));
+        lines.push(format!("  for        {}", form(self.form)));
+        lines.push(format!("  what leaves {}, about {} rows", self.leaves.columns.join(", "), self.leaves.rows));
+        if self.datasets.len() > 1 {
+            lines.push(format!("  over       {}", self.datasets.join(", ")));
+        }
+        for Reference { dataset, body } in &self.references {
             lines.push(format!(
-                "  joined     at home with {reference}, which it asks {body} for as a whole and as itself"
+                "  joined     at home with {dataset}, which it asks {body} for as a whole and as itself"
             ));
         }
         let own = if names.len() > 1 { " (each over its own dataset)" } else { "" };
         lines.push(format!("  SQL{own}"));
-        lines.push(format!("    {}", remote.sql()));
+        lines.push(format!("    {}", self.queries.first().map_or("", |text| &text.sql)));
     }
-    for used in &facts.datasets {
-        lines.push(String::new());
-        lines.push(format!("{} of this body", used.name));
-        lines.push(format!("  for        {}", form(used.form)));
-        lines.push(format!("  columns    {}", used.columns.join(", ")));
-    }
-    if !facts.agreements.is_empty() {
-        lines.push(format!("Agreements relied on here: {}", facts.agreements.join(", ")));
-    }
-    section(&mut lines, "To know", placed.notices.iter().chain(&facts.notices));
-    section(&mut lines, "Not chosen", placed.rejected.iter());
-    if !caller.is_peer() {
-        section(&mut lines, "At this node", above_the_gate(&placed.plan).iter());
-    }
-    let rows = lines.into_iter().map(|line| vec![lit(line)]).collect();
-    let values = LogicalPlanBuilder::values(rows)?;
-    let column =
-        values.schema().columns().first().cloned().map_or_else(|| lit(""), datafusion::logical_expr::Expr::Column);
-    values.project([column.alias("plan")])?.build()
 }
 
 /// The plan down to where the gate governs rows: row filters, mappings and columns that are not granted stand below.
@@ -82,12 +177,11 @@ fn readable(text: &str) -> String {
     text.replace("count(Int64(1)) AS count(*)", "count(*)").replace("count(Int64(1))", "count(*)")
 }
 
-fn section<'a>(lines: &mut Vec<String>, title: &str, items: impl Iterator<Item = &'a String>) {
-    let items: Vec<&String> = items.collect();
+fn section(lines: &mut Vec<String>, title: &str, items: &[String]) {
     if !items.is_empty() {
         lines.push(String::new());
         lines.push(format!("{title}:"));
-        lines.extend(items.into_iter().map(|item| format!("  {item}")));
+        lines.extend(items.iter().map(|item| format!("  {item}")));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The SQL text itself: limits before it is parsed, and that it is one query.
 
+use std::borrow::Cow;
+
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
@@ -21,13 +23,23 @@ pub(super) enum Ask {
     /// An answer.
     Query(Box<Statement>),
     /// The plan of one, nothing else.
-    Explain(Box<Statement>),
+    Explain(Box<Statement>, Written),
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Line by line, for people.
+    Text,
+    /// As one JSON text, for programs.
+    Json,
 }
 
 /// Parses exactly one query, or EXPLAIN of one.
 pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
     bound(sql)?;
-    let mut statements = DFParserBuilder::new(sql)
+    let (read, written) = written(sql);
+    let mut statements = DFParserBuilder::new(read.as_ref())
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(PARSER_RECURSION)
         .build()
@@ -47,10 +59,36 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
             return Err(QueryError::sql(sql, None, format!("there are {} statements: send one", more + 1)));
         }
     };
-    classify(sql, one)
+    classify(sql, one, written)
 }
 
-fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
+/// The statement without `(FORMAT JSON)` behind EXPLAIN, in whose place there are blanks, so that errors still point
+/// into it: the parser knows other formats, which are none of ours.
+fn written(sql: &str) -> (Cow<'_, str>, Written) {
+    let plain = (Cow::Borrowed(sql), Written::Text);
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return plain };
+    let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let mut next = || tokens.next().map(|token| (token.token.to_string().to_ascii_uppercase(), token.span));
+    let (Some((explain, _)), Some((open, from)), Some((format, _)), Some((json, _)), Some((close, to))) =
+        (next(), next(), next(), next(), next())
+    else {
+        return plain;
+    };
+    let written = match [&*explain, &*open, &*format, &*json, &*close] {
+        ["EXPLAIN", "(", "FORMAT", "JSON", ")"] => Written::Json,
+        ["EXPLAIN", "(", "FORMAT", "TEXT", ")"] => Written::Text,
+        _ => return plain,
+    };
+    let (mut at, mut read) = ((1, 1), String::with_capacity(sql.len()));
+    for character in sql.chars() {
+        let within = ((from.start.line, from.start.column)..(to.end.line, to.end.column)).contains(&at);
+        read.push(if within && character != '\n' { ' ' } else { character });
+        at = if character == '\n' { (at.0 + 1, 1) } else { (at.0, at.1 + 1) };
+    }
+    (Cow::Owned(read), written)
+}
+
+fn classify(sql: &str, statement: Statement, written: Written) -> Result<Ask, QueryError> {
     use datafusion::sql::sqlparser::ast::Statement as Sql;
     let inner = match &statement {
         Statement::Explain(explain) => explain.statement.as_ref(),
@@ -64,7 +102,7 @@ fn classify(sql: &str, statement: Statement) -> Result<Ask, QueryError> {
     }
     match statement {
         Statement::Explain(explain) if matches!(&*explain.statement, Statement::Statement(s) if matches!(**s, Sql::Query(_))) => {
-            Ok(Ask::Explain(explain.statement))
+            Ok(Ask::Explain(explain.statement, written))
         }
         Statement::Statement(inner) if matches!(*inner, Sql::Query(_)) => {
             Ok(Ask::Query(Box::new(Statement::Statement(inner))))
@@ -205,7 +243,10 @@ mod tests {
     fn only_one_query_is_taken() {
         assert!(matches!(parse("SELECT 1"), Ok(Ask::Query(_))));
         assert!(matches!(parse("WITH a AS (SELECT 1) SELECT * FROM a;"), Ok(Ask::Query(_))));
-        assert!(matches!(parse("EXPLAIN SELECT 1"), Ok(Ask::Explain(_))));
+        assert!(matches!(parse("EXPLAIN SELECT 1"), Ok(Ask::Explain(_, Written::Text))));
+        assert!(matches!(parse("EXPLAIN (SELECT 1)"), Ok(Ask::Explain(_, Written::Text))));
+        assert!(matches!(parse("EXPLAIN (FORMAT TEXT) SELECT 1"), Ok(Ask::Explain(_, Written::Text))));
+        assert!(matches!(parse("explain (format\njson) SELECT 1"), Ok(Ask::Explain(_, Written::Json))));
         for bad in [
             "",
             ";",
@@ -217,6 +258,8 @@ mod tests {
             "INSERT INTO a VALUES (1)",
             "EXPLAIN EXPLAIN SELECT 1",
             "EXPLAIN DROP TABLE a",
+            "EXPLAIN (FORMAT JSON) EXPLAIN SELECT 1",
+            "EXPLAIN (FORMAT YAML) SELECT 1",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -228,6 +271,9 @@ mod tests {
         assert!(error.contains("line 2"), "{error}");
         assert!(error.contains("2 | FROM b ORDER c"), "{error}");
         assert!(error.contains("^"), "{error}");
+        let place = |sql: &str| parse(sql).unwrap_err().to_string();
+        let error = place("EXPLAIN (FORMAT JSON) SELECT a FROM b ORDER c");
+        assert!(error.contains("line 1, column 45"), "{error}");
     }
 
     #[test]
