@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use datafusion::execution::SessionStateBuilder;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
+
+use crate::pushdown::physical_optimizer_rules;
 
 /// Rules that must not run before placement. The first turns `COUNT(DISTINCT unit)` into `GROUP BY unit`, which an owner
 /// refuses; the others hide expressions behind names that are made up.
@@ -30,6 +33,15 @@ pub fn session_config() -> SessionConfig {
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     options.optimizer.enable_leaf_expression_pushdown = false;
     config
+}
+
+/// What every session begins with: `config`, DataFusion's functions, and the rules of both phases that are safe here.
+pub fn session_builder(config: SessionConfig) -> SessionStateBuilder {
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(physical_optimizer_rules())
 }
 
 /// DataFusion's rules without those that make a plan unfit for placement.

@@ -25,7 +25,6 @@ use std::time::Duration;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -38,7 +37,7 @@ use meridian_certs::{Credentials, Identity};
 use meridian_federation::reference::References;
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
-use meridian_federation::{FederationPlanner, physical_optimizer_rules, session};
+use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{EVERY, Name, Refusal, Signed};
 
 use crate::audit::{Entry, Log, Private, Use};
@@ -139,14 +138,8 @@ impl Engine {
             .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
             .with_create_default_catalog_and_schema(false);
         let planner = FederationPlanner::new(vec![gate::extension_planner(), Arc::new(RemotePlanner)]);
-        let session = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .with_optimizer_rules(session::optimizer_rules())
-            .with_physical_optimizer_rules(physical_optimizer_rules())
-            .with_query_planner(Arc::new(planner))
-            .build();
+        let session =
+            session::session_builder(config).with_runtime_env(runtime).with_query_planner(Arc::new(planner)).build();
         Ok(Arc::new(Self { parts, session }))
     }
 

@@ -11,7 +11,6 @@ use arrow::datatypes::{
 use chrono::{DateTime, TimeZone, Utc};
 use datafusion::catalog::memory::{MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use futures::TryStreamExt;
@@ -81,10 +80,7 @@ impl Asked {
                 .with_target_partitions(3)
                 .with_default_catalog_and_schema("london", "lfb")
                 .with_create_default_catalog_and_schema(false);
-            SessionStateBuilder::new()
-                .with_config(config)
-                .with_default_features()
-                .with_optimizer_rules(session::optimizer_rules())
+            session::session_builder(config)
                 .with_query_planner(Arc::new(FederationPlanner::new(vec![gate::extension_planner()])))
                 .build()
         });

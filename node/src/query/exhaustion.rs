@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use datafusion::datasource::MemTable;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
@@ -66,11 +65,7 @@ const STATEMENTS: [(&str, Make); 40] = [
 ];
 
 fn state() -> SessionState {
-    let state = SessionStateBuilder::new()
-        .with_config(session::session_config())
-        .with_default_features()
-        .with_optimizer_rules(session::optimizer_rules())
-        .build();
+    let state = session::session_builder(session::session_config()).build();
     let context = SessionContext::new_with_state(state);
     let rows = futures::executor::block_on(async {
         context.sql("SELECT * FROM (VALUES (1, 'x')) v(a, s)").await.unwrap().collect().await.unwrap()
