@@ -141,8 +141,9 @@ fn explain_tells_programs_the_same_as_people() {
     // Any client may ask so.
     let sql = "EXPLAIN (FORMAT JSON) SELECT gss FROM gla.boroughs";
     let rows = mesh.run(&["query", "--format", "json", sql]).ok().to_owned();
-    let rows: Value = serde_json::from_str(&rows).unwrap();
-    let inner: Value = serde_json::from_str(rows[0]["plan"].as_str().unwrap()).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(&rows).unwrap();
+    let inner: String = rows.iter().map(|row| row["plan"].as_str().unwrap()).collect();
+    let inner: Value = serde_json::from_str(&inner).unwrap();
     assert_eq!(inner["asked"][0]["queries"][0]["body"], "gla");
 }
 

@@ -95,13 +95,15 @@ pub(super) fn explanation(
 }
 
 impl Explanation {
-    /// As a query of one column, `plan`: a row for each line of text, or one row of JSON.
+    /// As a query of one column, `plan`: a row for each line of the text, or of the JSON text.
     pub(super) fn answer(&self, written: Written) -> Result<LogicalPlan> {
         let lines = match written {
             Written::Text => self.lines(),
             Written::Json => {
+                // In lines, too: one constant of this length is more than the gate takes for a text.
                 let json = serde_json::to_string_pretty(self);
-                vec![json.map_err(|error| DataFusionError::External(Box::new(error)))?]
+                let json = json.map_err(|error| DataFusionError::External(Box::new(error)))?;
+                json.lines().map(str::to_owned).collect()
             }
         };
         let values = LogicalPlanBuilder::values(lines.into_iter().map(|line| vec![lit(line)]).collect())?;

@@ -31,7 +31,7 @@ pub(super) enum Ask {
 pub(super) enum Written {
     /// Line by line, for people.
     Text,
-    /// As one JSON text, for programs.
+    /// As the lines of one JSON text, for programs.
     Json,
 }
 
@@ -273,7 +273,7 @@ mod tests {
         assert!(error.contains("^"), "{error}");
         let place = |sql: &str| parse(sql).unwrap_err().to_string();
         let error = place("EXPLAIN (FORMAT JSON) SELECT a FROM b ORDER c");
-        assert!(error.contains("line 1, column 45"), "{error}");
+        assert!(error.contains("line 1, column 39"), "{error}");
     }
 
     #[test]
