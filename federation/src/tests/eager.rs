@@ -2,7 +2,7 @@
 
 use meridian_proto::Form;
 
-use crate::tests::world::{World, rows};
+use crate::tests::world::{World, asked, sorted};
 
 /// The incidents leave as statistics; there is no reference.
 fn incidents() -> World {
@@ -15,27 +15,6 @@ fn both() -> World {
 }
 
 const JOINED: &str = "FROM lfb.incidents i JOIN gla.boroughs b ON i.borough_gss = b.gss";
-
-async fn asked(world: &World, sql: &str) -> Vec<String> {
-    let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let line = |remote: &crate::RemoteSummary| {
-        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
-        format!("{}: {}", bodies.join("+"), remote.sql())
-    };
-    placed.remotes.iter().map(line).collect()
-}
-
-async fn answer(world: &World, sql: &str) -> Vec<String> {
-    let mut found = rows(&world.asker(), sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    found.sort();
-    found
-}
-
-async fn central(world: &World, sql: &str) -> Vec<String> {
-    let mut found = rows(&world.central(), sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    found.sort();
-    found
-}
 
 #[tokio::test]
 async fn one_side_is_grouped() {
@@ -70,15 +49,15 @@ async fn both_sides_are_grouped() {
     ];
     let mut found = asked(&World::open().sized("boroughs", 2), sql).await;
     found.sort();
-    let mut sorted = expected.map(str::to_owned).to_vec();
-    sorted.sort();
-    assert_eq!(found, sorted);
+    let mut texts = expected.map(str::to_owned).to_vec();
+    texts.sort();
+    assert_eq!(found, texts);
     // A label without a key has no cell, and none is missing.
-    sorted[1].push_str(" WHERE gss IS NOT NULL");
+    texts[1].push_str(" WHERE gss IS NOT NULL");
     let mut found = asked(&both(), sql).await;
     found.sort();
-    assert_eq!(found, sorted);
-    assert_eq!(answer(&both(), sql).await, central(&both(), sql).await);
+    assert_eq!(found, texts);
+    assert_eq!(sorted(&both().asker(), sql).await, sorted(&both().central(), sql).await);
 }
 
 #[tokio::test]
@@ -108,7 +87,7 @@ async fn what_may_fail_is_computed_where_rows_have_met() {
     for sql in asked(&World::open(), &sql).await {
         assert!(!sql.contains("sum("), "{sql}");
     }
-    assert_eq!(answer(&World::open(), &sql).await, central(&World::open(), &sql).await);
+    assert_eq!(sorted(&World::open().asker(), &sql).await, sorted(&World::open().central(), &sql).await);
 }
 
 #[tokio::test]
@@ -128,7 +107,7 @@ async fn cells_are_joined_here() {
         format!("SELECT i.borough_gss, count(*) {JOINED} GROUP BY i.borough_gss"),
         format!("SELECT count(*), sum(i.cost) {JOINED} WHERE b.name IN ('Camden', 'Hackney')"),
     ] {
-        assert_eq!(answer(&world, &sql).await, central(&world, &sql).await, "{sql}");
+        assert_eq!(sorted(&world.asker(), &sql).await, sorted(&world.central(), &sql).await, "{sql}");
     }
 }
 
@@ -136,22 +115,25 @@ async fn cells_are_joined_here() {
 async fn an_absent_cell_is_unknown() {
     let coarse = format!("SELECT b.inner_london, count(*), max(b.area) {JOINED} GROUP BY b.inner_london");
     // Nothing is released for the City, which may have fires that are withheld; a borough without a code has no cell.
-    assert_eq!(answer(&incidents(), &coarse).await, ["false | 1 | 86.75", "true | NULL | NULL"]);
+    assert_eq!(sorted(&incidents().asker(), &coarse).await, ["false | 1 | 86.75", "true | NULL | NULL"]);
     let whole = format!("SELECT count(*) {JOINED}");
-    assert_eq!(answer(&incidents(), &whole).await, ["NULL"]);
+    assert_eq!(sorted(&incidents().asker(), &whole).await, ["NULL"]);
     let by_year = format!(
         "SELECT b.inner_london, i.year, count(*) {JOINED} WHERE b.gss IN ('E09000007', 'E09000012') GROUP BY 1, 2"
     );
-    assert_eq!(answer(&incidents(), &by_year).await, ["true | 2020 | 3", "true | 2021 | 3"]);
+    assert_eq!(sorted(&incidents().asker(), &by_year).await, ["true | 2020 | 3", "true | 2021 | 3"]);
 
     let by_name = format!("SELECT b.name, count(*), sum(i.cost) {JOINED} GROUP BY b.name");
     let world = World { withheld: vec![("lfb", "E09000007")], ..incidents() };
-    assert_eq!(answer(&world, &by_name).await, ["Barnet | 1 | 9.99", "Camden | NULL | NULL", "Hackney | 3 | 12.02"]);
+    assert_eq!(
+        sorted(&world.asker(), &by_name).await,
+        ["Barnet | 1 | 9.99", "Camden | NULL | NULL", "Hackney | 3 | 12.02"]
+    );
     let world = World { absent: vec![("lfb", "E09000012")], ..incidents() };
-    assert_eq!(answer(&world, &by_name).await, ["Barnet | 1 | 9.99", "Camden | 3 | 107.75"]);
+    assert_eq!(sorted(&world.asker(), &by_name).await, ["Barnet | 1 | 9.99", "Camden | 3 | 107.75"]);
     let left = "SELECT b.name, count(i.year) FROM gla.boroughs b LEFT JOIN lfb.incidents i ON i.borough_gss = b.gss GROUP BY b.name";
     assert_eq!(
-        answer(&incidents(), left).await,
+        sorted(&incidents().asker(), left).await,
         ["Barnet | 0", "Camden | 3", "City | NULL", "Hackney | 3", "Nowhere | NULL", "Unknown | NULL"]
     );
 }
@@ -197,7 +179,7 @@ async fn cells_that_are_not_enough_are_refused() {
     }
     // Equal keys of cells alone are enough where they are asked for.
     let sql = "SELECT i.borough_gss, count(*) FROM lfb.incidents i JOIN every.buildings u ON i.borough_gss = u.borough_gss GROUP BY i.borough_gss";
-    assert_eq!(answer(&both(), sql).await, central(&both(), sql).await);
+    assert_eq!(sorted(&both().asker(), sql).await, sorted(&both().central(), sql).await);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! The rows have NULLs and duplicates. The cases are those in which DataFusion's own unparser (55.2) writes another question.
 
 use crate::tests::tpch;
-use crate::tests::world::{World, rows};
+use crate::tests::world::{World, both};
 
 /// Each query is answered like one engine does, from one question to one body.
 async fn at_one_body(queries: &[&str]) {
@@ -17,12 +17,7 @@ async fn at_one_body(queries: &[&str]) {
 }
 
 async fn same(world: &World, sql: &str) {
-    let sorted = |answer: Result<Vec<String>, String>| {
-        let mut found = answer.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        found.sort();
-        found
-    };
-    let (here, there) = (sorted(rows(&world.asker(), sql).await), sorted(rows(&world.central(), sql).await));
+    let (here, there) = both(world, sql).await;
     assert_eq!(here, there, "{sql}");
 }
 

@@ -1,32 +1,11 @@
 //! What each body is asked.
 
-use crate::tests::world::{World, rows};
+use crate::tests::world::{World, rows, texts_are};
 use meridian_proto::Form;
-
-/// One line for each query: the bodies and the SQL.
-async fn asked(world: &World, sql: &str) -> Vec<String> {
-    let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let line = |remote: &crate::RemoteSummary| {
-        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
-        format!("{}: {}", bodies.join("+"), remote.sql())
-    };
-    placed.remotes.iter().map(line).collect()
-}
-
-async fn check(world: &World, cases: &[(&str, &[&str])]) {
-    let mut wrong = Vec::new();
-    for (sql, expected) in cases {
-        let found = asked(world, sql).await;
-        if found != *expected {
-            wrong.push(format!("{sql}\n  {}", found.join("\n  ")));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
 
 #[tokio::test]
 async fn one_body_is_asked_for_the_whole() {
-    check(&World::open(), &[
+    texts_are(&World::open(), &[
         (
             "SELECT borough_gss, count(*) FROM lfb.incidents WHERE year = 2020 GROUP BY borough_gss HAVING count(*) > 1",
             &["lfb: SELECT c0, c1 FROM (SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents \
@@ -51,7 +30,7 @@ async fn one_body_is_asked_for_the_whole() {
 
 #[tokio::test]
 async fn every_body_is_asked_for_its_own() {
-    check(&World::open(), &[
+    texts_are(&World::open(), &[
         (
             "SELECT _body, kind, count(*) FROM every.buildings GROUP BY _body, kind",
             &["camden+hackney+barnet: SELECT 'camden' AS c0, c0 AS c1, c1 AS c2 FROM (SELECT kind AS c0, count(*) AS c1 \
@@ -99,7 +78,7 @@ async fn every_body_is_asked_for_its_own() {
 #[tokio::test]
 async fn statistics_are_asked_for_cells() {
     let world = World::with(|_, dataset| if dataset == "boroughs" { Form::Open } else { Form::Statistics });
-    check(&world, &[
+    texts_are(&world, &[
         (
             "SELECT borough_gss, count(*) AS n FROM lfb.incidents GROUP BY borough_gss ORDER BY n DESC LIMIT 2",
             &["lfb: SELECT borough_gss AS c0, count(*) AS c1 FROM london.lfb.incidents GROUP BY borough_gss ORDER BY c1 DESC NULLS LAST LIMIT 2"],

@@ -2,7 +2,7 @@
 
 use meridian_proto::Form;
 
-use crate::tests::world::{World, rows};
+use crate::tests::world::{World, both, texts_are};
 
 /// Small stations and crews beside many incidents.
 fn open() -> World {
@@ -15,24 +15,6 @@ fn statistics() -> World {
         if body == "lfb" && dataset != "stations" { Form::Statistics } else { Form::Open }
     };
     World::with(form).sized("stations", 2).sized("crews", 4)
-}
-
-async fn asked(world: &World, sql: &str) -> Vec<String> {
-    let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let line = |remote: &crate::RemoteSummary| {
-        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
-        format!("{}: {}", bodies.join("+"), remote.sql())
-    };
-    placed.remotes.iter().map(line).collect()
-}
-
-async fn both(world: &World, sql: &str) -> (Vec<String>, Vec<String>) {
-    let sorted = |found: Result<Vec<String>, String>| {
-        let mut found = found.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        found.sort();
-        found
-    };
-    (sorted(rows(&world.asker(), sql).await), sorted(rows(&world.central(), sql).await))
 }
 
 /// Each of them is one question to one body, of which nothing is left to do here.
@@ -78,17 +60,6 @@ async fn the_body_gets_the_whole() {
         let (here, there) = both(&world, sql).await;
         if here != there {
             wrong.push(format!("{sql}\n  federated {here:?}\n  central {there:?}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-async fn texts_are(world: &World, cases: &[(&str, &[&str])]) {
-    let mut wrong = Vec::new();
-    for (sql, expected) in cases {
-        let found = asked(world, sql).await;
-        if found != *expected {
-            wrong.push(format!("{sql}\n  {}", found.join("\n  ")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

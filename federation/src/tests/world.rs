@@ -473,6 +473,40 @@ impl StandIn {
     }
 }
 
+/// What other bodies are asked, a line for each query: the bodies and the SQL.
+pub(crate) async fn asked(world: &World, sql: &str) -> Vec<String> {
+    let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let line = |remote: &crate::RemoteSummary| {
+        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
+        format!("{}: {}", bodies.join("+"), remote.sql())
+    };
+    placed.remotes.iter().map(line).collect()
+}
+
+/// Each question, and what other bodies are asked for it.
+pub(crate) async fn texts_are(world: &World, cases: &[(&str, &[&str])]) {
+    let mut wrong = Vec::new();
+    for (sql, expected) in cases {
+        let found = asked(world, sql).await;
+        if found != *expected {
+            wrong.push(format!("{sql}\n  {}", found.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The rows of the federation, and those of one engine over all bodies' rows, each in the order of their text.
+pub(crate) async fn both(world: &World, sql: &str) -> (Vec<String>, Vec<String>) {
+    (sorted(&world.asker(), sql).await, sorted(&world.central(), sql).await)
+}
+
+/// The rows as text in the order of their text.
+pub(crate) async fn sorted(context: &SessionContext, sql: &str) -> Vec<String> {
+    let mut found = rows(context, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    found.sort();
+    found
+}
+
 /// The rows as text, a line each.
 pub(crate) async fn rows(context: &SessionContext, sql: &str) -> std::result::Result<Vec<String>, String> {
     let frame = context.sql(sql).await.map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::{QueryError, dialect};
 
@@ -37,8 +37,8 @@ pub(super) enum Written {
 
 /// Parses exactly one query, or EXPLAIN of one.
 pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
-    bound(sql)?;
-    let (read, written) = written(sql);
+    let tokens = bound(sql)?;
+    let (read, written) = written(sql, &tokens);
     let mut statements = DFParserBuilder::new(read.as_ref())
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(PARSER_RECURSION)
@@ -64,9 +64,8 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
 
 /// The statement without `(FORMAT JSON)` behind EXPLAIN, in whose place there are blanks, so that errors still point
 /// into it: the parser knows other formats, which are none of ours.
-fn written(sql: &str) -> (Cow<'_, str>, Written) {
+fn written<'a>(sql: &'a str, tokens: &[TokenWithSpan]) -> (Cow<'a, str>, Written) {
     let plain = (Cow::Borrowed(sql), Written::Text);
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location() else { return plain };
     let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let mut next = || tokens.next().map(|token| (token.token.to_string().to_ascii_uppercase(), token.span));
     let (Some((explain, _)), Some((open, from)), Some((format, _)), Some((json, _)), Some((close, to))) =
@@ -119,14 +118,15 @@ fn classify(sql: &str, statement: Statement, written: Written) -> Result<Ask, Qu
     }
 }
 
-fn bound(sql: &str) -> Result<(), QueryError> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().map_err(|error| {
+/// The tokens, unless they are too many or chain or nest too deep.
+fn bound(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
         let at = (error.location.line > 0).then_some((error.location.line, error.location.column));
         QueryError::sql(sql, at, format!("this is not SQL that can be read: {}", error.message))
     })?;
     let mut depth = 0usize;
     let mut operators = 0usize;
-    for token in &tokens {
+    for token in tokens.iter().map(|token| &token.token) {
         match token {
             Token::LParen => depth += 1,
             // Subscripts chain as operators do.
@@ -150,7 +150,7 @@ fn bound(sql: &str) -> Result<(), QueryError> {
             tokens.len()
         )));
     }
-    Ok(())
+    Ok(tokens)
 }
 
 /// Words behind or before which an expression or a query can stand again.

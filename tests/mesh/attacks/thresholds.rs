@@ -97,10 +97,12 @@ fn rows_counted_in_place_of_units() {
     assert_eq!(grouped.len(), town::WARDS, "{grouped:?}");
 }
 
-/// Gains nothing: a join that gives one person nine hundred rows makes no more of them than one.
+/// Gains nothing: a join that gives one person nine hundred rows makes no more of them than one. Asked at another body's
+/// node, it goes to the owner as one question, and is answered or refused as it is there.
 #[test]
 fn join_fan_out_that_multiplies_one_unit() {
     let mut attacker = Attacker::new();
+    let mesh = super::mesh();
     let person = people()[0].clone();
     for from in [
         "lfb.visits v JOIN lfb.patients p ON v.person = p.person",
@@ -112,7 +114,27 @@ fn join_fan_out_that_multiplies_one_unit() {
         assert_eq!(attacker.row(&sql), [None; 2], "{sql}");
         let few = format!("SELECT COUNT(*) AS n, SUM(v.cost) AS s FROM {from} WHERE v.ward = 'w9'");
         assert_eq!(attacker.row(&few), [None; 2], "{few}");
+        assert_eq!(mesh.ask(&few).csv()[1], ["", ""], "{few}");
+
+        let many =
+            format!("SELECT v.ward, COUNT(*) AS n, SUM(v.cost) AS s FROM {from} GROUP BY v.ward ORDER BY v.ward");
+        let there: Vec<Vec<String>> = attacker
+            .table(&many)
+            .into_iter()
+            .map(|row| row.into_iter().map(Option::unwrap_or_default).collect())
+            .collect();
+        assert_eq!(there.len(), town::WARDS);
+        let asked = mesh.ask(&many);
+        assert_eq!(asked.csv()[1..], there, "{many}");
+        let explained = mesh.run(&["explain", "--", &many]);
+        assert!(explained.ok().starts_with("One query to one body"), "{}", explained.ok());
     }
+    // The asker's node can't know that these are of two kinds.
+    let of_two_kinds = "SELECT COUNT(*) AS n FROM lfb.visits v JOIN lfb.binned b ON v.person = b.person";
+    let refused = attacker.refusal(of_two_kinds);
+    let words = refused.split(": ").nth(1).unwrap().split(';').next().unwrap().to_owned();
+    let asked = mesh.ask(of_two_kinds);
+    assert!(asked.fails(1).contains(&words), "{refused}\n{}", asked.stderr);
     let doubled = "SELECT COUNT(*) AS n FROM (SELECT person FROM lfb.visits WHERE ward = 'w9' UNION ALL SELECT person FROM \
                    lfb.visits WHERE ward = 'w9') AS t";
     assert_eq!(attacker.number(doubled), None);

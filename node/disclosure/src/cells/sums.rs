@@ -1,6 +1,6 @@
 //! Sums of contributions, of their absolute values, and the largest of them.
 //!
-//! Sums have 128 bits. Amounts of 64 bits are added up in 64 as long as nothing can be lost, which takes half of the time,
+//! Sums have 128 bits. Amounts of 64 bits are added up in 64 as long as nothing can be lost, which is faster,
 //! and carried over before something could.
 
 use crate::sketch::Parts;

@@ -107,11 +107,8 @@ impl Fixed {
         let Some(scale) = self.scale else { return Ok(Arc::new(self.within::<T>(values)?)) };
         let (low, high) = self.bounds::<T>()?;
         // Both bounds fit, and so does what lies between them.
-        let scaled = |value: &T::Native| clamped(*value, low, high).into().wrapping_mul(scale);
-        let values = primitive::<T>(values)?;
-        // Not `unary`, which calls a function for each value where it is compiled apart from this.
-        let fixed: Vec<i64> = values.values().iter().map(scaled).collect();
-        Ok(Arc::new(PrimitiveArray::<Int64Type>::new(fixed.into(), values.nulls().cloned())))
+        let scaled = |value| clamped(value, low, high).into().wrapping_mul(scale);
+        Ok(Arc::new(primitive::<T>(values)?.unary::<_, Int64Type>(scaled)))
     }
 
     fn within<T: ArrowPrimitiveType>(&self, values: &ArrayRef) -> Result<PrimitiveArray<T>>
