@@ -13,6 +13,7 @@ pub mod error;
 pub mod lower;
 pub mod node;
 pub mod normal;
+pub mod over;
 pub mod placement;
 pub mod planner;
 mod pushdown;
@@ -27,6 +28,7 @@ pub mod summary;
 pub mod tables;
 mod template;
 mod tidy;
+pub mod view;
 pub mod wire;
 
 pub use error::PlacementError;

@@ -6,6 +6,7 @@ mod describe;
 pub(crate) mod rights;
 mod tables;
 mod terms;
+mod views;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -115,9 +116,10 @@ pub async fn serve(
         directory: Arc::clone(&directory),
         told: None,
     };
+    let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
+    datasets.put_views(&catalogue);
     let told = describer.try_tell(datasets.listed());
     told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
-    let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),

@@ -1,6 +1,7 @@
 //! What a caller may name in SQL: this body's datasets, the federation's, and `every.<standard>`.
 
 mod references;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,6 +20,8 @@ use crate::peers::Directory;
 
 use references::Declared;
 pub use references::referenced;
+use views::Seen;
+pub use views::View as OwnView;
 
 /// A dataset of this body: ready to be asked, or out of order.
 #[derive(Debug, Clone)]
@@ -38,8 +41,12 @@ pub struct Catalogue {
     federation: Name,
     body: Name,
     own: RwLock<BTreeMap<Name, Own>>,
+    views: RwLock<OwnViews>,
     directory: Arc<Directory>,
 }
+
+/// Views of this body by name.
+pub type OwnViews = BTreeMap<Name, Arc<OwnView>>;
 
 /// One table as metadata calls list it.
 #[derive(Debug, Clone)]
@@ -59,7 +66,7 @@ pub struct Listed {
 impl Catalogue {
     /// The catalogue of the node of `body`.
     pub fn new(federation: Name, body: Name, own: BTreeMap<Name, Own>, directory: Arc<Directory>) -> Arc<Self> {
-        Arc::new(Self { federation, body, own: RwLock::new(own), directory })
+        Arc::new(Self { federation, body, own: RwLock::new(own), views: RwLock::default(), directory })
     }
 
     /// The descriptions of the federation.
@@ -75,6 +82,11 @@ impl Catalogue {
     /// A dataset of this body is withdrawn.
     pub fn remove(&self, name: &Name) {
         self.own.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// These are the views of this body from now on.
+    pub fn set_views(&self, views: OwnViews) {
+        *self.views.write().unwrap_or_else(PoisonError::into_inner) = views;
     }
 
     /// The terms of a dataset of this body as they are now; `None` where it can't be asked.
@@ -103,7 +115,8 @@ impl Catalogue {
         } else {
             Others::All(self.foreign())
         };
-        Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, foreign })
+        let views = self.views.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, views, foreign })
     }
 
     /// Whether a name is published by anybody: that of the federation, a body, a dataset, a standard or a column.
@@ -113,9 +126,12 @@ impl Catalogue {
             Own::Ready(table) => dataset.as_str() == name || table.terms.dataset.column(name).is_some(),
             Own::Broken { .. } => dataset.as_str() == name,
         };
+        let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
+        let is_view = |(view, own): (&Name, &Arc<OwnView>)| view.as_str() == name || own.columns.contains(name);
         self.federation.as_str() == name
             || [EVERY, BODY_COLUMN].contains(&name)
             || own.iter().any(is_own)
+            || views.iter().any(is_view)
             || self.directory.publishes(name)
     }
 
@@ -172,6 +188,7 @@ pub struct View {
     federation: Name,
     body: Name,
     own: BTreeMap<Name, Own>,
+    views: OwnViews,
     foreign: Others,
 }
 
@@ -223,6 +240,11 @@ impl View {
                 rows.push(row(&self.body, name, table.schema(), &table.terms.dataset.title));
             }
         }
+        for (name, view) in self.views.iter().filter(|(name, _)| !self.own.contains_key(*name)) {
+            if let Seen::Ready(planned) = view.seen(&self.federation, &self.body, &self.own) {
+                rows.push(row(&self.body, name, planned.schema(), &view.title));
+            }
+        }
         if let Others::All(foreign) = &self.foreign {
             for ((body, name), table) in &foreign.tables {
                 rows.push(row(body, name, table.schema(), &table.dataset.title));
@@ -240,13 +262,19 @@ impl View {
     fn table(&self, schema: &str, name: &str) -> Result<Arc<dyn TableProvider>> {
         let unknown = || plan_datafusion_err!("{}", unknown(self.federation.as_str(), schema, name));
         if schema == self.body.as_str() {
-            return match self.own.get(name) {
-                Some(Own::Ready(table)) => Ok(Arc::clone(table) as _),
-                Some(Own::Broken { listed: true }) => Err(plan_datafusion_err!(
+            let found = match (self.own.get(name), self.views.get(name)) {
+                (Some(Own::Ready(table)), _) => Seen::Ready(Arc::clone(table) as _),
+                (Some(Own::Broken { listed: true }), _) => Seen::Broken,
+                (Some(Own::Broken { listed: false }), _) | (None, None) => Seen::Unknown,
+                (None, Some(view)) => view.seen(&self.federation, &self.body, &self.own),
+            };
+            return match found {
+                Seen::Ready(table) => Ok(table),
+                Seen::Broken => Err(plan_datafusion_err!(
                     "{}.{schema}.{name} can't be read at the moment; its operator finds the cause in the node's log",
                     self.federation
                 )),
-                Some(Own::Broken { listed: false }) | None => Err(unknown()),
+                Seen::Unknown => Err(unknown()),
             };
         }
         let foreign = match &self.foreign {

@@ -17,6 +17,7 @@ mod progress;
 mod purpose;
 mod redacted;
 mod text;
+mod view;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
 use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{EVERY, Name, Refusal, Signed};
+use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
@@ -51,6 +53,7 @@ pub use error::{ErrorKind, QueryError};
 pub use place::caret;
 pub use progress::Progress;
 pub use purpose::{Malformed, is_blank, set_purpose};
+pub use view::view;
 
 /// What a caller asks.
 #[derive(Debug, Clone)]
@@ -115,7 +118,16 @@ pub struct Parts {
 pub struct Engine {
     parts: Parts,
     session: SessionState,
+    planning: Semaphore,
 }
+
+/// Statements that are planned at the same time. Each holds a thread while it waits for files, and these are read by
+/// other threads: a node has [`THREADS_BESIDE`] of them.
+const PLANNED_AT_ONCE: usize = 4;
+
+/// Threads that a node needs beside those that run queries, so that planning never waits for itself: one for each plan
+/// that is made, and for files (threads).
+pub const THREADS_BESIDE: usize = 2 * PLANNED_AT_ONCE;
 
 struct Planned {
     admitted: Admitted,
@@ -140,7 +152,7 @@ impl Engine {
         let planner = FederationPlanner::new(vec![gate::extension_planner(), Arc::new(RemotePlanner)]);
         let session =
             session::session_builder(config).with_runtime_env(runtime).with_query_planner(Arc::new(planner)).build();
-        Ok(Arc::new(Self { parts, session }))
+        Ok(Arc::new(Self { parts, session, planning: Semaphore::new(PLANNED_AT_ONCE) }))
     }
 
     /// The federation that this node belongs to.
@@ -233,9 +245,10 @@ impl Engine {
             }
         };
         let (state, receipts) = self.session(asked, &statement).await?;
-        let bound = aside(state.statement_to_plan(*statement)).map_err(wrong)?;
+        let bound = self.aside(state.statement_to_plan(*statement)).await.map_err(wrong)?;
+        dialect::check_plan(&bound).map_err(|objection| QueryError::objection(&asked.sql, objection))?;
         let bound = bind(bound, &asked.parameters).map_err(wrong)?;
-        aside(async { self.decide((asked, intent), bound, explain, state, receipts) })
+        self.aside(async { self.decide((asked, intent), bound, explain, state, receipts) }).await
     }
 
     /// Analyse, gate, optimise.
@@ -298,7 +311,7 @@ impl Engine {
     /// Place what is foreign, and choose how to run it all.
     async fn physical(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         let planner = planned.state.query_planner();
-        let physical = aside(planner.create_physical_plan(&planned.optimised, &planned.state));
+        let physical = self.aside(planner.create_physical_plan(&planned.optimised, &planned.state)).await;
         physical.map_err(|error| QueryError::from_planning(&asked.sql, error))
     }
 
@@ -351,6 +364,14 @@ impl Engine {
             ErrorKind::PeerUnavailable,
             format!("the question needs bodies that can't be reached: {}", silent.join("; ")),
         ))
+    }
+
+    /// Does planning on this thread while others take over what else it had to do: a long statement is not to hold up the
+    /// answers to everybody else. Who comes when [`PLANNED_AT_ONCE`] are being planned waits for a place.
+    async fn aside<T>(&self, work: impl Future<Output = T>) -> T {
+        // The places are never closed.
+        let _place = self.planning.acquire().await;
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
     }
 
     /// Records a refusal and hands it on; where the log can't be written, that is the answer.
@@ -410,12 +431,6 @@ impl Engine {
         };
         (entry, private)
     }
-}
-
-/// Does planning on this thread while others take over what else it had to do: a long statement is not to hold up the
-/// answers to everybody else.
-fn aside<T>(work: impl Future<Output = T>) -> T {
-    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }
 
 /// Puts values in place of placeholders, before anything is analysed.

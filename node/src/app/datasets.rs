@@ -17,6 +17,7 @@ use super::controls::{Fixed, Made};
 use super::describe::Describer;
 use super::tables;
 use super::terms::{self, Ground};
+use super::views::Views;
 use crate::catalogue::{Catalogue, Own};
 use crate::config::{Config, DatasetConfig, NodeConfig, Reader};
 use crate::gate::{Grant, PublishedTable, Tables};
@@ -48,6 +49,7 @@ pub(super) struct Datasets {
     ground: Ground,
     context: SessionContext,
     held: Mutex<BTreeMap<Name, Held>>,
+    views: Mutex<Views>,
 }
 
 impl Datasets {
@@ -59,11 +61,13 @@ impl Datasets {
             ground,
             context: SessionContext::new_with_config(settings),
             held: Mutex::default(),
+            views: Mutex::default(),
         };
         for (name, (dataset, grants)) in given(config) {
             let held = datasets.held(dataset, grants, None).await;
             datasets.lock().insert(name, held);
         }
+        datasets.views().configure(&config.views);
         Arc::new(datasets)
     }
 
@@ -74,9 +78,29 @@ impl Datasets {
 
     /// For the federation: what is listed, broken or not, since its terms hold all the same.
     pub(super) fn listed(&self) -> Vec<Dataset> {
-        let held = self.lock();
-        let listed = held.values().filter(|held| held.config.listed);
-        listed.map(|held| described(held).as_ref().clone()).collect()
+        let mut listed: Vec<Dataset> = {
+            let held = self.lock();
+            let listed = held.values().filter(|held| held.config.listed);
+            listed.map(|held| described(held).as_ref().clone()).collect()
+        };
+        listed.extend(self.views().listed(&listed));
+        listed
+    }
+
+    /// Puts the views over the datasets as they are now into the catalogue. Before anybody is told of them: who takes
+    /// released statistics for rows would add up what is not all there.
+    pub(super) fn put_views(&self, catalogue: &Catalogue) {
+        let own = self.lock().values().map(described).collect();
+        let mut views = self.views();
+        if views.follow(own) {
+            catalogue.set_views(views.own());
+        }
+    }
+
+    /// Tells the federation what is published now.
+    fn tell(&self, catalogue: &Catalogue, describer: &mut Describer) {
+        self.put_views(catalogue);
+        describer.tell(self.listed());
     }
 
     /// Notices changed files, ended periods, changed terms and rights for as long as the node runs. A source that turns
@@ -102,7 +126,7 @@ impl Datasets {
                 let held = self.held(held.config, held.grants, held.made).await;
                 self.put(held, &catalogue).await;
             }
-            describer.tell(self.listed());
+            self.tell(&catalogue, &mut describer);
         }
     }
 
@@ -131,8 +155,9 @@ impl Datasets {
                 None => anew.push((dataset, grants, None)),
             }
         }
+        self.views().configure(&config.views);
         // The federation learns what is withdrawn before it is kept waiting for what is new.
-        describer.tell(self.listed());
+        self.tell(catalogue, describer);
         for (dataset, grants, made) in anew {
             self.put(self.held(dataset, grants, made).await, catalogue).await;
         }
@@ -244,6 +269,10 @@ impl Datasets {
     fn loaded(&self) -> Vec<(Name, Loaded)> {
         let held = self.lock();
         held.iter().filter_map(|(name, held)| Some((name.clone(), held.loaded.clone()?))).collect()
+    }
+
+    fn views(&self) -> std::sync::MutexGuard<'_, Views> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Held>> {

@@ -12,12 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, Interrupts};
 use crate::clock::Clock;
-use crate::{app, config};
+use crate::{app, config, query};
 
 /// Planning recurses through a statement's operators: virtual memory, touched only as far as it is needed (bytes).
 const STACK_BYTES: usize = 16 << 20;
-/// Threads for files: few, since a node has many neighbours on a machine (threads).
-const BLOCKING_THREADS: usize = 4;
 /// Answers that are under way when the node is to end have this long to finish.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
@@ -41,7 +39,7 @@ impl Serve {
         let config = config::Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(config.node.limits.worker_threads)
-            .max_blocking_threads(BLOCKING_THREADS)
+            .max_blocking_threads(query::THREADS_BESIDE)
             .thread_stack_size(STACK_BYTES)
             .thread_name("node")
             .enable_all()

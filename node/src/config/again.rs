@@ -1,11 +1,11 @@
 //! Reads the configuration again while the node runs: what is good takes effect, and where a file is bad its last good
 //! content stays.
 //!
-//! | what happens to a file | of a dataset | of an agreement |
+//! | what happens to a file | of a dataset or view | of an agreement |
 //! | --- | --- | --- |
 //! | it is changed or added, and good | takes effect | takes effect |
 //! | it is changed, and can't be understood | the last good content stays | the last good content stays |
-//! | it is added, and can't be understood | no dataset | no agreement |
+//! | it is added, and can't be understood | none | no agreement |
 //! | it can't be read | the last good content stays | not in force until it can be read: nobody knows that it still stands |
 //! | it is removed, or its folder is | withdrawn | revoked |
 //!
@@ -15,12 +15,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::problem::{File, Folder, Problem, Report};
-use super::{Config, NodeConfig, agreements, datasets, node, raw};
+use super::{Config, NodeConfig, files, node, raw};
 
 /// What a look at the files found.
 #[derive(Debug, Default)]
 pub struct News {
-    /// The configuration, where datasets or agreements are others than before.
+    /// The configuration, where datasets, views or agreements are others than before.
     pub changed: Option<Config>,
     /// What is wrong and was not said before.
     pub problems: Vec<Problem>,
@@ -44,6 +44,7 @@ pub struct Reader {
 struct Texts {
     node: Option<File>,
     datasets: Folder,
+    views: Folder,
     agreements: Folder,
     problems: Vec<Problem>,
 }
@@ -52,8 +53,9 @@ impl Texts {
     fn read(path: &Path, node: &NodeConfig) -> Self {
         let mut report = Report::default();
         let node_file = File::read(path, &mut report);
-        let (datasets, agreements) = (Folder::read(&node.datasets), Folder::read(&node.agreements));
-        Self { node: node_file, datasets, agreements, problems: report.into_problems() }
+        let [datasets, views, agreements] =
+            [&node.datasets, &node.views, &node.agreements].map(|folder| Folder::read(folder));
+        Self { node: node_file, datasets, views, agreements, problems: report.into_problems() }
     }
 }
 
@@ -89,13 +91,15 @@ impl Reader {
         let mut report = Report::from(texts.problems.clone());
         let good = &self.good;
         let restart = texts.node.as_ref().map(|file| node_changes(file, &good.node, &mut report)).unwrap_or_default();
-        report.extend(&texts.datasets.problems);
-        report.extend(&texts.agreements.problems);
-        let base = folder_of(&self.path);
-        let (datasets, all) = datasets(&texts.datasets, &base, Some(&good.node), Some(&good.datasets), &mut report);
-        let known = super::agreement::Known { node: Some(&good.node), datasets: &datasets, all_datasets: all };
-        let agreements = agreements(&texts.agreements, &known, Some(&good.agreements), &mut report);
-        (Config { node: good.node.clone(), datasets, agreements }, restart, report.into_problems())
+        for folder in [&texts.datasets, &texts.views, &texts.agreements] {
+            report.extend(&folder.problems);
+        }
+        let (node, base) = (Some(&good.node), folder_of(&self.path));
+        let (datasets, all) = files::datasets(&texts.datasets, &base, node, Some(&good.datasets), &mut report);
+        let known = files::Known { node, datasets: &datasets, all_datasets: all };
+        let views = files::views(&texts.views, &known, Some(&good.views), &mut report);
+        let agreements = files::agreements(&texts.agreements, &known, &views, Some(&good.agreements), &mut report);
+        (Config { node: good.node.clone(), datasets, views, agreements }, restart, report.into_problems())
     }
 }
 
@@ -125,6 +129,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         health,
         state,
         datasets,
+        views,
         agreements,
         tls,
         limits,
@@ -139,6 +144,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("health", *health != old.health),
         ("state", *state != old.state),
         ("datasets", *datasets != old.datasets),
+        ("views", *views != old.views),
         ("agreements", *agreements != old.agreements),
         ("[tls]", *tls != old.tls),
         ("[limits]", *limits != old.limits),

@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use meridian_proto::Name;
 use toml::Spanned;
 
+use super::files::Known;
 use super::problem::{File, Report};
-use super::{DatasetConfig, GrantConfig, NodeConfig, grant, raw};
+use super::{GrantConfig, NodeConfig, ViewConfig, grant, raw};
 
 /// A data-sharing agreement: the owner's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +43,10 @@ pub struct AgreementConfig {
     pub grants: Vec<GrantConfig>,
 }
 
-/// What an agreement may refer to.
-pub(super) struct Known<'a> {
-    pub(super) node: Option<&'a NodeConfig>,
-    pub(super) datasets: &'a [DatasetConfig],
-    /// Whether no dataset's file was refused; otherwise a name that is missing here is no problem of the agreement.
-    pub(super) all_datasets: bool,
-}
-
 pub(super) fn check(
     file: &File,
     raw: &raw::Agreement,
-    known: &Known<'_>,
+    (known, views): (&Known<'_>, &[ViewConfig]),
     taken: &[AgreementConfig],
     report: &mut Report,
 ) -> Option<AgreementConfig> {
@@ -79,7 +72,7 @@ pub(super) fn check(
         let what = format!("the agreement ends on {end}, not after its start on {start}");
         file.problem(report, raw.end.span(), what, "write an end after the start; the end is exclusive");
     }
-    let grants = grant::check(file, raw, known, report);
+    let grants = grant::check(file, raw, (known, views), report);
     Some(AgreementConfig {
         file: file.path.clone(),
         id: id?,

@@ -1,14 +1,15 @@
 //! What an agreement grants of each dataset, checked against the datasets.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use meridian_proto::{Form, Name, Role};
 use toml::Spanned;
 
-use super::agreement::Known;
 use super::dataset::LEAST_THRESHOLD;
+use super::files::Known;
 use super::problem::{File, Report};
-use super::{DatasetConfig, find, raw};
+use super::{DatasetConfig, ViewConfig, find, raw};
 use crate::sources;
 
 /// What an agreement admits of one dataset.
@@ -30,13 +31,24 @@ pub struct GrantConfig {
     pub onward: bool,
 }
 
-pub(super) fn check(file: &File, raw: &raw::Agreement, known: &Known<'_>, report: &mut Report) -> Vec<GrantConfig> {
+pub(super) fn check(
+    file: &File,
+    raw: &raw::Agreement,
+    (known, views): (&Known<'_>, &[ViewConfig]),
+    report: &mut Report,
+) -> Vec<GrantConfig> {
     let mut seen = HashSet::new();
     let mut grants = Vec::with_capacity(raw.grants.len());
     for grant in &raw.grants {
         let name = grant.dataset.get_ref();
         let Some(dataset) = find(known.datasets, name) else {
-            if known.all_datasets {
+            if let Some(view) = views.iter().find(|view| view.name() == name) {
+                let own: Vec<_> = known.datasets.iter().map(|config| Arc::clone(&config.dataset)).collect();
+                let bases: Vec<String> =
+                    view.described(&own).into_iter().flat_map(|view| view.bases).map(|base| base.to_string()).collect();
+                let fix = format!("grant the datasets that it is over ({}): a view gives nothing", bases.join(", "));
+                file.problem(report, grant.dataset.span(), format!("the grant names `{name}`, which is a view"), fix);
+            } else if known.all_datasets {
                 let what = format!("the grant names dataset `{name}`, which is none of this node's");
                 file.problem(report, grant.dataset.span(), what, "correct the name, or add the dataset");
             }

@@ -3,10 +3,12 @@
 mod again;
 mod agreement;
 mod dataset;
+mod files;
 mod grant;
 mod node;
 mod problem;
 mod raw;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ pub use dataset::{
 };
 pub use grant::GrantConfig;
 pub use problem::{ConfigError, Problem};
+pub use view::ViewConfig;
 
 /// A node's whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// The datasets, sorted by file name.
     pub datasets: Vec<DatasetConfig>,
+    /// The views, sorted by file name.
+    pub views: Vec<ViewConfig>,
     /// The agreements, sorted by file name.
     pub agreements: Vec<AgreementConfig>,
 }
@@ -54,6 +59,8 @@ pub struct NodeConfig {
     pub state: PathBuf,
     /// The folder of the datasets' files.
     pub datasets: PathBuf,
+    /// The folder of the views' files.
+    pub views: PathBuf,
     /// The folder of the agreements' files.
     pub agreements: PathBuf,
     /// Certificates and key.
@@ -157,75 +164,17 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let node = node::check(&file, &raw, report);
     let folders = node::folders(&file, &raw);
 
-    let (dataset_files, agreement_files) = (Folder::read(&folders.datasets), Folder::read(&folders.agreements));
-    report.extend(&dataset_files.problems);
-    report.extend(&agreement_files.problems);
-    let (datasets, all) = datasets(&dataset_files, &base, node.as_ref(), None, report);
+    let read = [&folders.datasets, &folders.views, &folders.agreements].map(|folder| Folder::read(folder));
+    for folder in &read {
+        report.extend(&folder.problems);
+    }
+    let [dataset_files, view_files, agreement_files] = read;
+    let (datasets, all) = files::datasets(&dataset_files, &base, node.as_ref(), None, report);
     let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
-    let known = agreement::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
-    let agreements = agreements(&agreement_files, &known, None, report);
-    Some(Config { node: node?, datasets, agreements })
-}
-
-/// The datasets of a folder, sorted by file name, and whether none is missing.
-///
-/// At the first reading (`last` is none) a bad file's dataset counts as far as it goes, so that nothing else is reported
-/// for its lack. Later its last good content counts, and files that are in force come first: no newcomer takes a name.
-fn datasets(
-    folder: &Folder,
-    base: &Path,
-    node: Option<&NodeConfig>,
-    last: Option<&[DatasetConfig]>,
-    report: &mut Report,
-) -> (Vec<DatasetConfig>, bool) {
-    let in_force = last.unwrap_or_default();
-    let mut datasets: Vec<DatasetConfig> = Vec::new();
-    let mut all = folder.problems.is_empty();
-    for file in folder.known_first(|path| in_force.iter().any(|config| config.file == path)) {
-        let before = report.len();
-        let raw = file.parse::<raw::Dataset>(report);
-        let checked = raw.and_then(|raw| dataset::check(file, base, &raw, node, &datasets, report));
-        let config = if report.len() == before || last.is_none() {
-            checked
-        } else {
-            in_force.iter().find(|config| config.file == file.path).cloned()
-        };
-        all &= config.is_some();
-        datasets.extend(config.filter(|config| last.is_none() || find(&datasets, config.name()).is_none()));
-    }
-    for config in in_force.iter().filter(|config| folder.lost(&config.file)) {
-        if find(&datasets, config.name()).is_none() {
-            datasets.push(config.clone());
-        }
-    }
-    datasets.sort_by(|a, b| a.file.cmp(&b.file));
-    (datasets, all)
-}
-
-/// The agreements of a folder, likewise; but one whose file can't be read is not in force.
-fn agreements(
-    folder: &Folder,
-    known: &agreement::Known<'_>,
-    last: Option<&[AgreementConfig]>,
-    report: &mut Report,
-) -> Vec<AgreementConfig> {
-    let in_force = last.unwrap_or_default();
-    let mut agreements: Vec<AgreementConfig> = Vec::new();
-    for file in folder.known_first(|path| in_force.iter().any(|config| config.file == path)) {
-        let before = report.len();
-        let raw = file.parse::<raw::Agreement>(report);
-        let checked = raw.and_then(|raw| agreement::check(file, &raw, known, &agreements, report));
-        let config = if report.len() == before || last.is_none() {
-            checked
-        } else {
-            in_force.iter().find(|config| config.file == file.path).cloned()
-        };
-        let taken = |config: &AgreementConfig| agreements.iter().any(|other| other.id == config.id);
-        let config = config.filter(|config| last.is_none() || !taken(config));
-        agreements.extend(config);
-    }
-    agreements.sort_by(|a, b| a.file.cmp(&b.file));
-    agreements
+    let known = files::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
+    let views = files::views(&view_files, &known, None, report);
+    let agreements = files::agreements(&agreement_files, &known, &views, None, report);
+    Some(Config { node: node?, datasets, views, agreements })
 }
 
 fn find<'a>(datasets: &'a [DatasetConfig], name: &str) -> Option<&'a DatasetConfig> {

@@ -10,9 +10,10 @@ use toml::Spanned;
 use super::problem::{File, Report};
 use super::{AuditConfig, Limits, Member, NodeConfig, TlsPaths, raw};
 
-/// The folders of datasets and agreements.
+/// The folders of datasets, views and agreements.
 pub(super) struct Folders {
     pub(super) datasets: PathBuf,
+    pub(super) views: PathBuf,
     pub(super) agreements: PathBuf,
 }
 
@@ -22,6 +23,7 @@ pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
     };
     Folders {
         datasets: folder("datasets", raw.datasets.as_ref()),
+        views: folder("views", raw.views.as_ref()),
         agreements: folder("agreements", raw.agreements.as_ref()),
     }
 }
@@ -39,8 +41,9 @@ fn named(file: &File, key: &str, said: Option<&Spanned<String>>, path: &Path, re
 
 pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
     let base = file.folder();
-    let Folders { datasets, agreements } = folders(file, raw);
+    let Folders { datasets, views, agreements } = folders(file, raw);
     named(file, "datasets", raw.datasets.as_ref(), &datasets, report);
+    named(file, "views", raw.views.as_ref(), &views, report);
     named(file, "agreements", raw.agreements.as_ref(), &agreements, report);
     let federation = file.name(report, "federation", &raw.federation);
     let body = body(file, &raw.body, report);
@@ -63,6 +66,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         },
         state: state?,
         datasets,
+        views,
         agreements,
         tls: tls?,
         limits,

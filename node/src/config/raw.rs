@@ -22,6 +22,7 @@ pub(super) struct Node {
     pub(super) health: Option<Spanned<String>>,
     pub(super) state: Spanned<String>,
     pub(super) datasets: Option<Spanned<String>>,
+    pub(super) views: Option<Spanned<String>>,
     pub(super) agreements: Option<Spanned<String>>,
     pub(super) tls: Tls,
     #[serde(default)]
@@ -246,6 +247,18 @@ pub(super) struct Table {
     #[serde(default)]
     pub(super) filter: BTreeMap<Spanned<String>, Spanned<Value>>,
     pub(super) sum: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct View {
+    pub(super) name: Spanned<String>,
+    pub(super) title: Spanned<String>,
+    pub(super) description: Spanned<String>,
+    pub(super) listed: Option<bool>,
+    pub(super) sql: Spanned<String>,
+    #[serde(default)]
+    pub(super) columns: BTreeMap<Spanned<String>, String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -84,13 +84,16 @@ impl PublishedTable {
         match access::standing(&self.terms, caller, now) {
             Standing::Unknown => None,
             Standing::Whole => Some(self.clone()),
-            Standing::Visible => {
-                let dataset = &self.terms.dataset;
-                let shown = |name: &str| dataset.visible_columns().any(|column| column.name.as_str() == name);
-                let fields: Vec<_> = self.schema.fields().iter().filter(|field| shown(field.name())).cloned().collect();
-                Some(Self { schema: Arc::new(Schema::new(fields)), ..self.clone() })
-            }
+            Standing::Visible => Some(self.without_hidden()),
         }
+    }
+
+    /// The table without the columns that are for nobody else.
+    pub fn without_hidden(&self) -> Self {
+        let dataset = &self.terms.dataset;
+        let shown = |name: &str| dataset.visible_columns().any(|column| column.name.as_str() == name);
+        let fields: Vec<_> = self.schema.fields().iter().filter(|field| shown(field.name())).cloned().collect();
+        Self { schema: Arc::new(Schema::new(fields)), ..self.clone() }
     }
 
     /// All published columns and the unit's, named without a qualifier.

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
     Cte, Fetch, GroupByExpr, Join, JoinOperator, LimitClause, ObjectName, OrderBy, Query, Select, SelectFlavor,
     SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Visit, Visitor,
@@ -40,6 +42,26 @@ pub(super) fn check(statement: &Statement) -> Result<(), Objection> {
             "more than 200 tables once its common table expressions are put in",
             "refer to each of them fewer times",
         ));
+    }
+    Ok(())
+}
+
+/// Relations of an admitted statement once its common table expressions are put in.
+pub(super) fn size(statement: &Statement) -> u64 {
+    let mut walk = Walk::default();
+    let _ = statement.visit(&mut walk);
+    expanded(statement, &walk.ctes)
+}
+
+/// Refuses a plan of unbounded size: a statement's tables may be views, each of many tables.
+pub(super) fn check_plan(plan: &LogicalPlan) -> Result<(), Objection> {
+    let mut scans = 0;
+    let counted = plan.apply_with_subqueries(|node| {
+        scans += u64::from(matches!(node, LogicalPlan::TableScan(_)));
+        Ok(if scans > MOST_RELATIONS { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    if counted.is_err() || scans > MOST_RELATIONS {
+        return Err(("more than 200 tables once its views are put in", "ask of fewer views at once"));
     }
     Ok(())
 }

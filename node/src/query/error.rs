@@ -6,6 +6,7 @@ use meridian_federation::reference::ReferenceError;
 use meridian_federation::remote::{RemoteError, RemoteErrorKind};
 use meridian_proto::{Place, Refusal};
 
+use super::dialect::Objection;
 use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
@@ -56,6 +57,11 @@ impl QueryError {
         let message = pointed(sql, place, &what);
         let refusal = Refusal { rule: "sql".into(), reason: what, place, ..Refusal::default() };
         Self { refusal: Some(Box::new(refusal)), ..Self::new(ErrorKind::InvalidSql, message) }
+    }
+
+    /// What stands in a statement that is not answered, and what to write instead.
+    pub(super) fn objection(sql: &str, (what, instead): Objection) -> Self {
+        Self::sql(sql, None, format!("{what} can't be answered here: {instead}"))
     }
 
     /// A statement that is none that is answered.

@@ -95,9 +95,9 @@ fn classify(sql: &str, statement: Statement, written: Written) -> Result<Ask, Qu
     };
     if let Statement::Statement(inner) = inner
         && matches!(**inner, Sql::Query(_))
-        && let Err((what, instead)) = dialect::check(inner)
+        && let Err(objection) = dialect::check(inner)
     {
-        return Err(QueryError::sql(sql, None, format!("{what} can't be answered here: {instead}")));
+        return Err(QueryError::objection(sql, objection));
     }
     match statement {
         Statement::Explain(explain) if matches!(&*explain.statement, Statement::Statement(s) if matches!(**s, Sql::Query(_))) => {

@@ -15,6 +15,7 @@ mod references;
 mod tables;
 mod unit;
 mod values;
+mod view;
 mod whole;
 
 const NODE: &str = r#"federation = "london"
