@@ -25,6 +25,9 @@ pub struct RemotePart {
     pub beside: Vec<DatasetName>,
     /// Datasets of other bodies that it joins with its own at home, and asks those bodies for.
     pub references: Vec<DatasetName>,
+    /// Whether it is asked as one of the bodies of `every.<standard>` and for nothing else, so that a partial answer may do
+    /// without it.
+    pub of_every: bool,
 }
 
 /// The concatenated answers of some bodies, in no order.

@@ -335,7 +335,8 @@ impl Search {
             let references = away.references.iter().map(|part| part.name.clone()).collect();
             let form = all().map(|part| part.dataset.form).max_by_key(|form| strictness(*form));
             let form = form.unwrap_or(part.dataset.form);
-            parts.push(RemotePart { body, sql, form, dataset, beside, references });
+            let of_every = away.beside.is_empty() && away.references.is_empty() && away.rel.is_of_every();
+            parts.push(RemotePart { body, sql, form, dataset, beside, references, of_every });
         }
         let schema = checked.into_iter().next().map(|(_, schema)| schema);
         let schema = schema.ok_or_else(|| Rejection::of(&away.parts, &Why::new("there is no body to ask")))?;

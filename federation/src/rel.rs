@@ -332,6 +332,15 @@ impl Rel {
         }
     }
 
+    /// Whether all that it scans is datasets of a standard, none by its own name.
+    pub fn is_of_every(&self) -> bool {
+        match self {
+            Self::Scan { source: Source::Every(_), .. } => true,
+            Self::Scan { source: Source::Dataset(_), .. } => false,
+            _ => self.inputs().into_iter().all(Self::is_of_every),
+        }
+    }
+
     /// What stands at this position, for people: a published column, or what is made of some.
     pub fn label(&self, index: usize) -> String {
         match self {

@@ -134,7 +134,7 @@ pub(crate) fn reads_statistics(plan: &LogicalPlan) -> Result<bool> {
             let foreign = provider.downcast_ref::<ForeignTable>();
             let every = provider.downcast_ref::<EveryTable>();
             found |= foreign.is_some_and(|table| table.dataset.form == Form::Statistics)
-                || every.is_some_and(|table| table.parts.iter().any(|part| part.dataset.form == Form::Statistics));
+                || every.is_some_and(|table| table.has_statistics);
         }
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;

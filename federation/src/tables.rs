@@ -1,6 +1,6 @@
 //! The datasets of other bodies as DataFusion tables: known by their description, never scanned from here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -10,7 +10,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
-use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Name};
+use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name};
 
 /// The column of `every.x` that names the body a row is from.
 pub const BODY_COLUMN: &str = "_body";
@@ -53,6 +53,8 @@ pub struct EveryTable {
     pub parts: Vec<EveryPart>,
     /// Members whose description is not known: they may or may not have such a dataset.
     pub missing: Vec<Name>,
+    /// Whether one of the datasets leaves as statistics, so that figures may be withheld.
+    pub has_statistics: bool,
     schema: SchemaRef,
 }
 
@@ -60,7 +62,17 @@ impl EveryTable {
     /// A table with the columns that all parts share by name and type, in the order of the first part, and `_body` as the last.
     pub fn new(federation: Name, standard: Name, parts: Vec<EveryPart>, missing: Vec<Name>) -> Self {
         let schema = shared_schema(&parts);
-        Self { federation, standard, parts, missing, schema }
+        let has_statistics = parts.iter().any(|part| part.dataset.form == Form::Statistics);
+        Self { federation, standard, parts, missing, has_statistics, schema }
+    }
+
+    /// The same table as if these bodies published no such dataset; `None` where nobody else does. Its columns stay, so that
+    /// who answers does not change the shape of the answer.
+    pub fn without(mut self, bodies: &BTreeSet<Name>) -> Option<Self> {
+        let all = self.parts.len();
+        self.parts.retain(|part| !bodies.contains(&part.body));
+        self.missing.retain(|body| !bodies.contains(body));
+        (all == 0 || !self.parts.is_empty()).then_some(self)
     }
 }
 

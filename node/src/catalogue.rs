@@ -97,8 +97,9 @@ impl Catalogue {
         }
     }
 
-    /// What `caller` may name: a peer's node this body's datasets, and what these declare as references.
-    pub fn view(self: &Arc<Self>, caller: &Caller, now: DateTime<Utc>) -> Arc<View> {
+    /// What `caller` may name: a peer's node this body's datasets, and what these declare as references. In
+    /// `every.<standard>` it is as if the bodies that are left out published nothing.
+    pub fn view(self: &Arc<Self>, caller: &Caller, now: DateTime<Utc>, left_out: &BTreeSet<Name>) -> Arc<View> {
         let mut own = self.own.read().unwrap_or_else(PoisonError::into_inner).clone();
         own.retain(|_, own| match own {
             Own::Ready(table) => match table.seen_by(caller, now) {
@@ -113,7 +114,7 @@ impl Catalogue {
         let foreign = if caller.is_peer() {
             Others::Declared(Declared::of(&self.federation, &own, &self.directory.known()))
         } else {
-            Others::All(self.foreign())
+            Others::All(self.foreign(left_out))
         };
         let views = self.views.read().unwrap_or_else(PoisonError::into_inner).clone();
         Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, views, foreign })
@@ -135,7 +136,7 @@ impl Catalogue {
             || self.directory.publishes(name)
     }
 
-    fn foreign(&self) -> Foreign {
+    fn foreign(&self, left_out: &BTreeSet<Name>) -> Foreign {
         let known = self.directory.known();
         let members = self.directory.members();
         let mut tables = BTreeMap::new();
@@ -161,9 +162,9 @@ impl Catalogue {
         let every = |(standard, parts): (Name, Vec<EveryPart>)| {
             let table =
                 EveryTable::new(self.federation.clone(), standard.clone(), parts, missing.iter().cloned().collect());
-            (standard, Arc::new(table))
+            Some((standard, Arc::new(table.without(left_out)?)))
         };
-        let standards = standards.into_iter().map(every).collect();
+        let standards = standards.into_iter().filter_map(every).collect();
         Foreign { members, missing, tables, standards }
     }
 }

@@ -12,6 +12,7 @@ mod exhaustion;
 mod explain;
 mod in_force;
 mod pairs;
+mod partial;
 mod place;
 mod progress;
 mod purpose;
@@ -19,6 +20,7 @@ mod redacted;
 mod text;
 mod view;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +52,7 @@ use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
+pub use partial::Partial;
 pub use place::caret;
 pub use progress::Progress;
 pub use purpose::{Malformed, is_blank, set_purpose};
@@ -66,6 +69,8 @@ pub struct Asked {
     pub parameters: Vec<ScalarValue>,
     /// One per question of an analyst, the same at every body that it reaches.
     pub query_id: String,
+    /// Where an analyst takes an answer that does without some bodies.
+    pub partial: Option<Arc<Partial>>,
 }
 
 /// What a prepared statement looks like before its parameters are bound.
@@ -129,6 +134,13 @@ const PLANNED_AT_ONCE: usize = 4;
 /// that is made, and for files (threads).
 pub const THREADS_BESIDE: usize = 2 * PLANNED_AT_ONCE;
 
+/// A plan that can be run.
+struct Ready {
+    planned: Planned,
+    physical: Arc<dyn ExecutionPlan>,
+    guarded: gate::Guarded,
+}
+
 struct Planned {
     admitted: Admitted,
     optimised: LogicalPlan,
@@ -167,27 +179,34 @@ impl Engine {
 
     /// Answers a question, up to the first byte.
     pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, QueryError> {
-        let planned = match self.plan(&asked, Intent::Release).await {
-            Ok(planned) => planned,
-            Err(refused) => return Err(self.refuse(&asked, refused).await),
-        };
-        let physical = match self.bounded(&asked, &planned).await {
-            Ok(physical) => physical,
-            Err(refused) => return Err(self.refuse(&asked, refused).await),
-        };
-        let guarded = match gate::guard(physical, &planned.admitted) {
-            Ok(guarded) => guarded,
-            Err(refused) => return Err(self.refuse(&asked, QueryError::from_refused(&asked.sql, &refused)).await),
-        };
-        let (entry, private) = self.entry(&asked, planned.admitted.facts());
+        let ready = self.ready(&asked).await?;
+        let (entry, private) = self.entry(&asked, ready.planned.admitted.facts());
         let logged = self.parts.log.release(entry, &private).await?;
-        let closing = Closing::new(self, &asked, &planned, &logged);
+        let mut closing = Closing::new(self, &asked, &ready.planned, &logged);
+        let Ready { planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
+        closing.rests_on(&planned);
         let task = planned.state.task_ctx();
         let fetched = planned.references.fetch(&task).await;
         fetched.map_err(|error| closing.fail(DataFusionError::External(Box::new(error))))?;
         let released = guarded.release(logged, task, self.in_force());
         let released = released.map_err(|error| closing.fail(error))?;
         Ok(Answer { released, closing })
+    }
+
+    /// Plans, gates and guards a question, and records where it is refused.
+    async fn ready(&self, asked: &Asked) -> Result<Ready, QueryError> {
+        let planned = match self.plan(asked, Intent::Release).await {
+            Ok(planned) => planned,
+            Err(refused) => return Err(self.refuse(asked, refused).await),
+        };
+        let physical = match self.bounded(asked, &planned).await {
+            Ok(physical) => physical,
+            Err(refused) => return Err(self.refuse(asked, refused).await),
+        };
+        match gate::guard(Arc::clone(&physical), &planned.admitted) {
+            Ok(guarded) => Ok(Ready { planned, physical, guarded }),
+            Err(refused) => Err(self.refuse(asked, QueryError::from_refused(&asked.sql, &refused)).await),
+        }
     }
 
     /// Plans and gates a question, so that it is refused early; nothing runs, nothing leaves, nothing is recorded
@@ -225,7 +244,7 @@ impl Engine {
 
     /// What this caller may see.
     pub fn listed(&self, caller: &Caller) -> Vec<Listed> {
-        self.parts.catalogue.view(caller, self.parts.clock.now()).listed()
+        self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).listed()
     }
 
     /// The descriptions that are newer than what a peer holds.
@@ -330,6 +349,7 @@ impl Engine {
             transport: Arc::clone(&self.parts.peers) as _,
             patience: self.parts.patience,
             receipts: Arc::clone(&receipts),
+            begun: asked.partial.as_ref().map(|partial| Arc::clone(partial.begun())),
         };
         let mut state = self.session.clone();
         state.register_catalog_list(Arc::new(Catalogues(view)));
@@ -340,7 +360,8 @@ impl Engine {
 
     /// The caller's view, after asking the bodies that the statement names and whose datasets are not known yet.
     async fn view(&self, asked: &Asked, statement: &Statement) -> Result<Arc<View>, QueryError> {
-        let view = self.parts.catalogue.view(&asked.caller, self.parts.clock.now());
+        let left_out = asked.partial.as_ref().map(|partial| partial.bodies()).unwrap_or_default();
+        let view = self.parts.catalogue.view(&asked.caller, self.parts.clock.now(), &left_out);
         let missing = view.missing();
         if missing.is_empty() {
             return Ok(view);
@@ -350,20 +371,30 @@ impl Engine {
             .resolve_table_references(statement)
             .map_err(|error| QueryError::from_planning(&asked.sql, error))?;
         let schemas: Vec<&str> = names.iter().filter_map(|name| name.schema()).collect();
-        let needed = |body: &Name| schemas.contains(&EVERY) || schemas.contains(&body.as_str());
+        let every = |body: &Name| schemas.contains(&EVERY) && !left_out.contains(body);
+        let needed = |body: &Name| every(body) || schemas.contains(&body.as_str());
         let needed: Vec<Name> = missing.into_iter().filter(needed).collect();
         if needed.is_empty() {
             return Ok(view);
         }
+        let mut left_out = left_out;
         let silent = self.parts.catalogue.directory().ensure(&needed).await;
-        if silent.is_empty() {
-            return Ok(self.parts.catalogue.view(&asked.caller, self.parts.clock.now()));
+        // Who is asked by name can't be left out; of others it is not known whether they publish such a dataset.
+        let dispensable = silent.iter().all(|(body, _)| !schemas.contains(&body.as_str()));
+        if let Some(partial) = asked.partial.as_ref().filter(|_| dispensable) {
+            for (body, why) in &silent {
+                partial.leave_out(body.clone(), format!("{body} has not told what it publishes: {why}"));
+            }
+            left_out = partial.bodies();
+        } else if !silent.is_empty() {
+            let silent: Vec<String> = silent.iter().map(|(body, why)| format!("{body} ({why})")).collect();
+            let hint = if dispensable { format!("; {}", partial::HINT) } else { String::new() };
+            return Err(QueryError::new(
+                ErrorKind::PeerUnavailable,
+                format!("the question needs bodies that can't be reached: {}{hint}", silent.join("; ")),
+            ));
         }
-        let silent: Vec<String> = silent.iter().map(|(body, why)| format!("{body} ({why})")).collect();
-        Err(QueryError::new(
-            ErrorKind::PeerUnavailable,
-            format!("the question needs bodies that can't be reached: {}", silent.join("; ")),
-        ))
+        Ok(self.parts.catalogue.view(&asked.caller, self.parts.clock.now(), &left_out))
     }
 
     /// Does planning on this thread while others take over what else it had to do: a long statement is not to hold up the

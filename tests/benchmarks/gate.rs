@@ -78,7 +78,13 @@ fn unit(unique: bool) -> Option<Unit> {
 /// Asks, and returns the time until the last row.
 async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
     let began = Instant::now();
-    let asked = Asked { caller: caller.clone(), sql: sql.into(), parameters: vec![], query_id: "benchmark".into() };
+    let asked = Asked {
+        caller: caller.clone(),
+        sql: sql.into(),
+        parameters: vec![],
+        query_id: "benchmark".into(),
+        partial: None,
+    };
     let answer = engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let batches: Vec<RecordBatch> = answer.released.try_collect().await.unwrap();
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();

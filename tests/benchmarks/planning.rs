@@ -55,8 +55,13 @@ async fn main() {
         for (what, sql) in QUESTIONS {
             let mut times: Vec<Duration> = Vec::new();
             for run in 0..=runs {
-                let asked =
-                    Asked { caller: caller.clone(), sql: sql.into(), parameters: vec![], query_id: "benchmark".into() };
+                let asked = Asked {
+                    caller: caller.clone(),
+                    sql: sql.into(),
+                    parameters: vec![],
+                    query_id: "benchmark".into(),
+                    partial: None,
+                };
                 let began = Instant::now();
                 let planned = node.engine.describe(&asked).await;
                 let time = began.elapsed();

@@ -16,6 +16,7 @@ mod house;
 mod identities;
 mod london;
 mod outages;
+mod partial;
 mod private;
 mod protection;
 mod records;

@@ -94,6 +94,7 @@ impl Whole {
                 dataset,
                 beside: Vec::new(),
                 references: Vec::new(),
+                of_every: false,
             }],
             schema: Arc::new(DFSchema::try_from(Arc::clone(&schema))?),
             columns: columns.iter().map(ToString::to_string).collect(),

@@ -32,11 +32,21 @@ pub struct RemoteError {
     pub message: String,
     /// The refusal in its parts, where the body sent them. It speaks of SQL that this node wrote.
     pub refusal: Option<Box<Refusal>>,
+    /// Whether a partial answer would have done without the body.
+    pub dispensable: bool,
 }
 
 impl RemoteError {
     pub(crate) fn new(body: &Name, kind: RemoteErrorKind, message: impl Into<String>) -> Self {
-        Self { body: body.clone(), kind, message: message.into(), refusal: None }
+        Self { body: body.clone(), kind, message: message.into(), refusal: None, dispensable: false }
+    }
+
+    /// Whether it is a failure of a kind that a partial answer may do without the body for. What did come and is wrong never is.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self.kind {
+            RemoteErrorKind::Unavailable | RemoteErrorKind::Refused | RemoteErrorKind::Limit => true,
+            RemoteErrorKind::Failed => false,
+        }
     }
 
     /// From the status with which a peer ended a call.
@@ -46,8 +56,11 @@ impl RemoteError {
             Code::PermissionDenied | Code::Unauthenticated => RemoteErrorKind::Refused,
             Code::Unavailable => RemoteErrorKind::Unavailable,
             Code::ResourceExhausted | Code::DeadlineExceeded => RemoteErrorKind::Limit,
-            // tonic reports a connection that broke mid-stream as unknown with a transport error as its source.
-            Code::Unknown if std::error::Error::source(status).is_some() => RemoteErrorKind::Unavailable,
+            // tonic reports a connection that broke under a call as unknown, or as cancelled, with a cause of this side as its
+            // source; what a peer itself says has none.
+            Code::Unknown | Code::Cancelled if std::error::Error::source(status).is_some() => {
+                RemoteErrorKind::Unavailable
+            }
             Code::Ok
             | Code::Cancelled
             | Code::Unknown

@@ -1,7 +1,9 @@
 //! The physical leaf of a placed plan: asks every body of a [`RemoteNode`] at once and streams what they answer.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -22,6 +24,7 @@ use datafusion::physical_plan::{
 };
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use futures::StreamExt;
+use tokio::sync::Barrier;
 use tokio::sync::mpsc::Sender;
 
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem};
@@ -125,13 +128,30 @@ impl ExecutionPlan for RemoteExec {
             .get_extension::<QueryContext>()
             .ok_or_else(|| DataFusionError::Internal("a plan with remote parts runs without a query context".into()))?;
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
+        let together = Arc::new(Barrier::new(self.parts.len()));
         for part in &self.parts {
-            let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx());
+            let start = Arc::new(Start {
+                arrived: AtomicBool::new(false),
+                waits: AtomicBool::new(false),
+                together: Arc::clone(&together),
+            });
+            let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
             let (body, patience) = (part.body.clone(), context.patience);
+            let dispensable = part.of_every && context.begun.is_none();
             builder.spawn(async move {
-                let answered = tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| {
-                    let why = format!("it has not finished its part within {} s", patience.as_secs());
-                    Err(RemoteError::new(&body, RemoteErrorKind::Limit, why))
+                let mut asking = pin!(asking);
+                let answered = match tokio::time::timeout(patience, &mut asking).await {
+                    Ok(answered) => answered,
+                    // It is others that are late: who they are, their own error says.
+                    Err(_) if start.waits.load(Ordering::Relaxed) => asking.await,
+                    Err(_) => {
+                        let why = format!("it has not finished its part within {} s", patience.as_secs());
+                        Err(RemoteError::new(&body, RemoteErrorKind::Limit, why))
+                    }
+                };
+                let answered = answered.map_err(|error| RemoteError {
+                    dispensable: dispensable && error.is_absence() && !start.arrived.load(Ordering::Relaxed),
+                    ..error
                 });
                 answered.map_err(|error| DataFusionError::External(Box::new(error)))
             });
@@ -150,18 +170,37 @@ impl ExecutionPlan for RemoteExec {
     }
 }
 
+/// How far one body is. Nothing of anybody is handed on before all have begun: most failures come before a reader has seen
+/// a part of an answer.
+struct Start {
+    arrived: AtomicBool,
+    waits: AtomicBool,
+    together: Arc<Barrier>,
+}
+
 /// Puts one body's part to it and passes on what it answers, until its receipt says that this was all.
 async fn ask(
     part: RemotePart,
     schema: SchemaRef,
     context: Arc<QueryContext>,
     out: Sender<Result<RecordBatch>>,
+    start: Arc<Start>,
 ) -> Result<(), RemoteError> {
     let body = &part.body;
-    let mut answer = context.transport.query(body, context.remote_query(&part.sql)).await?;
+    let begun = context.begun.as_ref().and_then(|begun| begun.take(&part));
+    let mut answer = match begun {
+        Some(answer) => answer,
+        None => context.transport.query(body, context.remote_query(&part.sql)).await?,
+    };
     let mut rows = 0u64;
     while let Some(item) = answer.items.next().await {
-        match item? {
+        let item = item?;
+        if !start.arrived.swap(true, Ordering::Relaxed) {
+            start.waits.store(true, Ordering::Relaxed);
+            start.together.wait().await;
+            start.waits.store(false, Ordering::Relaxed);
+        }
+        match item {
             RemoteItem::Batch(batch) => {
                 rows += batch.num_rows() as u64;
                 if batch.num_rows() > 0 && out.send(Ok(conform(body, &schema, &batch)?)).await.is_err() {

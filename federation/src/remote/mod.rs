@@ -1,6 +1,8 @@
 //! Asking other bodies: the transport, the streams of their answers, and the physical leaf that a placed plan has.
 
+mod again;
 mod arriving;
+mod begun;
 mod error;
 mod exec;
 mod peers;
@@ -8,6 +10,7 @@ mod receipts;
 mod transport;
 
 pub use arriving::well_formed;
+pub use begun::Begun;
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};
 pub use peers::{Peers, remote_ticket};

@@ -14,6 +14,7 @@ use meridian_proto::{Name, Receipt, wire::RemoteQuery};
 use prost::Message;
 use tonic::transport::Channel;
 
+use super::again::{again, is_unconnected};
 use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport, well_formed};
 
 /// Largest Flight message that is taken from a peer, in bytes.
@@ -89,10 +90,14 @@ impl Peers {
 impl Transport for Peers {
     async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
         let ticket = remote_ticket(&query);
-        let mut client = self.client(body)?;
-        // The peer knows the query by its id, so that asking once more is safe.
-        let answer = match client.do_get(ticket.clone()).await {
-            Err(first) if broke(body, &first) => client.do_get(ticket).await,
+        let client = self.client(body)?;
+        let ask = || {
+            let (mut client, ticket) = (client.clone(), ticket.clone());
+            async move { client.do_get(ticket).await }
+        };
+        // Nothing has arrived, and an owner charges the same question over the same cells once, so that asking again is safe.
+        let answer = match again(ask).await {
+            Err(first) if broke(body, &first) && !is_unconnected(&first) => again(ask).await,
             other => other,
         };
         let messages = answer.map_err(|status| RemoteError::from_status(body, &status))?.into_inner();

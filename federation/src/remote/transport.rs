@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use meridian_proto::{Name, Receipt, wire::RemoteQuery};
 
-use super::{Receipts, RemoteError};
+use super::{Begun, Receipts, RemoteError};
 
 /// A part of a body's answer.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct QueryContext {
     pub patience: Duration,
     /// What they say they released.
     pub receipts: Arc<Receipts>,
+    /// The answers that have begun before the plan runs, where a partial one is asked for.
+    pub begun: Option<Arc<Begun>>,
 }
 
 impl QueryContext {

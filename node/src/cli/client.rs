@@ -29,6 +29,9 @@ const MESSAGE_BYTES: usize = 64 << 20;
 /// The request header that states what an answer is for.
 const PURPOSE_HEADER: &str = "meridian-purpose";
 
+/// Request header that says that an answer may do without some bodies.
+const PARTIAL_HEADER: &str = "meridian-partial";
+
 /// A connection to one's own node.
 pub(crate) struct Client {
     node: String,
@@ -68,6 +71,11 @@ impl Client {
         }
         self.flight.set_header(PURPOSE_HEADER, purpose);
         Ok(())
+    }
+
+    /// Takes answers without bodies of `every.*` that do not answer.
+    pub(crate) fn take_partial(&mut self) {
+        self.flight.set_header(PARTIAL_HEADER, "true");
     }
 
     /// Asks a query.

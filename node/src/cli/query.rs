@@ -18,6 +18,9 @@ pub(crate) struct Query {
     source: Source,
     #[command(flatten)]
     connection: Connection,
+    /// Answer without bodies of every.* that can't be reached, refuse or are too slow, and name them
+    #[arg(long)]
+    partial: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -39,7 +42,11 @@ impl Query {
         self.output.check()?;
         let profile = self.connection.resolve()?;
         let statement = self.source.read()?;
-        ask(&mut Client::new(&profile)?, &statement, self.output, out).await
+        let mut client = Client::new(&profile)?;
+        if self.partial {
+            client.take_partial();
+        }
+        ask(&mut client, &statement, self.output, out).await
     }
 }
 

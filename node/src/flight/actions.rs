@@ -1,5 +1,6 @@
 //! The Flight actions: prepared statements, cancelling, sessions, and descriptions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::datatypes::Schema;
@@ -24,7 +25,7 @@ use super::sessions::{self, InSession, Sessions};
 use super::statements::Statements;
 use super::{PURPOSE_HEADER, remote, status};
 use crate::gate::Caller;
-use crate::query::Engine;
+use crate::query::{Engine, Partial};
 
 /// Flight SQL's ActionCancelQueryResult.CancelResult, as far as it is used.
 const CANCELLED: i32 = 1;
@@ -69,6 +70,7 @@ pub(super) fn list() -> impl Iterator<Item = ActionType> {
 /// Who asks for an action.
 pub(super) struct By {
     pub(super) caller: Caller,
+    pub(super) partial: Option<Arc<Partial>>,
     pub(super) verified: Verified,
     pub(super) session: Option<InSession>,
 }
@@ -106,11 +108,11 @@ pub(super) async fn run(
 }
 
 async fn of_no_session(action: Action, engine: &Engine, statements: &Statements, by: By) -> Result<Vec<Bytes>, Status> {
-    let By { caller, verified, session } = by;
+    let By { caller, partial, verified, session } = by;
     match action.r#type.as_str() {
         "CreatePreparedStatement" => match command::command(&action.body)? {
             Command::ActionCreatePreparedStatementRequest(request) => {
-                prepare(request, statements, caller, session.as_ref()).await
+                prepare(request, statements, (caller, partial), session.as_ref()).await
             }
             other => Err(unexpected(&other)),
         },
@@ -150,7 +152,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
 async fn prepare(
     request: ActionCreatePreparedStatementRequest,
     statements: &Statements,
-    caller: Caller,
+    (caller, partial): (Caller, Option<Arc<Partial>>),
     session: Option<&InSession>,
 ) -> Result<Vec<Bytes>, Status> {
     if request.transaction_id.is_some_and(|id| !id.is_empty()) {
@@ -161,7 +163,7 @@ async fn prepare(
             sessions::in_session(session)?;
             statements.prepare_set(&caller, request.query)?
         }
-        None => statements.prepare(caller, request.query).await?,
+        None => statements.prepare(caller, request.query, partial).await?,
     };
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle.to_string().into(),

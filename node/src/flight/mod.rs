@@ -9,6 +9,7 @@
 //! - `statements`: from a statement to a ticket, and from a ticket to an answer
 //! - `metadata`, `sql_info`: what clients ask about the server and the catalogue
 //! - `actions`: the Flight actions
+//! - `partial`: whether an analyst takes an answer without some bodies
 //! - `remote`: the ticket that another node sends
 //! - `sessions`: the purpose that is stated once for several calls
 //! - `tickets`: the handles that are out, and whose they are
@@ -20,6 +21,7 @@ mod command;
 mod encode;
 mod layers;
 mod metadata;
+mod partial;
 mod remote;
 mod service;
 mod sessions;
@@ -47,6 +49,10 @@ pub(crate) use service::Service;
 
 /// Request header in which an analyst's client states the purpose of its queries.
 pub const PURPOSE_HEADER: &str = "meridian-purpose";
+
+/// Request header in which an analyst's client says, by `true`, that it takes an answer without bodies of `every.<standard>`
+/// that do not answer.
+pub const PARTIAL_HEADER: &str = "meridian-partial";
 
 /// Response header that names the query an answer, or a refusal, belongs to.
 pub const QUERY_ID_HEADER: &str = "meridian-query-id";

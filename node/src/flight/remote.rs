@@ -47,7 +47,7 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     let caller = Caller::new(verified, own, purpose, on_behalf_of)
         .and_then(|caller| caller.by_way_of(via, own.1))
         .map_err(|refused| status::refused(&refused))?;
-    Ok(Asked { caller, sql: query.sql, parameters: Vec::new(), query_id: query.query_id })
+    Ok(Asked { caller, sql: query.sql, parameters: Vec::new(), query_id: query.query_id, partial: None })
 }
 
 /// The bodies whose nodes passed the question on.

@@ -24,9 +24,9 @@ use super::sessions::{self, InSession, Sessions};
 use super::sql_info::ServerInfo;
 use super::statements::Statements;
 use super::tickets::Handle;
-use super::{Limits, QUERY_ID_HEADER, actions, metadata, remote, status};
+use super::{Limits, QUERY_ID_HEADER, actions, metadata, partial, remote, status};
 use crate::gate::Caller;
-use crate::query::Engine;
+use crate::query::{Asked, Engine, Partial};
 
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
 
@@ -48,7 +48,7 @@ impl Service {
     /// Where the answer to a descriptor is, after it was planned and not refused.
     async fn info(
         &self,
-        caller: Caller,
+        (caller, partial): (Caller, Option<Arc<Partial>>),
         session: Option<InSession>,
         descriptor: FlightDescriptor,
     ) -> Result<Response<FlightInfo>, Status> {
@@ -66,7 +66,7 @@ impl Service {
             let info = info.try_with_schema(&sessions::set_schema());
             return info.map(Response::new).map_err(|why| status::fault("encode a schema", &why));
         }
-        let planned = self.statements.plan(asked).await?;
+        let planned = self.statements.plan(Asked { partial, ..asked }).await?;
         let query_id = planned.asked.query_id.clone();
         let handle = self.statements.ticket(planned.asked)?;
         let mut response = Response::new(info(&planned.schema, ticket(&handle), descriptor)?);
@@ -82,12 +82,16 @@ impl Service {
         self.sessions.set_purpose(session, purpose, Instant::now()).map(|()| true)
     }
 
-    async fn schema(&self, caller: Caller, descriptor: &FlightDescriptor) -> Result<SchemaRef, Status> {
+    async fn schema(
+        &self,
+        (caller, partial): (Caller, Option<Arc<Partial>>),
+        descriptor: &FlightDescriptor,
+    ) -> Result<SchemaRef, Status> {
         match command::wanted(descriptor)? {
             Wanted::Statement(sql) if sessions::setting(&sql)?.is_some() => Ok(sessions::set_schema()),
             Wanted::Statement(sql) => {
                 let asked = self.statements.asked(caller, sql, Vec::new())?;
-                Ok(self.statements.plan(asked).await?.schema)
+                Ok(self.statements.plan(Asked { partial, ..asked }).await?.schema)
             }
             Wanted::Prepared(handle) => Ok(self.statements.shape(&caller, &handle)?.dataset),
             Wanted::Metadata(command) => Ok(metadata::batch(&command, &self.engine, &self.info, &caller)?.schema()),
@@ -110,6 +114,13 @@ fn ticket(handle: &Handle) -> Ticket {
 
 fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get::<Caller>().cloned().ok_or_else(unknown)
+}
+
+/// The caller, and whether they take a partial answer.
+fn asker<T>(request: &Request<T>) -> Result<(Caller, Option<Arc<Partial>>), Status> {
+    let caller = caller(request)?;
+    let partial = partial::wanted(request, &caller)?;
+    Ok((caller, partial))
 }
 
 /// Nothing is updated but the session.
@@ -158,18 +169,18 @@ impl FlightService for Service {
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        self.info(caller(&request)?, session(&request), request.into_inner()).await
+        self.info(asker(&request)?, session(&request), request.into_inner()).await
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
         // The answer can be read at once, so that there is nothing to poll for.
-        let response = self.info(caller(&request)?, session(&request), request.into_inner()).await?;
+        let response = self.info(asker(&request)?, session(&request), request.into_inner()).await?;
         let done = |info| PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() };
         Ok(response.map(done))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        let schema = self.schema(caller(&request)?, request.get_ref()).await?;
+        let schema = self.schema(asker(&request)?, request.get_ref()).await?;
         Ok(Response::new(SchemaResult { schema: actions::schema(&schema)? }))
     }
 
@@ -218,8 +229,8 @@ impl FlightService for Service {
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let (caller, verified, session) = (caller(&request)?, verified(&request)?, session(&request));
-        let by = actions::By { caller, verified, session };
+        let ((caller, partial), verified, session) = (asker(&request)?, verified(&request)?, session(&request));
+        let by = actions::By { caller, partial, verified, session };
         let done = actions::run(request.into_inner(), &self.engine, &self.statements, &self.sessions, by).await?;
         let results = done.results.into_iter().map(|body| Ok(ActionResult { body }));
         let response = Response::new(stream::iter(results).boxed());

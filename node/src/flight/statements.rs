@@ -20,7 +20,7 @@ use super::encode::{self, Messages, cancelled, cancelled_status};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
 use super::{Limits, QUERY_ID_HEADER, sessions, status};
 use crate::gate::Caller;
-use crate::query::{Asked, Engine, Shape};
+use crate::query::{Asked, Engine, Partial, Shape};
 
 /// The statements that are known here: planned ones that wait for their reader, and prepared ones.
 pub(super) struct Statements {
@@ -61,7 +61,7 @@ impl Statements {
         self.bounded(&sql)?;
         let query_id = Handle::random()?.to_string();
         tracing::Span::current().record("query_id", &query_id);
-        Ok(Asked { caller, sql, parameters, query_id })
+        Ok(Asked { caller, sql, parameters, query_id, partial: None })
     }
 
     /// What a caller asks by a prepared statement.
@@ -138,9 +138,14 @@ impl Statements {
     }
 
     /// Prepares a statement whose parameters are bound later.
-    pub(super) async fn prepare(&self, caller: Caller, sql: String) -> Result<(Handle, Shape), Status> {
+    pub(super) async fn prepare(
+        &self,
+        caller: Caller,
+        sql: String,
+        partial: Option<Arc<Partial>>,
+    ) -> Result<(Handle, Shape), Status> {
         let owner = caller.spiffe();
-        let asked = self.asked(caller, sql, Vec::new())?;
+        let asked = Asked { partial, ..self.asked(caller, sql, Vec::new())? };
         let shape = self.engine.shape(&asked).await;
         let shape = shape.map_err(|error| named(status::of(&error), &asked.query_id))?;
         let shape = Shape { dataset: encode::travelling(&shape.dataset), parameters: shape.parameters };

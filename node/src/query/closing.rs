@@ -8,7 +8,7 @@ use datafusion::error::DataFusionError;
 use meridian_federation::remote::Receipts;
 use meridian_proto::{Receipt, ReleaseRecord};
 
-use super::{Asked, Engine, ErrorKind, Planned, Progress, QueryError};
+use super::{Asked, Engine, ErrorKind, Partial, Planned, Progress, QueryError};
 use crate::audit::{Alert, Committed, Durable, LogError, Outcome, Private};
 use crate::gate::{Refused, Tally};
 use crate::history::{NearToday, Who};
@@ -21,6 +21,8 @@ pub struct Closing {
     receipts: Arc<Receipts>,
     tally: Arc<Tally>,
     progress: Progress,
+    /// Where an answer that does without some bodies was asked for.
+    partial: Option<Arc<Partial>>,
     /// Why it ended early, where that is known, in words that depend on question and terms alone.
     ended: Mutex<Option<String>>,
     closed: bool,
@@ -60,7 +62,19 @@ impl Closing {
         let (receipts, tally) = (Arc::clone(&planned.receipts), Arc::clone(planned.admitted.tally()));
         let (engine, logged) = (Arc::clone(engine), logged.clone());
         let (progress, ended) = (Progress::default(), Mutex::default());
-        Self { engine, logged, record, receipts, tally, progress, ended, closed: false }
+        let partial = asked.partial.clone();
+        Self { engine, logged, record, receipts, tally, progress, partial, ended, closed: false }
+    }
+
+    /// The answer rests on another plan than the one that was recorded: one that asks fewer bodies.
+    pub(super) fn rests_on(&mut self, planned: &Planned) {
+        let facts = planned.admitted.facts();
+        self.record.agreements.clone_from(&facts.agreements);
+        self.record.datasets.clone_from(&facts.datasets);
+        self.record.rules.clone_from(&facts.rules);
+        self.record.notices.clone_from(&facts.notices);
+        self.receipts = Arc::clone(&planned.receipts);
+        self.tally = Arc::clone(planned.admitted.tally());
     }
 
     /// Where whoever sends the answer counts what has left.
@@ -73,7 +87,8 @@ impl Closing {
         let (rows, bytes) = (self.progress.rows(), self.progress.bytes());
         self.record.rows = rows;
         self.record.bytes = bytes;
-        for notice in self.receipts.notices() {
+        let left_out = self.partial.as_ref().map(|partial| partial.notices()).unwrap_or_default();
+        for notice in left_out.into_iter().chain(self.receipts.notices()) {
             if !self.record.notices.contains(&notice) {
                 self.record.notices.push(notice);
             }

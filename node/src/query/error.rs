@@ -101,7 +101,8 @@ impl QueryError {
             RemoteErrorKind::Failed => ErrorKind::PeerFailed,
             RemoteErrorKind::Limit => ErrorKind::TooLarge,
         };
-        let message = error.to_string();
+        let hint = if error.dispensable { format!("; {}", super::partial::HINT) } else { String::new() };
+        let message = format!("{error}{hint}");
         let refusal = error.refusal.filter(|_| kind == ErrorKind::Refused);
         let Some(refusal) = refusal else { return Self::new(kind, message) };
         let refusal = placed(sql, Refusal { place: None, ..*refusal });
