@@ -1,0 +1,32 @@
+"""DuckDB, asked by the benchmark of TPC-H: a statement a line; rows, and behind them the seconds it took or the error."""
+
+import sys
+import time
+
+import duckdb
+
+FIELD, END = "\x1f", "\x1e"
+
+
+def text(value):
+    return "NULL" if value is None else str(value)
+
+
+def main():
+    (threads,) = sys.argv[1:]
+    connection = duckdb.connect(config={"threads": int(threads)})
+    for statement in sys.stdin:
+        try:
+            began = time.perf_counter()
+            relation = connection.sql(statement)
+            table = relation.to_arrow_table() if relation is not None else None
+            end = str(time.perf_counter() - began)
+            for row in zip(*(column.to_pylist() for column in table.columns)) if table is not None else ():
+                print(FIELD.join(map(text, row)))
+        except duckdb.Error as error:
+            end = "DuckDB says: " + " ".join(str(error).split())
+        print(END + end, flush=True)
+
+
+if __name__ == "__main__":
+    main()
