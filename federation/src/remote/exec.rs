@@ -133,6 +133,7 @@ impl ExecutionPlan for RemoteExec {
             let start = Arc::new(Start {
                 arrived: AtomicBool::new(false),
                 waits: AtomicBool::new(false),
+                several: self.parts.len() > 1,
                 together: Arc::clone(&together),
             });
             let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
@@ -175,6 +176,8 @@ impl ExecutionPlan for RemoteExec {
 struct Start {
     arrived: AtomicBool,
     waits: AtomicBool,
+    /// Whether there are others.
+    several: bool,
     together: Arc<Barrier>,
 }
 
@@ -208,7 +211,9 @@ async fn ask(
                     return Ok(());
                 }
             }
-            RemoteItem::Receipt(receipt) => return context.receipts.take(&part, &context.query_id, rows, receipt),
+            RemoteItem::Receipt(receipt) => {
+                return context.receipts.take((&part, start.several), &context.query_id, rows, receipt);
+            }
         }
     }
     Err(RemoteError::new(body, RemoteErrorKind::Failed, "its answer ended without a release record, so it may be cut"))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meridian_proto::{DatasetName, Name, Receipt, ReleaseRecord, Signed};
+use meridian_proto::{DatasetName, DatasetUse, Form, Name, Receipt, ReleaseRecord, Signed};
 
 use super::{RemoteError, RemoteErrorKind};
 use crate::node::RemotePart;
@@ -54,10 +54,11 @@ impl Receipts {
     ///
     /// An answer is whole only if its record is the body's own, is about this query, and counts what arrived. Behind it stand
     /// the records of the bodies that it asked in turn: each of a release to a body whose record is there, and one for each
-    /// dataset that it was to ask for.
+    /// dataset that it was to ask for. Where it is one of `several` whose answers are put together, nothing may have left as
+    /// statistics that was to come as rows.
     pub(crate) fn take(
         &self,
-        part: &RemotePart,
+        (part, several): (&RemotePart, bool),
         query_id: &str,
         rows: u64,
         receipt: Receipt,
@@ -88,6 +89,15 @@ impl Receipts {
                 .filter(of)
                 .any(|received| received.record.datasets.iter().any(|used| used.name == name.to_string()))
         };
+        if (several || part.of_every)
+            && let Some(used) = stricter(part, &received)
+        {
+            return Err(failed(format!(
+                "{} came as statistics and was to come as {}: what is withheld of it would be missing from what is put together \
+                 of several bodies; ask again, or ask {body} by name where that stays so",
+                used.name, part.form
+            )));
+        }
         if let Some(missing) = part.references.iter().find(|name| !holds(name)) {
             return Err(failed(format!("its receipt holds no release of {missing}, which it was to join")));
         }
@@ -104,5 +114,75 @@ impl Receipts {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Received>> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A dataset that left as statistics though the plan was made for rows, which adds up what it gets and takes what is withheld
+/// for nothing.
+fn stricter<'a>(part: &RemotePart, received: &'a [Received]) -> Option<&'a DatasetUse> {
+    if part.form == Form::Statistics {
+        return None;
+    }
+    received.first()?.record.datasets.iter().find(|used| used.form == Form::Statistics)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn part(form: Form, of_every: bool) -> RemotePart {
+        RemotePart {
+            body: "lfb".parse().unwrap(),
+            sql: String::new(),
+            form,
+            dataset: "london.lfb.incidents".into(),
+            beside: Vec::new(),
+            references: Vec::new(),
+            of_every,
+        }
+    }
+
+    /// What becomes of a receipt for a dataset that left in this form.
+    fn taken(part: &RemotePart, several: bool, form: Form) -> Result<(), RemoteError> {
+        let record = ReleaseRecord {
+            query_id: "q".into(),
+            federation: "london".into(),
+            body: "lfb".into(),
+            caller: "spiffe://london/body/loda/node".into(),
+            on_behalf_of: String::new(),
+            purpose: String::new(),
+            agreements: Vec::new(),
+            datasets: vec![DatasetUse { name: "london.lfb.incidents".into(), columns: Vec::new(), form }],
+            sql: String::new(),
+            rules: Vec::new(),
+            rows: 1,
+            bytes: 8,
+            time_ms: 1,
+            log_index: 0,
+            log_hash: vec![7; 32],
+            notices: Vec::new(),
+            commitment: vec![8; 32],
+            closing_commitment: vec![9; 32],
+        };
+        let signed = Signed { payload: record.encode(), chain: vec![vec![0]], signature: vec![0], scheme: 0 };
+        let receipts = Receipts::new(Arc::new(|_| Ok("lfb".parse().unwrap())));
+        let answer = receipts.take((part, several), "q", 1, Receipt { query_id: "q".into(), releases: vec![signed] });
+        assert_eq!(receipts.all().len(), usize::from(answer.is_ok()));
+        answer
+    }
+
+    #[test]
+    fn cells_are_not_taken_for_rows_of_one_body_of_several() {
+        for form in [Form::Open, Form::Rows] {
+            for (of_every, several) in [(true, false), (false, true), (true, true)] {
+                let error = taken(&part(form, of_every), several, Form::Statistics).unwrap_err().to_string();
+                assert!(error.contains("london.lfb.incidents came as statistics and was to come as"), "{error}");
+                assert!(taken(&part(form, of_every), several, form).is_ok());
+            }
+            // One body's own answer is the answer.
+            assert!(taken(&part(form, false), false, Form::Statistics).is_ok());
+        }
+        assert!(taken(&part(Form::Statistics, true), true, Form::Statistics).is_ok());
     }
 }
