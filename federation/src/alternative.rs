@@ -201,7 +201,8 @@ impl Fetched {
         let notices = if twice { cells.iter().map(|name| cells_only(name)).collect() } else { BTreeSet::new() };
         let protected = if cells.is_empty() { 0.0 } else { rows };
         let bytes = rows * 16.0 * schema.fields().len() as f64;
-        let node = RemoteNode { parts, schema, columns, rows: rows.round().clamp(1.0, 1e18) as usize };
+        let node =
+            RemoteNode { parts, schema, columns, rows: rows.round().clamp(1.0, 1e18) as usize, keys_of: Vec::new() };
         let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
         Here { plan, notices, cells, cost: Cost { finer: 0.0, cells: protected, bytes, rows } }
     }

@@ -10,6 +10,7 @@ mod average;
 pub mod check;
 mod constant;
 pub mod error;
+pub mod keys;
 pub mod lower;
 pub mod node;
 pub mod normal;

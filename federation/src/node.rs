@@ -42,6 +42,8 @@ pub struct RemoteNode {
     pub columns: Vec<String>,
     /// Roughly how many rows all parts answer together.
     pub rows: usize,
+    /// Datasets of other bodies whose keys may be sent along, so that only rows that can match leave; placement's decision.
+    pub keys_of: Vec<String>,
 }
 
 impl UserDefinedLogicalNodeCore for RemoteNode {

@@ -22,7 +22,7 @@ use crate::rel::{self, Rel};
 use crate::released;
 use crate::summary::{RemoteSummary, summaries};
 use crate::tables::ForeignTable;
-use crate::{check, lower, normal, rules, statistics, template, wire};
+use crate::{check, keys, lower, normal, rules, statistics, template, wire};
 
 /// Alternatives that a subtree keeps at most.
 const ALTERNATIVES: usize = 8;
@@ -41,7 +41,7 @@ pub struct Placed {
 }
 
 /// Places what is foreign in an optimised plan. Nothing is sent to anyone.
-pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<Placed, PlacementError> {
+pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Placed, PlacementError> {
     let plan = released::without_marks(plan).map_err(|error| PlacementError::internal(&error))?;
     let mut search = Search::default();
     let found = search.best_here(&plan)?;
@@ -50,7 +50,9 @@ pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<P
         let error = DataFusionError::Plan("a dataset of another body is still scanned here".into());
         return Err(PlacementError::internal(&error));
     }
-    let remotes = summaries(&found.plan).map_err(|error| PlacementError::internal(&error))?;
+    let worth = session.config().get_extension::<keys::Worth>().map_or_else(keys::Worth::default, |worth| *worth);
+    let plan = keys::marked(found.plan, worth).map_err(|error| PlacementError::internal(&error))?;
+    let remotes = summaries(&plan).map_err(|error| PlacementError::internal(&error))?;
     let mut rejected = Vec::new();
     for rejection in search.rejected {
         let text = format!("{}; {}", rejection.reason, rejection.remedy);
@@ -58,7 +60,7 @@ pub fn place(plan: LogicalPlan, _session: &dyn Session) -> std::result::Result<P
             rejected.push(text);
         }
     }
-    Ok(Placed { plan: found.plan, remotes, rejected, notices: found.notices.into_iter().collect() })
+    Ok(Placed { plan, remotes, rejected, notices: found.notices.into_iter().collect() })
 }
 
 /// What can be asked of other bodies where a plan as a whole can't be placed: what the largest of its parts that can be

@@ -20,6 +20,8 @@ pub struct RemoteSummary {
     pub columns: Vec<String>,
     /// Roughly how many rows all of them answer together.
     pub rows: usize,
+    /// Datasets of other bodies whose keys may be sent along, so that only rows that can match leave.
+    pub keys_of: Vec<String>,
 }
 
 impl RemoteSummary {
@@ -69,7 +71,8 @@ fn summarised(remote: &RemoteNode) -> Vec<RemoteSummary> {
             }
             None => {
                 let (bodies, parts, columns) = (vec![body.clone()], vec![part.clone()], columns.clone());
-                groups.push((shape, RemoteSummary { bodies, parts, form: part.form, columns, rows: remote.rows }));
+                let (form, rows, keys_of) = (part.form, remote.rows, remote.keys_of.clone());
+                groups.push((shape, RemoteSummary { bodies, parts, form, columns, rows, keys_of }));
             }
         }
     }

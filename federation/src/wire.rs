@@ -15,6 +15,18 @@ pub(crate) fn sql(query: &Normal) -> Result<String, Why> {
     select(&query.rel, &query.outputs)
 }
 
+/// A condition over the columns of a query of so many, by position.
+pub(crate) fn condition(predicate: &Expr, width: usize) -> Result<String, Why> {
+    let names: Vec<String> = (0..width).map(alias).collect();
+    text(predicate, &names)
+}
+
+/// Those rows of a table, or of a query in parentheses, of so many columns for which a condition holds.
+pub(crate) fn among(rows: &str, width: usize, condition: &str) -> String {
+    let names: Vec<String> = (0..width).map(alias).collect();
+    block(&From { text: rows.to_owned(), names: names.clone(), filter: Some(condition.to_owned()) }, &names)
+}
+
 /// What a SELECT reads from: the FROM clause, the name of each column in it, or the subquery whose value stands there, and a
 /// WHERE clause.
 struct From {

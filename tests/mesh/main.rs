@@ -14,6 +14,7 @@ mod disk;
 mod faults;
 mod house;
 mod identities;
+mod keys;
 mod london;
 mod outages;
 mod partial;

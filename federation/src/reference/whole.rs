@@ -99,6 +99,7 @@ impl Whole {
             schema: Arc::new(DFSchema::try_from(Arc::clone(&schema))?),
             columns: columns.iter().map(ToString::to_string).collect(),
             rows: 10_usize.saturating_pow(table.dataset.size_class),
+            keys_of: Vec::new(),
         };
         Ok(Self { name: table.name.clone(), schema, sha256, remote, fetched: OnceLock::new() })
     }

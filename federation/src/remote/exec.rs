@@ -27,7 +27,7 @@ use futures::StreamExt;
 use tokio::sync::Barrier;
 use tokio::sync::mpsc::Sender;
 
-use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem};
+use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream};
 use crate::node::{RemoteNode, RemotePart};
 use crate::reference::{ReferenceExec, ReferenceNode};
 
@@ -61,6 +61,9 @@ impl ExtensionPlanner for RemotePlanner {
 pub struct RemoteExec {
     parts: Vec<RemotePart>,
     rows: usize,
+    takes_keys: bool,
+    /// The SQL without keys, where there are some in that of the parts: for a body that finds it too long.
+    without_keys: Vec<String>,
     properties: Arc<PlanProperties>,
 }
 
@@ -74,12 +77,26 @@ impl RemoteExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { parts: node.parts.clone(), rows: node.rows, properties: Arc::new(properties) }
+        let takes_keys = !node.keys_of.is_empty();
+        let (parts, properties) = (node.parts.clone(), Arc::new(properties));
+        Self { parts, rows: node.rows, takes_keys, without_keys: Vec::new(), properties }
     }
 
     /// The bodies that it asks and the SQL that each gets.
     pub fn parts(&self) -> &[RemotePart] {
         &self.parts
+    }
+
+    /// Whether placement lets the keys of the other side of its join be sent along.
+    pub(crate) fn takes_keys(&self) -> bool {
+        self.takes_keys
+    }
+
+    /// The same, but each body gets this for its SQL, which has keys in it.
+    pub(crate) fn with_keys(&self, sql: impl IntoIterator<Item = String>) -> Self {
+        let parts = self.parts.iter().zip(sql).map(|(part, sql)| RemotePart { sql, ..part.clone() }).collect();
+        let without_keys = self.parts.iter().map(|part| part.sql.clone()).collect();
+        Self { parts, rows: self.rows, takes_keys: false, without_keys, properties: Arc::clone(&self.properties) }
     }
 }
 
@@ -129,14 +146,16 @@ impl ExecutionPlan for RemoteExec {
             .ok_or_else(|| DataFusionError::Internal("a plan with remote parts runs without a query context".into()))?;
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
         let together = Arc::new(Barrier::new(self.parts.len()));
-        for part in &self.parts {
+        for (index, part) in self.parts.iter().enumerate() {
+            let shorter = self.without_keys.get(index).cloned();
             let start = Arc::new(Start {
                 arrived: AtomicBool::new(false),
                 waits: AtomicBool::new(false),
                 several: self.parts.len() > 1,
                 together: Arc::clone(&together),
             });
-            let asking = ask(part.clone(), self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
+            let asking =
+                ask(part.clone(), shorter, self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
             let (body, patience) = (part.body.clone(), context.patience);
             let dispensable = part.of_every && context.begun.is_none();
             builder.spawn(async move {
@@ -184,6 +203,7 @@ struct Start {
 /// Puts one body's part to it and passes on what it answers, until its receipt says that this was all.
 async fn ask(
     part: RemotePart,
+    shorter: Option<String>,
     schema: SchemaRef,
     context: Arc<QueryContext>,
     out: Sender<Result<RecordBatch>>,
@@ -193,7 +213,7 @@ async fn ask(
     let begun = context.begun.as_ref().and_then(|begun| begun.take(&part));
     let mut answer = match begun {
         Some(answer) => answer,
-        None => context.transport.query(body, context.remote_query(&part.sql)).await?,
+        None => begin(&part, shorter.as_deref(), &context).await?,
     };
     let mut rows = 0u64;
     while let Some(item) = answer.items.next().await {
@@ -217,6 +237,15 @@ async fn ask(
         }
     }
     Err(RemoteError::new(body, RemoteErrorKind::Failed, "its answer ended without a release record, so it may be cut"))
+}
+
+/// Puts its part to a body, without the keys in it if they are more than the body takes.
+async fn begin(part: &RemotePart, shorter: Option<&str>, context: &QueryContext) -> Result<RemoteStream, RemoteError> {
+    let ask = |sql: &str| context.transport.query(&part.body, context.remote_query(sql));
+    match (ask(&part.sql).await, shorter) {
+        (Err(error), Some(shorter)) if error.kind == RemoteErrorKind::Limit => ask(shorter).await,
+        (answered, _) => answered,
+    }
 }
 
 /// A peer's batch under the schema that was planned: by position, the same types, or an error.

@@ -1,5 +1,6 @@
 //! The same SQL over the federation and on one engine over all rows gives the same answer.
 
+use crate::tests::keyed::Sent;
 use crate::tests::world::{World, rows};
 
 /// A query that starts with `=` has a total order and is compared in it, the others as multisets.
@@ -134,7 +135,15 @@ const CORPUS: &[&str] = &[
 
 #[tokio::test]
 async fn the_federation_answers_like_one_engine() {
-    let world = World::open();
+    answers_like_one_engine(&World::open()).await;
+}
+
+#[tokio::test]
+async fn it_does_where_keys_are_sent() {
+    answers_like_one_engine(&World { keyed: Some(Sent::default()), ..World::open() }).await;
+}
+
+async fn answers_like_one_engine(world: &World) {
     let (asker, central) = (world.asker(), world.central());
     let mut wrong = Vec::new();
     for query in CORPUS {

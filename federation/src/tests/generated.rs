@@ -7,6 +7,7 @@ use arrow::array::{
 };
 use meridian_proto::Form;
 
+use crate::tests::keyed::Sent;
 use crate::tests::questions::{Theme, Writer};
 use crate::tests::world::{World, rows};
 
@@ -248,11 +249,11 @@ fn world(dice: &mut Dice) -> World {
 }
 
 /// Asks many questions of one theme, each of the federation and of one engine.
-async fn compare(theme: Theme) {
+async fn compare(theme: Theme, keyed: bool) {
     let (mut asked, mut compared) = (0, 0);
     let (mut wrong, mut skipped) = (Vec::new(), Vec::new());
     for seed in 0..WORLDS {
-        let world = world(&mut Dice(seed));
+        let world = World { keyed: keyed.then(Sent::default), ..world(&mut Dice(seed)) };
         let (asker, central) = (world.asker(), world.central());
         for number in 0..QUESTIONS {
             let mut dice = Dice((seed << 32 | number) ^ (theme as u64) << 48);
@@ -289,20 +290,25 @@ async fn compare(theme: Theme) {
 
 #[tokio::test]
 async fn rows_of_joins_and_subqueries() {
-    compare(Theme::Rows).await;
+    compare(Theme::Rows, false).await;
+}
+
+#[tokio::test]
+async fn rows_of_joins_and_subqueries_where_keys_are_sent() {
+    compare(Theme::Rows, true).await;
 }
 
 #[tokio::test]
 async fn groups_and_grouping_sets() {
-    compare(Theme::Groups).await;
+    compare(Theme::Groups, false).await;
 }
 
 #[tokio::test]
 async fn set_operations() {
-    compare(Theme::Sets).await;
+    compare(Theme::Sets, false).await;
 }
 
 #[tokio::test]
 async fn windows() {
-    compare(Theme::Windows).await;
+    compare(Theme::Windows, false).await;
 }

@@ -6,6 +6,8 @@ mod delegated;
 mod eager;
 pub(crate) mod generated;
 mod hazards;
+mod keyed;
+mod keys;
 mod questions;
 mod refusals;
 mod released;

@@ -2,6 +2,7 @@
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 
+use crate::tests::keyed::Sent;
 use crate::tests::world::{World, rows};
 
 #[path = "../../../tests/tpch/mod.rs"]
@@ -42,7 +43,18 @@ pub(super) fn query_at_one_body(number: usize) -> String {
 
 #[tokio::test]
 async fn tpc_h_over_four_bodies_is_answered_like_one_engine() {
-    let world = world();
+    answers_like_one_engine(&world()).await;
+}
+
+#[tokio::test]
+async fn tpc_h_is_answered_like_one_engine_where_keys_are_sent() {
+    let sent = Sent::default();
+    answers_like_one_engine(&World { keyed: Some(sent.clone()), ..world() }).await;
+    let keyed = sent.all().iter().filter(|sql| sql.contains(" IN (")).count();
+    assert!(keyed > 10, "keys are sent {keyed} times only");
+}
+
+async fn answers_like_one_engine(world: &World) {
     let (asker, central) = (world.asker(), world.central());
     let mut wrong = Vec::new();
     let mut empty = Vec::new();

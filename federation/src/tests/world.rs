@@ -23,8 +23,10 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Reference, Role};
 
 use crate::placement::{Placed, place};
+use crate::remote::RemotePlanner;
 use crate::session::{optimizer_rules, session_config};
 use crate::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable, schema_of};
+use crate::tests::keyed::{Sent, keyed};
 use crate::{FederationPlanner, PlacementError, RemoteNode, physical_optimizer_rules};
 
 pub(crate) struct Holding {
@@ -51,6 +53,8 @@ pub(crate) struct World {
     pub(crate) missing: Vec<Name>,
     /// Whether every engine works in one partition, which is quicker over a few rows.
     pub(crate) single: bool,
+    /// Whether bodies are asked at run time, with keys wherever they can be sent; what they are sent stands there.
+    pub(crate) keyed: Option<Sent>,
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -246,16 +250,19 @@ impl World {
     /// A node that holds nothing itself.
     pub(crate) fn asker(&self) -> SessionContext {
         let bodies: HashSet<&Name> = self.holdings.iter().map(|holding| &holding.name.body).collect();
-        let stand_in = StandIn {
-            bodies: bodies.into_iter().map(|body| (body.clone(), self.owner(body))).collect(),
-            withheld: self.withheld.clone(),
-            absent: self.absent.clone(),
+        let bodies = bodies.into_iter().map(|body| (body.clone(), self.owner(body))).collect();
+        let (config, planner): (_, Arc<dyn ExtensionPlanner + Send + Sync>) = match &self.keyed {
+            Some(sent) => (keyed(self.london(), bodies, sent), Arc::new(RemotePlanner)),
+            None => {
+                let (withheld, absent) = (self.withheld.clone(), self.absent.clone());
+                (self.london(), Arc::new(StandIn { bodies, withheld, absent }))
+            }
         };
         let state = SessionStateBuilder::new_with_default_features()
-            .with_config(self.london())
+            .with_config(config)
             .with_optimizer_rules(optimizer_rules())
             .with_physical_optimizer_rules(physical_optimizer_rules())
-            .with_query_planner(Arc::new(FederationPlanner::new(vec![Arc::new(stand_in)])))
+            .with_query_planner(Arc::new(FederationPlanner::new(vec![planner])))
             .build();
         let context = SessionContext::new_with_state(state);
         let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();

@@ -38,6 +38,9 @@ struct Remote {
     datasets: Vec<String>,
     /// Datasets of other bodies that each body asks for as wholes, and joins at home.
     references: Vec<Reference>,
+    /// Datasets of other bodies whose keys may be sent along.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys_of: Vec<String>,
     queries: Vec<Text>,
 }
 
@@ -81,6 +84,7 @@ pub(super) fn explanation(
         leaves: Leaves { columns: remote.columns.iter().map(|column| readable(column)).collect(), rows: remote.rows },
         datasets: remote.datasets(),
         references: remote.references().iter().map(reference).collect(),
+        keys_of: remote.keys_of.clone(),
         queries: remote.parts.iter().map(|part| Text { body: part.body.clone(), sql: part.sql.clone() }).collect(),
     });
     let own = |used: &DatasetUse| Own { dataset: used.name.clone(), form: used.form, columns: used.columns.clone() };
@@ -150,6 +154,12 @@ impl Remote {
         for Reference { dataset, body } in &self.references {
             lines.push(format!(
                 "  joined     at home with {dataset}, which it asks {body} for as a whole and as itself"
+            ));
+        }
+        if !self.keys_of.is_empty() {
+            let of = self.keys_of.join(", ");
+            lines.push(format!(
+                "  keys       of {of}, which are open, may be sent along: then only rows with one of them leave"
             ));
         }
         let own = if names.len() > 1 { " (each over its own dataset)" } else { "" };

@@ -68,7 +68,7 @@ fn part(body: &str, sql: &str, of_every: bool) -> RemotePart {
 fn leaf(parts: Vec<RemotePart>) -> Arc<dyn ExecutionPlan> {
     let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
     let schema = Arc::new(DFSchema::try_from(schema).unwrap());
-    Arc::new(RemoteExec::new(&RemoteNode { parts, schema, columns: vec!["n".into()], rows: 1 }))
+    Arc::new(RemoteExec::new(&RemoteNode { parts, schema, columns: vec!["n".into()], rows: 1, keys_of: Vec::new() }))
 }
 
 fn context(bodies: Vec<(&'static str, &'static str, Does)>) -> QueryContext {
