@@ -15,11 +15,54 @@ use crate::node::{RemoteNode, RemotePart};
 use crate::rel::{Rel, Source};
 use crate::{normal, template};
 
-/// A dataset of one body.
+/// A dataset of one body, and others of that body that are asked for together with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) name: DatasetName,
     pub(crate) dataset: Arc<Dataset>,
+    /// The others; nothing is beside them.
+    pub(crate) beside: Vec<Part>,
+}
+
+impl Part {
+    pub(crate) fn new(name: DatasetName, dataset: Arc<Dataset>) -> Self {
+        Self { name, dataset, beside: Vec::new() }
+    }
+
+    /// All datasets of the body that are asked for.
+    pub(crate) fn datasets(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(self).chain(&self.beside)
+    }
+
+    /// Whether single rows of one of them do not leave.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.datasets().any(|part| part.dataset.form == Form::Statistics)
+    }
+
+    /// The dataset that a scan reads there.
+    pub(crate) fn of(&self, source: &Source) -> Option<&Part> {
+        self.datasets().find(|part| match source {
+            Source::Dataset(name) => part.name == *name,
+            Source::Every(standard) => part.dataset.standard.as_ref() == Some(standard),
+        })
+    }
+
+    /// The description of a published column, and of which dataset it is.
+    pub(crate) fn described(&self, source: &Source, name: &str) -> Option<(&Part, &Column)> {
+        let part = self.of(source)?;
+        part.dataset.column(name).map(|column| (part, column))
+    }
+
+    /// With the datasets of another part of the same body.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for part in other.datasets() {
+            if !both.datasets().any(|known| known.name == part.name) {
+                both.beside.push(Self::new(part.name.clone(), Arc::clone(&part.dataset)));
+            }
+        }
+        both
+    }
 }
 
 /// What is still at its bodies.
@@ -30,8 +73,6 @@ pub(crate) struct Away {
     pub(crate) rel: Rel,
     /// Roughly how many rows at all parts together.
     pub(crate) rows: f64,
-    /// Other datasets of the one part's body, which are in it, too.
-    pub(crate) beside: Vec<Part>,
     /// Datasets of other bodies that the one part's body joins with its own.
     pub(crate) references: Vec<Part>,
     /// Whether its rows are in an order, which is lost when they leave.
@@ -41,7 +82,7 @@ pub(crate) struct Away {
 impl Away {
     /// Rows of some parts.
     pub(crate) fn new(parts: Vec<Part>, rel: Rel, rows: f64) -> Self {
-        Self { parts, rel, rows, beside: Vec::new(), references: Vec::new(), ordered: false }
+        Self { parts, rel, rows, references: Vec::new(), ordered: false }
     }
 
     /// Something else over the same datasets.
@@ -59,12 +100,12 @@ impl Away {
 
     /// All datasets of the bodies that are asked.
     pub(crate) fn datasets(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().chain(&self.beside)
+        self.parts.iter().flat_map(Part::datasets)
     }
 
     /// Whether single rows do not leave.
     pub(crate) fn is_protected(&self) -> bool {
-        self.datasets().any(|part| part.dataset.form == Form::Statistics)
+        self.parts.iter().any(Part::is_protected)
     }
 
     /// The same query over named datasets, if one body is asked.
@@ -78,15 +119,9 @@ impl Away {
         if own.name.body != others.name.body || own.name.federation != others.name.federation {
             return None;
         }
-        let mut both = Self::new(self.parts.clone(), rel, rows);
-        let known = |list: &[Part], part: &Part| list.iter().any(|known| known.name == part.name);
-        for part in self.beside.iter().chain(other.datasets()) {
-            if part.name != own.name && !known(&both.beside, part) {
-                both.beside.push(part.clone());
-            }
-        }
+        let mut both = Self::new(vec![own.with(others)], rel, rows);
         for part in self.references.iter().chain(&other.references) {
-            if !known(&both.references, part) {
+            if !both.references.iter().any(|known| known.name == part.name) {
                 both.references.push(part.clone());
             }
         }
@@ -95,22 +130,8 @@ impl Away {
 
     /// The description of a published column, and of which dataset it is.
     pub(crate) fn described(&self, source: &Source, name: &str) -> Option<(&Part, &Column)> {
-        described(self.parts.first()?, &self.beside, source, name)
+        self.parts.first()?.described(source, name)
     }
-}
-
-/// The description of a column of a part or of the datasets beside it, and the dataset.
-pub(crate) fn described<'a>(
-    part: &'a Part,
-    beside: &'a [Part],
-    source: &Source,
-    name: &str,
-) -> Option<(&'a Part, &'a Column)> {
-    let of = match source {
-        Source::Every(_) => part,
-        Source::Dataset(of) => std::iter::once(part).chain(beside).find(|known| known.name == *of)?,
-    };
-    of.dataset.column(name).map(|column| (of, column))
 }
 
 /// What is at this node.

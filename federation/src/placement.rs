@@ -21,7 +21,7 @@ use crate::node::RemotePart;
 use crate::rel::{self, Rel};
 use crate::released;
 use crate::summary::{RemoteSummary, summaries};
-use crate::tables::ForeignTable;
+use crate::tables::{EveryPart, ForeignTable};
 use crate::{check, keys, lower, normal, rules, statistics, template, wire};
 
 /// Alternatives that a subtree keeps at most.
@@ -161,7 +161,7 @@ impl Search {
 
     fn scan(&mut self, scan: &TableScan) -> std::result::Result<Alternative, PlacementError> {
         let parts = match lower::foreign(scan) {
-            Some(Foreign::One(table)) => vec![Part { name: table.name, dataset: table.dataset }],
+            Some(Foreign::One(table)) => vec![Part::new(table.name, table.dataset)],
             Some(Foreign::Every(table)) => {
                 if !table.missing.is_empty() {
                     let missing: Vec<String> = table.missing.iter().map(ToString::to_string).collect();
@@ -179,13 +179,9 @@ impl Search {
                     });
                 }
                 let federation = table.federation;
-                let standard = table.parts.into_iter().map(|part| Part {
-                    name: DatasetName {
-                        federation: federation.clone(),
-                        body: part.body,
-                        dataset: part.dataset.name.clone(),
-                    },
-                    dataset: part.dataset,
+                let standard = table.parts.into_iter().map(|EveryPart { body, dataset }| {
+                    let (federation, name) = (federation.clone(), dataset.name.clone());
+                    Part::new(DatasetName { federation, body, dataset: name }, dataset)
                 });
                 standard.collect()
             }
@@ -318,8 +314,8 @@ impl Search {
             let sql = wire::sql(&query).map_err(failed)?;
             // Parts of one form and one description differ in names only: what is read rightly for one is for all.
             if !checked.iter().any(|(known, _)| alike(known, part)) {
-                let tables: Vec<ForeignTable> = std::iter::once(part)
-                    .chain(&away.beside)
+                let tables: Vec<ForeignTable> = part
+                    .datasets()
                     .chain(&away.references)
                     .map(|part| ForeignTable::new(part.name.clone(), Arc::clone(&part.dataset)))
                     .collect();
@@ -329,15 +325,14 @@ impl Search {
                 }
                 checked.push((part, schema));
             }
-            let all = || std::iter::once(part).chain(&away.beside);
-            let protected = all().filter(|part| part.dataset.form == Form::Statistics);
+            let protected = part.datasets().filter(|part| part.dataset.form == Form::Statistics);
             cells.extend(protected.map(|part| part.name.to_string()));
             let (body, dataset) = (part.name.body.clone(), part.name.to_string());
-            let beside = away.beside.iter().map(|part| part.name.clone()).collect();
+            let beside = part.beside.iter().map(|part| part.name.clone()).collect();
             let references = away.references.iter().map(|part| part.name.clone()).collect();
-            let form = all().map(|part| part.dataset.form).max_by_key(|form| strictness(*form));
+            let form = part.datasets().map(|part| part.dataset.form).max_by_key(|form| strictness(*form));
             let form = form.unwrap_or(part.dataset.form);
-            let of_every = away.beside.is_empty() && away.references.is_empty() && away.rel.is_of_every();
+            let of_every = away.references.is_empty() && away.rel.is_of_every();
             parts.push(RemotePart { body, sql, form, dataset, beside, references, of_every });
         }
         let schema = checked.into_iter().next().map(|(_, schema)| schema);
@@ -364,9 +359,12 @@ impl Search {
 }
 
 fn alike(left: &Part, right: &Part) -> bool {
-    left.dataset.form == right.dataset.form
-        && left.dataset.columns == right.dataset.columns
-        && left.dataset.coverage.is_empty() == right.dataset.coverage.is_empty()
+    let same = |(left, right): (&Part, &Part)| {
+        left.dataset.form == right.dataset.form
+            && left.dataset.columns == right.dataset.columns
+            && left.dataset.coverage.is_empty() == right.dataset.coverage.is_empty()
+    };
+    left.beside.len() == right.beside.len() && left.datasets().zip(right.datasets()).all(same)
 }
 
 /// How many aggregates are below one another.
@@ -385,7 +383,7 @@ fn strictness(form: Form) -> usize {
 }
 
 fn flag(query: Rel, width: usize, part: &Part) -> Rel {
-    let protected = lit(part.dataset.form == Form::Statistics);
+    let protected = lit(part.is_protected());
     Rel::Project { input: Box::new(query), exprs: (0..width).map(rel::column).chain([protected]).collect() }
 }
 
@@ -397,8 +395,7 @@ fn same_types(left: &SchemaRef, right: &SchemaRef) -> bool {
 }
 
 fn may_leave(away: &Away, part: &Part) -> std::result::Result<(), Rejection> {
-    let mut all = std::iter::once(part).chain(&away.beside);
-    if let Some(part) = all.find(|part| part.dataset.form == Form::None) {
+    if let Some(part) = part.datasets().find(|part| part.dataset.form == Form::None) {
         return Err(Rejection::new(
             "form.none",
             part,
@@ -406,7 +403,7 @@ fn may_leave(away: &Away, part: &Part) -> std::result::Result<(), Rejection> {
             format!("ask {} for an agreement that says otherwise", part.name.body),
         ));
     }
-    match statistics::Site::of(part, &away.beside) {
+    match statistics::Site::of(part) {
         Some(site) => statistics::foresee(&away.rel, &site),
         None => Ok(()),
     }

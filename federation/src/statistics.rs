@@ -3,8 +3,8 @@
 use datafusion::logical_expr::Expr;
 use meridian_proto::{Column, Dataset, Form, Role};
 
-use crate::alternative::{Part, Rejection, described};
-use crate::rel::{self, Agg, How, Rel, Source};
+use crate::alternative::{Part, Rejection};
+use crate::rel::{self, Agg, How, Rel};
 
 /// Functions of which cells are released.
 const RELEASED: [&str; 4] = ["count", "sum", "avg", "approx_distinct"];
@@ -14,22 +14,21 @@ const OF_BANDS: [&str; 4] = ["median", "approx_median", "percentile_cont", "appr
 /// The datasets of a query, at least one of which leaves as statistics.
 pub(crate) struct Site<'a> {
     part: &'a Part,
-    beside: &'a [Part],
     /// One that leaves as statistics.
     protected: &'a Part,
 }
 
 impl<'a> Site<'a> {
     /// The datasets, if one of them leaves as statistics.
-    pub(crate) fn of(part: &'a Part, beside: &'a [Part]) -> Option<Self> {
-        let protected = std::iter::once(part).chain(beside).find(|part| is_protected(part))?;
-        Some(Self { part, beside, protected })
+    pub(crate) fn of(part: &'a Part) -> Option<Self> {
+        let protected = part.datasets().find(|part| is_protected(part))?;
+        Some(Self { part, protected })
     }
 
     /// The columns of protected datasets on which an expression draws, and whose they are.
     fn drawn(&self, input: &Rel, expr: &Expr) -> Vec<(&'a Part, &'a Column)> {
         let sources = input.drawn(expr).into_iter();
-        let known = sources.filter_map(|(source, name)| described(self.part, self.beside, source, name));
+        let known = sources.filter_map(|(source, name)| self.part.described(source, name));
         known.filter(|(part, _)| is_protected(part)).collect()
     }
 }
@@ -180,10 +179,7 @@ impl Site<'_> {
     /// Whether rows of a protected dataset are in it.
     fn protects(&self, rel: &Rel) -> bool {
         match rel {
-            Rel::Scan { source: Source::Every(_), .. } => is_protected(self.part),
-            Rel::Scan { source: Source::Dataset(name), .. } => {
-                std::iter::once(self.part).chain(self.beside).any(|part| part.name == *name && is_protected(part))
-            }
+            Rel::Scan { source, .. } => self.part.of(source).is_some_and(is_protected),
             _ => rel.inputs().into_iter().any(|input| self.protects(input)),
         }
     }
@@ -221,7 +217,7 @@ fn cell(input: &Rel, agg: &Agg, site: &Site) -> Result<(), Rejection> {
         dimensions(input, filter, site, "filters by")?;
     }
     let summed = matches!(function, "sum" | "avg");
-    for (part, column) in drawn.iter().filter(|(_, column)| summed && column.role != Role::Measure) {
+    if let Some((part, column)) = drawn.iter().find(|(_, column)| summed && column.role != Role::Measure) {
         let remedy = match with_role(&part.dataset, Role::Measure) {
             names if names.is_empty() => "count its rows with COUNT(*)".into(),
             names => format!("its measures are {}", names.join(", ")),

@@ -62,8 +62,10 @@ fn summarised(remote: &RemoteNode) -> Vec<RemoteSummary> {
     let columns = &remote.columns;
     let mut groups: Vec<(String, RemoteSummary)> = Vec::new();
     for part in &remote.parts {
-        let (dataset, body) = (&part.dataset, &part.body);
-        let shape = part.sql.replace(dataset.as_str(), "\u{0}").replace(&format!("'{body}'"), "\u{0}");
+        let body = &part.body;
+        let names = std::iter::once(part.dataset.clone()).chain(part.beside.iter().map(ToString::to_string));
+        let shape =
+            names.fold(part.sql.replace(&format!("'{body}'"), "\u{0}"), |sql, name| sql.replace(&name, "\u{0}"));
         match groups.iter_mut().find(|(known, group)| *known == shape && group.form == part.form) {
             Some((_, group)) => {
                 group.bodies.push(body.clone());

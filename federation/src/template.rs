@@ -1,10 +1,12 @@
 //! From a query over every dataset of a standard to the query that one body gets.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use meridian_proto::Form;
 
 use crate::alternative::Part;
 use crate::error::Why;
@@ -36,16 +38,47 @@ pub(crate) fn at_part(rel: &Rel, part: &Part) -> Result<Rel, Why> {
 
 /// What is known to stand in a column in every row of a part: the body's name, or what its coverage says.
 pub(crate) fn known(rel: &Rel, index: usize, part: &Part) -> Option<ScalarValue> {
-    match rel.origin(index)? {
-        (Source::Dataset(name), _) if *name != part.name => None,
-        (_, ScanColumn::Body) => Some(ScalarValue::from(part.name.body.as_str())),
-        (_, ScanColumn::Named(name)) => {
+    let (source, column) = rel.origin(index)?;
+    let part = part.of(source)?;
+    match column {
+        ScanColumn::Body => Some(ScalarValue::from(part.name.body.as_str())),
+        ScanColumn::Named(name) => {
             let coverage = part.dataset.coverage.iter().find(|coverage| coverage.column.as_str() == name)?;
             let data_type = arrow_type(part.dataset.column(name)?.column_type);
             let value = ScalarValue::try_from_string(coverage.value.clone(), &data_type).ok()?;
             (!value.is_null()).then_some(value)
         }
     }
+}
+
+/// The least and the greatest value that may stand in a column of a part.
+pub(crate) struct Span {
+    from: ScalarValue,
+    to: ScalarValue,
+}
+
+/// Between which values a column of a part lies, none of which is NULL.
+pub(crate) fn span(rel: &Rel, index: usize, part: &Part) -> Option<Span> {
+    let value = known(rel, index, part)?;
+    Some(Span { from: value.clone(), to: value })
+}
+
+/// Whether nothing that lies in a span of one owner lies in a span of another.
+pub(crate) fn are_apart<T: PartialEq>(mut spans: Vec<(T, Span)>) -> bool {
+    let types = spans.iter().map(|(_, span)| span.from.data_type());
+    if types.collect::<HashSet<_>>().len() > 1 {
+        return false;
+    }
+    spans.sort_by(|(_, one), (_, other)| one.from.partial_cmp(&other.from).unwrap_or(Ordering::Equal));
+    let mut last: Option<(T, ScalarValue)> = None;
+    for (owner, Span { from, to }) in spans {
+        last = match last {
+            Some((known, end)) if known == owner => Some((owner, if to < end { end } else { to })),
+            Some((_, end)) if !matches!(end.partial_cmp(&from), Some(Ordering::Less)) => return false,
+            _ => Some((owner, to)),
+        };
+    }
+    true
 }
 
 /// Whether some conjunct can't be true in any row of the part.
@@ -73,7 +106,10 @@ fn folded(expr: Expr) -> Expr {
 
 fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
     match rel {
-        Rel::Scan { source: Source::Every(_), columns } => Ok(scan(columns, part)),
+        Rel::Scan { source: source @ Source::Every(standard), columns } => match part.of(source) {
+            Some(part) => Ok(scan(columns, part)),
+            None => Err(Why::new(format!("{} has no dataset of {standard} here", part.name.body))),
+        },
         Rel::Scan { source: Source::Dataset(_), .. } => Ok(in_place(rel.clone())),
         Rel::Filter { input, predicate } => {
             let (input, slots) = specialise(input, part)?;
@@ -166,7 +202,7 @@ fn aggregate(input: &Rel, groups: &[Expr], aggs: &[Agg], part: &Part) -> Result<
     };
     let values: Vec<Option<ScalarValue>> = groups.iter().map(constant).collect();
     let vanishes = !groups.is_empty() && values.iter().all(Option::is_some);
-    let stays = vanishes && part.dataset.form != Form::Statistics;
+    let stays = vanishes && !part.is_protected();
     let mut keys = Vec::new();
     let mut out = Vec::new();
     for (group, value) in groups.iter().zip(values) {

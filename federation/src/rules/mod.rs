@@ -8,6 +8,7 @@ use crate::placement::Search;
 mod combine;
 pub mod delegated;
 pub mod eager;
+pub mod partitioned;
 pub mod split;
 pub mod together;
 pub mod whole;
@@ -16,4 +17,5 @@ pub mod whole;
 pub(crate) type Maker = fn(&mut Search, &LogicalPlan, &[Vec<Alternative>]) -> Vec<Alternative>;
 
 /// In this order.
-pub(crate) const MAKERS: [Maker; 5] = [whole::make, together::make, split::make, delegated::make, eager::make];
+pub(crate) const MAKERS: [Maker; 6] =
+    [whole::make, together::make, partitioned::make, split::make, delegated::make, eager::make];

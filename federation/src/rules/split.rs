@@ -1,12 +1,12 @@
 //! An aggregate over every dataset of a standard: at each body for groups that no two bodies share, else partial at each body and final here.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, lit};
-use meridian_proto::{ColumnType, Form};
+use meridian_proto::ColumnType;
 
 use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
 use crate::error::Why;
@@ -63,12 +63,11 @@ fn over(
     }
 }
 
-/// Whether each part is known to have a value of its own in this group key, so that no group has rows of two bodies.
+/// Whether each part is known to have values of its own in this group key, so that no group has rows of two.
 fn separates(group: &Expr, away: &Away) -> bool {
     let Some(index) = rel::position(group) else { return false };
-    let values: Option<HashSet<ScalarValue>> =
-        away.parts.iter().map(|part| template::known(&away.rel, index, part)).collect();
-    values.is_some_and(|values| values.len() == away.parts.len())
+    let spans = away.parts.iter().map(|part| Some((&part.name, template::span(&away.rel, index, part)?)));
+    spans.collect::<Option<Vec<_>>>().is_some_and(template::are_apart)
 }
 
 /// How an aggregate is made of partial ones.
@@ -88,7 +87,7 @@ struct Split<'a> {
 
 impl<'a> Split<'a> {
     fn new(away: &'a Away, groups: Vec<Expr>) -> Self {
-        let protected = away.parts.iter().filter(|part| part.dataset.form == Form::Statistics).count();
+        let protected = away.parts.iter().filter(|part| part.is_protected()).count();
         Self { away, groups, partials: Vec::new(), protected }
     }
 
@@ -134,8 +133,9 @@ impl<'a> Split<'a> {
     }
 
     fn integer(&self, expr: &Expr) -> Option<ColumnType> {
-        let (_, ScanColumn::Named(name)) = self.away.rel.origin(rel::position(expr)?)? else { return None };
-        let column_type = self.away.parts.first()?.dataset.column(name)?.column_type;
+        let (source, ScanColumn::Named(name)) = self.away.rel.origin(rel::position(expr)?)? else { return None };
+        let (_, column) = self.away.described(source, name)?;
+        let column_type = column.column_type;
         matches!(column_type, ColumnType::Integer | ColumnType::Bigint).then_some(column_type)
     }
 
@@ -204,7 +204,7 @@ impl<'a> Split<'a> {
     fn expected(&self) -> Result<Expr, Why> {
         let mut anywhere = 0_i64;
         let mut somewhere: BTreeMap<Vec<usize>, Vec<(Vec<ScalarValue>, i64)>> = BTreeMap::new();
-        for part in self.away.parts.iter().filter(|part| part.dataset.form == Form::Statistics) {
+        for part in self.away.parts.iter().filter(|part| part.is_protected()) {
             let (columns, values) = self.bound(part);
             if columns.is_empty() {
                 anywhere += 1;

@@ -49,9 +49,7 @@ fn joined(
     if both.is_protected() && statistics::is_aggregated(&rel) {
         return Ok(None);
     }
-    if let Some(Err(rejection)) =
-        both.one().and_then(|part| statistics::Site::of(part, &both.beside)).map(|site| site.joins(&rel))
-    {
+    if let Some(Err(rejection)) = both.one().and_then(statistics::Site::of).map(|site| site.joins(&rel)) {
         search.reject(rejection, node);
         return Ok(None);
     }
@@ -80,7 +78,7 @@ fn united(union: &Union, first: &Away, others: &[&Away]) -> Result<Option<Away>,
 /// Roughly how many pairs a join makes: of all, one in as many as an equality has different values. Where it makes no more
 /// rows than it is given, they are not taken for more to bring than the sides by themselves: rows that repeat what they
 /// are joined with are one answer instead of two.
-fn pairs(join: &Rel, both: &Away, left: f64, right: f64, width: usize) -> f64 {
+pub(super) fn pairs(join: &Rel, both: &Away, left: f64, right: f64, width: usize) -> f64 {
     let Rel::Join { left: of_left, right: of_right, how, on } = join else { return left * right };
     let larger = left.max(right);
     let mut rows = left * right;

@@ -115,7 +115,7 @@ fn filter(search: &mut Search, filter: &Filter, node: &LogicalPlan, away: &Away)
             }
         }
     }
-    let mut parts = away.parts.clone();
+    let mut parts = below.parts.clone();
     parts.retain(|part| !template::rules_out(&below.rel, &travelling, part));
     if parts.is_empty() {
         return Ok(Some(Alternative::Here(Here::empty(schema))));

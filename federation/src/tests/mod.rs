@@ -8,6 +8,7 @@ pub(crate) mod generated;
 mod hazards;
 mod keyed;
 mod keys;
+mod partitioned;
 mod questions;
 mod refusals;
 mod released;

@@ -124,6 +124,21 @@ const HACKNEY: &str = "\
 ";
 const BARNET: &str = "12,E09000003,9.25,3,500000.00,true,1935-05-05,house\n";
 
+const INSPECTIONS: &str =
+    "uprn:bigint:identifier,borough_gss:varchar:dimension,result:varchar:dimension,fine:decimal(10,2):measure";
+const INSPECTED_CAMDEN: &str = "\
+1,E09000007,passed,
+1,E09000007,failed,12.50
+3,E09000007,failed,1.25
+7,E09000007,passed,0.00
+,E09000007,passed,3.00
+";
+const INSPECTED_HACKNEY: &str = "\
+8,E09000012,failed,99.99
+8,E09000012,,99.99
+1,E09000012,passed,
+";
+
 const SPEND: &str = "supplier:varchar:dimension,amount:decimal(10,2):measure,units:integer:measure,paid:date:dimension,department:varchar:dimension,rate:double:measure";
 const SPEND_CAMDEN: &str = "\
 Acme,100.10,3,2024-01-01,parks,0.5
@@ -161,6 +176,9 @@ impl World {
         add("camden", "buildings", BUILDINGS, CAMDEN, Some("buildings"), Some("E09000007"));
         add("hackney", "buildings", BUILDINGS, HACKNEY, Some("buildings"), Some("E09000012"));
         add("barnet", "buildings", BUILDINGS, BARNET, Some("buildings"), Some("E09000003"));
+        // Nothing was inspected in Barnet, and nobody says which of Camden's came first.
+        add("camden", "inspections", INSPECTIONS, INSPECTED_CAMDEN, Some("inspections"), Some("E09000007"));
+        add("hackney", "inspections", INSPECTIONS, INSPECTED_HACKNEY, Some("inspections"), Some("E09000012"));
         add("camden", "spend", SPEND, SPEND_CAMDEN, Some("spend"), None);
         add("hackney", "spend", SPEND, SPEND_HACKNEY, Some("spend"), None);
         add("barnet", "spend", SPEND, "", Some("spend"), None);
@@ -212,6 +230,12 @@ impl World {
         let described = Dataset { size_class, ..describe(dataset, columns, form, None, None) };
         let name = DatasetName { federation: name("london"), body: name(body), dataset: name(dataset) };
         self.holdings.push(Holding { name, dataset: Arc::new(described), rows });
+    }
+
+    /// The rows of a dataset.
+    pub(crate) fn rows(&self, body: &str, dataset: &str) -> RecordBatch {
+        let is_it = |holding: &&Holding| holding.name.body == name(body) && holding.name.dataset == name(dataset);
+        self.holdings.iter().find(is_it).unwrap().rows.clone()
     }
 
     /// The dataset added last is one of a standard.
