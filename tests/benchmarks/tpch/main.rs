@@ -13,6 +13,8 @@ mod conversation;
 mod data;
 mod duckdb;
 mod mesh;
+#[path = "../nodes.rs"]
+mod nodes;
 mod postgres;
 mod table;
 #[path = "../../tpch/mod.rs"]
