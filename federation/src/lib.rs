@@ -9,6 +9,7 @@ mod alternative;
 mod average;
 pub mod check;
 mod constant;
+mod coverage;
 pub mod error;
 pub mod keys;
 pub mod lower;

@@ -12,8 +12,10 @@ use datafusion::logical_expr::Expr;
 use crate::rel::{self, Agg, Call, How, Key, Rel};
 
 mod expression;
+mod types;
 
 pub use expression::{all, conjuncts, expression, one_string_type};
+pub(crate) use types::widens;
 
 /// A query in normal form.
 #[derive(Debug, Clone, PartialEq)]

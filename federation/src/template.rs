@@ -1,8 +1,5 @@
 //! From a query over every dataset of a standard to the query that one body gets.
 
-use std::cmp::Ordering;
-use std::collections::HashSet;
-
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -12,7 +9,6 @@ use crate::alternative::Part;
 use crate::error::Why;
 use crate::normal;
 use crate::rel::{self, Agg, Key, Rel, ScanColumn, Source};
-use crate::tables::arrow_type;
 
 /// Where a column of the template is in the part's query.
 enum Slot {
@@ -34,70 +30,6 @@ pub(crate) fn at_part(rel: &Rel, part: &Part) -> Result<Rel, Why> {
     let (rel, slots) = specialise(rel, part)?;
     let moved = slots.iter().enumerate().any(|(index, slot)| !matches!(slot, Slot::Column(place) if *place == index));
     Ok(if moved { Rel::Project { input: Box::new(rel), exprs: slots.iter().map(Slot::expr).collect() } } else { rel })
-}
-
-/// What is known to stand in a column in every row of a part: the body's name, or what its coverage says.
-pub(crate) fn known(rel: &Rel, index: usize, part: &Part) -> Option<ScalarValue> {
-    let (source, column) = rel.origin(index)?;
-    let part = part.of(source)?;
-    match column {
-        ScanColumn::Body => Some(ScalarValue::from(part.name.body.as_str())),
-        ScanColumn::Named(name) => {
-            let coverage = part.dataset.coverage.iter().find(|coverage| coverage.column.as_str() == name)?;
-            let data_type = arrow_type(part.dataset.column(name)?.column_type);
-            let value = ScalarValue::try_from_string(coverage.value.clone(), &data_type).ok()?;
-            (!value.is_null()).then_some(value)
-        }
-    }
-}
-
-/// The least and the greatest value that may stand in a column of a part.
-pub(crate) struct Span {
-    from: ScalarValue,
-    to: ScalarValue,
-}
-
-/// Between which values a column of a part lies, none of which is NULL.
-pub(crate) fn span(rel: &Rel, index: usize, part: &Part) -> Option<Span> {
-    let value = known(rel, index, part)?;
-    Some(Span { from: value.clone(), to: value })
-}
-
-/// Whether nothing that lies in a span of one owner lies in a span of another.
-pub(crate) fn are_apart<T: PartialEq>(mut spans: Vec<(T, Span)>) -> bool {
-    let types = spans.iter().map(|(_, span)| span.from.data_type());
-    if types.collect::<HashSet<_>>().len() > 1 {
-        return false;
-    }
-    spans.sort_by(|(_, one), (_, other)| one.from.partial_cmp(&other.from).unwrap_or(Ordering::Equal));
-    let mut last: Option<(T, ScalarValue)> = None;
-    for (owner, Span { from, to }) in spans {
-        last = match last {
-            Some((known, end)) if known == owner => Some((owner, if to < end { end } else { to })),
-            Some((_, end)) if !matches!(end.partial_cmp(&from), Some(Ordering::Less)) => return false,
-            _ => Some((owner, to)),
-        };
-    }
-    true
-}
-
-/// Whether some conjunct can't be true in any row of the part.
-pub(crate) fn rules_out(rel: &Rel, conjuncts: &[Expr], part: &Part) -> bool {
-    conjuncts.iter().any(|conjunct| {
-        let all = rel::used(conjunct).into_iter().all(|index| known(rel, index, part).is_some());
-        all && never(conjunct, rel, part)
-    })
-}
-
-fn never(conjunct: &Expr, rel: &Rel, part: &Part) -> bool {
-    let constant = rel::replace(conjunct.clone(), |index| match known(rel, index, part) {
-        Some(value) => Expr::Literal(value, None),
-        None => rel::column(index),
-    });
-    matches!(
-        constant.map(folded),
-        Ok(Expr::Literal(ScalarValue::Boolean(Some(false)) | ScalarValue::Boolean(None) | ScalarValue::Null, _))
-    )
 }
 
 fn folded(expr: Expr) -> Expr {

@@ -3,6 +3,7 @@
 //! Asker or owner, the road is the same: parse → bind parameters → analyse over the caller's catalogue → gate →
 //! optimise → place → record → run. [`Engine::answer`] shows it; everything else is called from there.
 
+mod analyze;
 mod check;
 mod closing;
 mod dialect;
@@ -23,7 +24,7 @@ mod view;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ParamValues;
@@ -147,6 +148,8 @@ struct Planned {
     state: SessionState,
     receipts: Arc<Receipts>,
     references: References,
+    /// Where its answer is not wanted, but what it comes to.
+    analysis: Option<analyze::Analysis>,
 }
 
 impl Engine {
@@ -179,18 +182,22 @@ impl Engine {
 
     /// Answers a question, up to the first byte.
     pub async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Answer, QueryError> {
+        let begun = Instant::now();
         let ready = self.ready(&asked).await?;
         let (entry, private) = self.entry(&asked, ready.planned.admitted.facts());
         let logged = self.parts.log.release(entry, &private).await?;
         let mut closing = Closing::new(self, &asked, &ready.planned, &logged);
-        let Ready { planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
+        let Ready { mut planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
         closing.rests_on(&planned);
         let task = planned.state.task_ctx();
         let fetched = planned.references.fetch(&task).await;
         fetched.map_err(|error| closing.fail(DataFusionError::External(Box::new(error))))?;
-        let released = guarded.release(logged, task, self.in_force());
+        let observed = guarded.observed();
+        let released = guarded.release(logged.clone(), task, self.in_force());
         let released = released.map_err(|error| closing.fail(error))?;
-        Ok(Answer { released, closing })
+        let Some(analysis) = planned.analysis.take() else { return Ok(Answer { released, closing }) };
+        let run = analyze::Run { begun, state: planned.state, observed, logged };
+        self.analysed(&asked, analysis, run, (released, closing)).await
     }
 
     /// Plans, gates and guards a question, and records where it is refused.
@@ -214,7 +221,7 @@ impl Engine {
     pub async fn describe(self: &Arc<Self>, asked: &Asked) -> Result<SchemaRef, QueryError> {
         match self.plan(asked, Intent::Release).await {
             Ok(planned) => match self.bounded(asked, &planned).await {
-                Ok(_) => Ok(planned.admitted.schema()),
+                Ok(_) => self.answers(asked, &planned),
                 Err(refused) => Err(self.refuse(asked, refused).await),
             },
             Err(refused) => Err(self.refuse(asked, refused).await),
@@ -257,7 +264,10 @@ impl Engine {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
         let (statement, explain) = match (text::parse(&asked.sql)?, intent) {
             (text::Ask::Query(statement), _) => (statement, None),
-            (text::Ask::Explain(statement, written), Intent::Release) => (statement, Some(written)),
+            (text::Ask::Explain(_, text::Explain { analyze: true, .. }), Intent::Release) if asked.caller.is_peer() => {
+                return Err(analyze::not_to_peers());
+            }
+            (text::Ask::Explain(statement, explain), Intent::Release) => (statement, Some(explain)),
             (text::Ask::Explain(..), Intent::Check) => {
                 let what = "an explanation is not released: check the query itself, without EXPLAIN";
                 return Err(QueryError::sql(&asked.sql, None, what.into()));
@@ -275,7 +285,7 @@ impl Engine {
         &self,
         (asked, intent): (&Asked, Intent),
         bound: LogicalPlan,
-        explain: Option<text::Written>,
+        explain: Option<text::Explain>,
         state: SessionState,
         receipts: Arc<Receipts>,
     ) -> Result<Planned, QueryError> {
@@ -286,16 +296,15 @@ impl Engine {
         let admitted = self.gate(analysed, asked, intent, &references)?;
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
-        let Some(written) = explain else {
-            return Ok(Planned { admitted, optimised, state, receipts, references });
-        };
-        // What would leave, before anything has: the lines of the explanation are the answer, through the same gate.
-        let explanation = explain::explanation(&optimised, admitted.facts(), &asked.caller, &state).map_err(wrong)?;
-        let lines = explanation.answer(written).map_err(wrong)?;
-        let references = References::default();
-        let admitted = self.gate(lines, asked, intent, &references)?;
-        let optimised = state.optimize(admitted.plan()).map_err(wrong)?;
-        Ok(Planned { admitted, optimised, state, receipts, references })
+        let planned = Planned { admitted, optimised, state, receipts, references, analysis: None };
+        let Some(text::Explain { written, analyze }) = explain else { return Ok(planned) };
+        let Planned { admitted, optimised, state, .. } = &planned;
+        let explanation = explain::explanation(optimised, admitted.facts(), &asked.caller, state).map_err(wrong)?;
+        if analyze {
+            return Ok(Planned { analysis: Some(analyze::Analysis { explanation, written }), ..planned });
+        }
+        // What would leave, before anything has: the lines are the answer.
+        self.told(asked, explanation.answer(written).map_err(wrong)?, state)
     }
 
     fn gate(
@@ -337,9 +346,7 @@ impl Engine {
     /// The session of one query: the caller's catalogue, and what its remote parts carry with them.
     async fn session(&self, asked: &Asked, statement: &Statement) -> Result<(SessionState, Arc<Receipts>), QueryError> {
         let view = self.view(asked, statement).await?;
-        let credentials = Arc::clone(&self.parts.credentials);
-        let federation = self.parts.federation.clone();
-        let receipts = Receipts::new(Arc::new(move |signed: &Signed| signer(&credentials, &federation, signed)));
+        let receipts = self.receipts();
         let (on_behalf_of, via) = asked.caller.onward();
         let context = QueryContext {
             query_id: asked.query_id.clone(),
@@ -356,6 +363,12 @@ impl Engine {
         state.config_mut().set_extension(Arc::new(context));
         state.mark_start_execution();
         Ok((state, receipts))
+    }
+
+    /// None yet, for records that nodes of this federation signed.
+    fn receipts(&self) -> Arc<Receipts> {
+        let (credentials, federation) = (Arc::clone(&self.parts.credentials), self.parts.federation.clone());
+        Receipts::new(Arc::new(move |signed: &Signed| signer(&credentials, &federation, signed)))
     }
 
     /// The caller's view, after asking the bodies that the statement names and whose datasets are not known yet.

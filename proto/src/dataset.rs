@@ -79,6 +79,16 @@ pub enum ColumnType {
     Timestamp,
 }
 
+impl ColumnType {
+    /// Whether a coverage of it can be a range. Not of texts, whose order is that of their bytes, nor of doubles, for NaN.
+    pub fn has_ranges(self) -> bool {
+        match self {
+            Self::Integer | Self::Bigint | Self::Decimal(..) | Self::Date | Self::Timestamp => true,
+            Self::Boolean | Self::Double | Self::Varchar => false,
+        }
+    }
+}
+
 impl fmt::Display for ColumnType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -147,13 +157,27 @@ pub struct Column {
     pub description: String,
 }
 
-/// A predicate that holds in every row of a dataset: `column = value`.
+/// A predicate that holds in every row of a dataset; where the column is NULL it does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
     /// The column.
     pub column: Name,
-    /// Its value in every row, as text of the column's type.
-    pub value: String,
+    /// What stands in it.
+    pub covers: Covers,
+}
+
+/// What stands in a column in every row; texts of the column's type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covers {
+    /// This value.
+    Value(String),
+    /// Values from one to another, both included; at least one end is given. Only of a type that [has ranges](ColumnType::has_ranges).
+    Range {
+        /// The lowest.
+        from: Option<String>,
+        /// The highest.
+        to: Option<String>,
+    },
 }
 
 /// A dataset of another body that the owner of a `statistics` dataset fetches whole, checks and joins at home.
@@ -295,6 +319,12 @@ impl TryFrom<wire::Dataset> for Dataset {
         if let Some(unknown) = coverage.iter().find(|c| !seen.contains(&c.column)) {
             return Err(Invalid::value("Dataset", "coverage", unknown.column.as_str(), "it names a published column"));
         }
+        let ranged = coverage.iter().filter(|coverage| matches!(coverage.covers, Covers::Range { .. }));
+        let mut types = ranged.filter_map(|c| columns.iter().find(|column| column.name == c.column));
+        if let Some(column) = types.find(|column| !column.column_type.has_ranges()) {
+            let rule = "a range is of integers, decimals, dates or timestamps";
+            return Err(Invalid::value("Dataset", "coverage", column.name.as_str(), rule));
+        }
         Ok(Self {
             name: message.name.parse()?,
             title: message.title,
@@ -409,13 +439,23 @@ impl TryFrom<wire::Coverage> for Coverage {
     type Error = Invalid;
 
     fn try_from(message: wire::Coverage) -> Result<Self, Invalid> {
-        Ok(Self { column: message.column.parse()?, value: message.value })
+        let wire::Coverage { column, value, from, to } = message;
+        let covers = match (from, to) {
+            (None, None) => Covers::Value(value),
+            (from, to) if value.is_empty() => Covers::Range { from, to },
+            _ => return Err(Invalid::value("Coverage", "value", &value, "a value or a range stands in it, not both")),
+        };
+        Ok(Self { column: column.parse()?, covers })
     }
 }
 
 impl From<&Coverage> for wire::Coverage {
     fn from(value: &Coverage) -> Self {
-        Self { column: value.column.to_string(), value: value.value.clone() }
+        let (text, from, to) = match &value.covers {
+            Covers::Value(text) => (text.clone(), None, None),
+            Covers::Range { from, to } => (String::new(), from.clone(), to.clone()),
+        };
+        Self { column: value.column.to_string(), value: text, from, to }
     }
 }
 
@@ -494,6 +534,40 @@ mod tests {
     }
 
     #[test]
+    fn a_range_comes_back_as_it_was_sent() {
+        let mut sent = description();
+        let year = Column {
+            name: "year".parse().unwrap(),
+            column_type: ColumnType::Integer,
+            ..sent.datasets[0].columns[0].clone()
+        };
+        sent.datasets[0].columns.push(year);
+        let end = |text: &str| Some(text.to_owned());
+        for covers in [
+            Covers::Range { from: end("2020"), to: end("2024") },
+            Covers::Range { from: end("2020"), to: None },
+            Covers::Range { from: None, to: end("2024") },
+            Covers::Value("2024".into()),
+            Covers::Value(String::new()),
+        ] {
+            sent.datasets[0].coverage = vec![Coverage { column: "year".parse().unwrap(), covers }];
+            assert_eq!(Description::decode(&sent.encode()).unwrap(), sent);
+        }
+
+        let mut both = wire::Description::from(&sent);
+        let coverage = wire::Coverage { column: "year".into(), value: "2024".into(), from: end("2020"), to: None };
+        both.datasets[0].coverage = vec![coverage.clone()];
+        assert!(Description::try_from(both.clone()).is_err());
+        let ranged = wire::Coverage { value: String::new(), ..coverage };
+        both.datasets[0].coverage = vec![ranged.clone()];
+        assert!(Description::try_from(both.clone()).is_ok());
+        for no_range in ["boolean", "double", "varchar"] {
+            both.datasets[0].columns[1].r#type = no_range.into();
+            assert!(Description::try_from(both.clone()).is_err(), "{no_range}");
+        }
+    }
+
+    #[test]
     fn hidden_columns_of_statistics_are_not_told() {
         let mut sent = description();
         let hidden = |name: &str| Column {
@@ -502,7 +576,7 @@ mod tests {
             ..sent.datasets[0].columns[0].clone()
         };
         let columns = vec![sent.datasets[0].columns[0].clone(), hidden("easting")];
-        let coverage = vec![Coverage { column: "easting".parse().unwrap(), value: "1".into() }];
+        let coverage = vec![Coverage { column: "easting".parse().unwrap(), covers: Covers::Value("1".into()) }];
         let told = sent.clone();
         sent.datasets[0] = Dataset { columns, coverage, ..sent.datasets[0].clone() };
         assert_eq!(Description::decode(&sent.encode()).unwrap(), told);

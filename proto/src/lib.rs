@@ -10,7 +10,7 @@ mod name;
 mod release;
 
 pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
-pub use dataset::{Column, ColumnType, Coverage, Dataset, Description, Form, Reference, Role};
+pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
 pub use name::{DatasetName, Name};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};

@@ -39,6 +39,8 @@ pub(crate) struct Published<'a> {
     pub(crate) shared: bool,
     /// Whether its node holds its rows in memory, as it does where they have a unit.
     pub(crate) held: bool,
+    /// What it says to hold in every row, a line of TOML.
+    pub(crate) coverage: Option<String>,
     pub(crate) schema: &'a Schema,
     pub(crate) path: &'a Path,
 }
@@ -95,10 +97,11 @@ impl Published<'_> {
     pub(crate) fn write(&self, folder: &Path) {
         let Self { table, schema, path, .. } = self;
         let standard = if self.shared { format!("standard = \"{table}\"\n") } else { String::new() };
+        let coverage = self.coverage.iter().map(|line| format!("[coverage]\n{line}\n")).collect::<String>();
         let unit = if self.held { "[unit]\nkind = \"record\"\nrows = true\n" } else { "" };
         let mut text = format!(
             "name = \"{table}\"\ntitle = \"{table}\"\ndescription = \"Made by a generator\"\nlicence = \"none\"\n\
-             form = \"open\"\n{standard}{unit}[source]\nkind = \"parquet\"\npath = \"{}\"\n",
+             form = \"open\"\n{standard}{coverage}{unit}[source]\nkind = \"parquet\"\npath = \"{}\"\n",
             path.display()
         );
         for field in schema.fields() {

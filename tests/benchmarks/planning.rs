@@ -10,7 +10,7 @@ mod in_process;
 use std::time::{Duration, Instant};
 
 use meridian::query::Asked;
-use meridian_proto::{ColumnType, Coverage, Dataset, Form, Name, Role};
+use meridian_proto::{ColumnType, Coverage, Covers, Dataset, Form, Name, Role};
 
 use in_process::{InProcess, THRESHOLD, column, described, name};
 
@@ -36,7 +36,7 @@ fn dwellings(number: usize) -> Dataset {
         column("households", ColumnType::Integer, Role::Measure, false),
         column("uprn", ColumnType::Bigint, Role::Identifier, false),
     ];
-    let coverage = vec![Coverage { column: name("borough_gss"), value: format!("E{number:08}") }];
+    let coverage = vec![Coverage { column: name("borough_gss"), covers: Covers::Value(format!("E{number:08}")) }];
     let standard = Some(name("dwellings"));
     let unit_kind = "dwelling".to_owned();
     Dataset { coverage, standard, unit_kind, threshold: THRESHOLD, ..described("dwellings", Form::Statistics, columns) }

@@ -17,7 +17,7 @@ pub(crate) use folder::{Demo, Pair, certify, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;
-pub(crate) use wire::{Client, remote_ticket, statement, ticket_of};
+pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

@@ -24,6 +24,7 @@ title = "Home fire safety visits"
 description = "One row per visit"
 licence = "OGL-UK-3.0"
 form = "statistics"
+own = "statistics"
 noise = "none"
 
 [unit]
@@ -73,7 +74,7 @@ dimensions = ["kind", "year"]
 "#;
 
 /// A mesh whose brigade has the dataset, of these rows beside the usual ones.
-fn with_visits(more: &str) -> Mesh {
+pub(crate) fn with_visits(more: &str) -> Mesh {
     let mesh = Mesh::prepared();
     let folder = mesh.folder("lfb");
     let mut rows = "ward,kind,year,cost\n".to_owned();

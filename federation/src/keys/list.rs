@@ -19,25 +19,6 @@ pub(super) fn is_exact(data_type: &DataType) -> bool {
         || data_type.is_signed_integer()
 }
 
-/// Whether a cast takes each value of `from` to one of `to` that no other value is taken to.
-pub(super) fn widens(from: &DataType, to: &DataType) -> bool {
-    match (from, to) {
-        (from, to) if from == to => true,
-        (DataType::Decimal128(precision, scale), DataType::Decimal128(wider, finer)) => {
-            let whole = |precision: u8, scale: i8| i16::from(precision) - i16::from(scale);
-            finer >= scale && whole(*wider, *finer) >= whole(*precision, *scale)
-        }
-        (from, DataType::Decimal128(precision, scale)) if from.is_signed_integer() => {
-            // An INTEGER has ten digits, a BIGINT nineteen.
-            let digits = if matches!(from, DataType::Int64) { 19 } else { 10 };
-            *scale >= 0 && i16::from(*precision) - i16::from(*scale) >= digits
-        }
-        (from, to) => {
-            from.is_signed_integer() && to.is_signed_integer() && from.primitive_width() < to.primitive_width()
-        }
-    }
-}
-
 /// The distinct keys of one column, as values of the column at the other body.
 pub(super) struct Keys {
     data_type: DataType,

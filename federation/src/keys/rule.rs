@@ -22,6 +22,7 @@ use meridian_proto::Form;
 
 use super::exec::{Key, KeyFilterExec};
 use super::{list, mark, small};
+use crate::normal;
 use crate::remote::RemoteExec;
 
 /// The rule. It comes last: what it makes is not changed any more.
@@ -95,7 +96,7 @@ fn origin(
     compared: &arrow::datatypes::DataType,
 ) -> Option<usize> {
     let from = expr.data_type(&plan.schema()).ok()?;
-    if !list::is_exact(&from) || !list::widens(&from, compared) {
+    if !list::is_exact(&from) || !normal::widens(&from, compared) {
         return None;
     }
     if let Some(cast) = expr.downcast_ref::<CastExpr>() {

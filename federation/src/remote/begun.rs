@@ -8,12 +8,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, stream};
 use meridian_proto::Name;
 
+use super::arrived::Opened;
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteExec, RemoteStream};
 use crate::node::RemotePart;
 
@@ -28,7 +30,7 @@ pub struct Begun {
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<(Name, String), Vec<RemoteStream>>,
+    waiting: HashMap<(Name, String), Vec<(RemoteStream, Opened)>>,
     /// The bodies that have begun an answer, be it read or not.
     answered: BTreeSet<Name>,
 }
@@ -70,7 +72,7 @@ impl Begun {
     }
 
     /// The answer to a part, which is no longer kept here.
-    pub(super) fn take(&self, part: &RemotePart) -> Option<RemoteStream> {
+    pub(super) fn take(&self, part: &RemotePart) -> Option<(RemoteStream, Opened)> {
         self.state().waiting.get_mut(&key(part))?.pop()
     }
 
@@ -89,7 +91,7 @@ impl Begun {
         unasked
     }
 
-    fn keep(&self, part: &RemotePart, answer: RemoteStream) {
+    fn keep(&self, part: &RemotePart, answer: (RemoteStream, Opened)) {
         let mut state = self.state();
         state.answered.insert(part.body.clone());
         state.waiting.entry(key(part)).or_default().push(answer);
@@ -112,14 +114,16 @@ fn remote_parts(plan: &Arc<dyn ExecutionPlan>, parts: &mut Vec<RemotePart>) {
 }
 
 /// The answer of one body once the first of it is here.
-async fn open(part: &RemotePart, context: &QueryContext) -> Result<RemoteStream, RemoteError> {
+async fn open(part: &RemotePart, context: &QueryContext) -> Result<(RemoteStream, Opened), RemoteError> {
+    let asked = Instant::now();
     let patience = context.patience.mul_f64(SHARE);
     let begin = async {
         let mut answer = context.transport.query(&part.body, context.remote_query(&part.sql)).await?;
         let first = answer.items.next().await.transpose()?;
+        let opened = Opened { asked, after: asked.elapsed() };
         // An answer without anything, not even a receipt, is refused by whoever reads it.
         let items = stream::iter(first.map(Ok)).chain(answer.items).boxed();
-        Ok(RemoteStream { items })
+        Ok((RemoteStream { items }, opened))
     };
     tokio::time::timeout(patience, begin).await.unwrap_or_else(|_| {
         let why = format!("it has not begun its part within {} s", patience.as_secs());

@@ -18,6 +18,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs,
@@ -62,9 +63,10 @@ pub struct RemoteExec {
     parts: Vec<RemotePart>,
     rows: usize,
     takes_keys: bool,
-    /// The SQL without keys, where there are some in that of the parts: for a body that finds it too long.
-    without_keys: Vec<String>,
+    /// What each part is asked instead of its SQL, unless its body finds it too long: the same with keys in it.
+    with_keys: Vec<String>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl RemoteExec {
@@ -77,9 +79,14 @@ impl RemoteExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        let takes_keys = !node.keys_of.is_empty();
-        let (parts, properties) = (node.parts.clone(), Arc::new(properties));
-        Self { parts, rows: node.rows, takes_keys, without_keys: Vec::new(), properties }
+        Self {
+            parts: node.parts.clone(),
+            rows: node.rows,
+            takes_keys: !node.keys_of.is_empty(),
+            with_keys: Vec::new(),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 
     /// The bodies that it asks and the SQL that each gets.
@@ -93,10 +100,15 @@ impl RemoteExec {
     }
 
     /// The same, but each body gets this for its SQL, which has keys in it.
-    pub(crate) fn with_keys(&self, sql: impl IntoIterator<Item = String>) -> Self {
-        let parts = self.parts.iter().zip(sql).map(|(part, sql)| RemotePart { sql, ..part.clone() }).collect();
-        let without_keys = self.parts.iter().map(|part| part.sql.clone()).collect();
-        Self { parts, rows: self.rows, takes_keys: false, without_keys, properties: Arc::clone(&self.properties) }
+    pub(crate) fn with_keys(&self, sql: Vec<String>) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            rows: self.rows,
+            takes_keys: false,
+            with_keys: sql,
+            properties: Arc::clone(&self.properties),
+            metrics: self.metrics.clone(),
+        }
     }
 }
 
@@ -139,23 +151,29 @@ impl ExecutionPlan for RemoteExec {
         Ok(self)
     }
 
-    fn execute(&self, _partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let context = task
             .session_config()
             .get_extension::<QueryContext>()
             .ok_or_else(|| DataFusionError::Internal("a plan with remote parts runs without a query context".into()))?;
         let mut builder = RecordBatchReceiverStream::builder(self.schema(), BUFFERED_BATCHES);
         let together = Arc::new(Barrier::new(self.parts.len()));
+        let handed_on = MetricBuilder::new(&self.metrics).output_rows(partition);
         for (index, part) in self.parts.iter().enumerate() {
-            let shorter = self.without_keys.get(index).cloned();
+            let with_keys = self.with_keys.get(index).cloned();
             let start = Arc::new(Start {
                 arrived: AtomicBool::new(false),
                 waits: AtomicBool::new(false),
                 several: self.parts.len() > 1,
                 together: Arc::clone(&together),
+                handed_on: handed_on.clone(),
             });
             let asking =
-                ask(part.clone(), shorter, self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
+                ask(part.clone(), with_keys, self.schema(), Arc::clone(&context), builder.tx(), Arc::clone(&start));
             let (body, patience) = (part.body.clone(), context.patience);
             let dispensable = part.of_every && context.begun.is_none();
             builder.spawn(async move {
@@ -198,26 +216,36 @@ struct Start {
     /// Whether there are others.
     several: bool,
     together: Arc<Barrier>,
+    /// Rows of all of them together.
+    handed_on: Count,
 }
 
 /// Puts one body's part to it and passes on what it answers, until its receipt says that this was all.
 async fn ask(
     part: RemotePart,
-    shorter: Option<String>,
+    with_keys: Option<String>,
     schema: SchemaRef,
     context: Arc<QueryContext>,
     out: Sender<Result<RecordBatch>>,
     start: Arc<Start>,
 ) -> Result<(), RemoteError> {
     let body = &part.body;
+    let mut measure = context.receipts.measure(&part);
     let begun = context.begun.as_ref().and_then(|begun| begun.take(&part));
     let mut answer = match begun {
-        Some(answer) => answer,
-        None => begin(&part, shorter.as_deref(), &context).await?,
+        Some((answer, opened)) => {
+            measure.opened(opened);
+            answer
+        }
+        None => begin(&part, with_keys.as_deref(), &context).await?,
     };
     let mut rows = 0u64;
     while let Some(item) = answer.items.next().await {
         let item = item?;
+        match &item {
+            RemoteItem::Batch(batch) => measure.rows(batch.num_rows() as u64),
+            RemoteItem::Receipt(_) => measure.end(),
+        }
         if !start.arrived.swap(true, Ordering::Relaxed) {
             start.waits.store(true, Ordering::Relaxed);
             start.together.wait().await;
@@ -226,25 +254,37 @@ async fn ask(
         match item {
             RemoteItem::Batch(batch) => {
                 rows += batch.num_rows() as u64;
-                if batch.num_rows() > 0 && out.send(Ok(conform(body, &schema, &batch)?)).await.is_err() {
-                    // Whoever reads has enough (a LIMIT): the rest is not wanted, and dropping the call says so.
-                    return Ok(());
+                if batch.num_rows() > 0 {
+                    if out.send(Ok(conform(body, &schema, &batch)?)).await.is_err() {
+                        // Whoever reads has enough (a LIMIT): the rest is not wanted, and dropping the call says so.
+                        return Ok(());
+                    }
+                    start.handed_on.add(batch.num_rows());
                 }
             }
             RemoteItem::Receipt(receipt) => {
-                return context.receipts.take((&part, start.several), &context.query_id, rows, receipt);
+                let bytes = context.receipts.take((&part, start.several), &context.query_id, rows, receipt)?;
+                measure.bytes(bytes);
+                return Ok(());
             }
         }
     }
     Err(RemoteError::new(body, RemoteErrorKind::Failed, "its answer ended without a release record, so it may be cut"))
 }
 
-/// Puts its part to a body, without the keys in it if they are more than the body takes.
-async fn begin(part: &RemotePart, shorter: Option<&str>, context: &QueryContext) -> Result<RemoteStream, RemoteError> {
+/// Puts its part to a body, without the keys if they are more than the body takes.
+async fn begin(
+    part: &RemotePart,
+    with_keys: Option<&str>,
+    context: &QueryContext,
+) -> Result<RemoteStream, RemoteError> {
     let ask = |sql: &str| context.transport.query(&part.body, context.remote_query(sql));
-    match (ask(&part.sql).await, shorter) {
-        (Err(error), Some(shorter)) if error.kind == RemoteErrorKind::Limit => ask(shorter).await,
-        (answered, _) => answered,
+    match with_keys {
+        None => ask(&part.sql).await,
+        Some(longer) => match ask(longer).await {
+            Err(error) if error.kind == RemoteErrorKind::Limit => ask(&part.sql).await,
+            answered => answered,
+        },
     }
 }
 

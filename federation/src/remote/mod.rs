@@ -1,6 +1,7 @@
 //! Asking other bodies: the transport, the streams of their answers, and the physical leaf that a placed plan has.
 
 mod again;
+mod arrived;
 mod arriving;
 mod begun;
 mod error;
@@ -9,6 +10,7 @@ mod peers;
 mod receipts;
 mod transport;
 
+pub use arrived::Arrived;
 pub use arriving::well_formed;
 pub use begun::Begun;
 pub use error::{RemoteError, RemoteErrorKind};

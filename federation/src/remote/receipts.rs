@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use meridian_proto::{DatasetName, DatasetUse, Form, Name, Receipt, ReleaseRecord, Signed};
 
+use super::arrived::{Arrived, Measure, Parts};
 use super::{RemoteError, RemoteErrorKind};
 use crate::node::RemotePart;
 
@@ -26,6 +27,7 @@ pub struct Receipts {
     verifier: Arc<Verifier>,
     received: Mutex<Vec<Received>>,
     notices: Mutex<BTreeSet<String>>,
+    parts: Parts,
 }
 
 impl fmt::Debug for Receipts {
@@ -37,7 +39,17 @@ impl fmt::Debug for Receipts {
 impl Receipts {
     /// An empty collection that takes what `verifier` holds for signed by a node.
     pub fn new(verifier: Arc<Verifier>) -> Arc<Self> {
-        Arc::new(Self { verifier, received: Mutex::default(), notices: Mutex::default() })
+        Arc::new(Self { verifier, received: Mutex::default(), notices: Mutex::default(), parts: Parts::default() })
+    }
+
+    /// Measures a part that is asked now.
+    pub(super) fn measure(&self, part: &RemotePart) -> Measure {
+        self.parts.asked(part)
+    }
+
+    /// What was asked of other bodies, each part as often as it was asked, and what has arrived of it.
+    pub fn arrived(&self) -> Vec<Arrived> {
+        self.parts.all()
     }
 
     /// Keeps what a reader of the answer must know of how it was placed.
@@ -55,14 +67,14 @@ impl Receipts {
     /// An answer is whole only if its record is the body's own, is about this query, and counts what arrived. Behind it stand
     /// the records of the bodies that it asked in turn: each of a release to a body whose record is there, and one for each
     /// dataset that it was to ask for. Where it is one of `several` whose answers are put together, nothing may have left as
-    /// statistics that was to come as rows.
+    /// statistics that was to come as rows. Returns the bytes that it says it sent.
     pub(crate) fn take(
         &self,
         (part, several): (&RemotePart, bool),
         query_id: &str,
         rows: u64,
         receipt: Receipt,
-    ) -> Result<(), RemoteError> {
+    ) -> Result<u64, RemoteError> {
         let body = &part.body;
         let failed = |why: String| RemoteError::new(body, RemoteErrorKind::Failed, why);
         let mut received = Vec::with_capacity(receipt.releases.len());
@@ -101,8 +113,9 @@ impl Receipts {
         if let Some(missing) = part.references.iter().find(|name| !holds(name)) {
             return Err(failed(format!("its receipt holds no release of {missing}, which it was to join")));
         }
+        let bytes = received.first().map_or(0, |received| received.record.bytes);
         self.lock().extend(received);
-        Ok(())
+        Ok(bytes)
     }
 
     /// What has arrived, sorted by body.
@@ -144,7 +157,7 @@ mod tests {
     }
 
     /// What becomes of a receipt for a dataset that left in this form.
-    fn taken(part: &RemotePart, several: bool, form: Form) -> Result<(), RemoteError> {
+    fn taken(part: &RemotePart, several: bool, form: Form) -> Result<u64, RemoteError> {
         let record = ReleaseRecord {
             query_id: "q".into(),
             federation: "london".into(),

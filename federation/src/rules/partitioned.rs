@@ -10,7 +10,7 @@ use super::together::pairs;
 use crate::alternative::{Alternative, Away, Here, Part};
 use crate::error::Why;
 use crate::placement::Search;
-use crate::{lower, rel, statistics, template};
+use crate::{coverage, lower, rel, statistics};
 
 pub(crate) fn make(search: &mut Search, node: &LogicalPlan, children: &[Vec<Alternative>]) -> Vec<Alternative> {
     let (LogicalPlan::Join(join), [left, right]) = (node, children) else { return Vec::new() };
@@ -122,9 +122,9 @@ fn apart(join: &Join, left: &Away, right: &Away) -> Result<bool, Why> {
         let (Some(one), Some(other)) = (one, other) else { continue };
         let both = [(left, one), (right, other)];
         let spans = both.into_iter().flat_map(|(away, index)| {
-            away.parts.iter().map(move |part| Some((&part.name.body, template::span(&away.rel, index, part)?)))
+            away.parts.iter().map(move |part| Some((&part.name.body, coverage::span(&away.rel, index, part)?)))
         });
-        if spans.collect::<Option<Vec<_>>>().is_some_and(|spans| template::are_apart(spans)) {
+        if spans.collect::<Option<Vec<_>>>().is_some_and(|spans| coverage::are_apart(spans)) {
             return Ok(true);
         }
     }

@@ -9,13 +9,13 @@ use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, lit};
 use meridian_proto::ColumnType;
 
 use crate::alternative::{Alternative, Away, Here, Part, Rejection, renamed};
+use crate::coverage;
 use crate::error::Why;
 use crate::lower::{self, Values};
 use crate::placement::Search;
 use crate::rel::{self, Agg, Rel, ScanColumn};
 use crate::rules::combine::{call, cast, known, or_zero, quotient, uncast, when};
 use crate::rules::whole::grouped;
-use crate::template;
 
 const WITHHELD: &str = "a total over several bodies is withheld where one of them withheld its part";
 
@@ -66,8 +66,8 @@ fn over(
 /// Whether each part is known to have values of its own in this group key, so that no group has rows of two.
 fn separates(group: &Expr, away: &Away) -> bool {
     let Some(index) = rel::position(group) else { return false };
-    let spans = away.parts.iter().map(|part| Some((&part.name, template::span(&away.rel, index, part)?)));
-    spans.collect::<Option<Vec<_>>>().is_some_and(template::are_apart)
+    let spans = away.parts.iter().map(|part| Some((&part.name, coverage::span(&away.rel, index, part)?)));
+    spans.collect::<Option<Vec<_>>>().is_some_and(coverage::are_apart)
 }
 
 /// How an aggregate is made of partial ones.
@@ -230,7 +230,7 @@ impl<'a> Split<'a> {
     /// The group keys whose value in every row of a part is known.
     fn bound(&self, part: &Part) -> (Vec<usize>, Vec<ScalarValue>) {
         let keys = self.groups.iter().enumerate();
-        keys.filter_map(|(key, group)| Some((key, template::known(&self.away.rel, rel::position(group)?, part)?)))
+        keys.filter_map(|(key, group)| Some((key, coverage::known(&self.away.rel, rel::position(group)?, part)?)))
             .unzip()
     }
 }

@@ -9,7 +9,7 @@ use crate::error::Why;
 use crate::lower::{self, Scope, Values};
 use crate::placement::Search;
 use crate::rel::Rel;
-use crate::{normal, statistics, template};
+use crate::{coverage, normal, statistics};
 
 /// Of ten rows a condition lets about this many pass.
 const PASS_OF_TEN: f64 = 2.0;
@@ -116,7 +116,7 @@ fn filter(search: &mut Search, filter: &Filter, node: &LogicalPlan, away: &Away)
         }
     }
     let mut parts = below.parts.clone();
-    parts.retain(|part| !template::rules_out(&below.rel, &travelling, part));
+    parts.retain(|part| !coverage::rules_out(&below.rel, &travelling, part));
     if parts.is_empty() {
         return Ok(Some(Alternative::Here(Here::empty(schema))));
     }

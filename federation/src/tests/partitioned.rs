@@ -1,6 +1,9 @@
 //! Joins of two standards at each body, and where they stay here.
 
-use meridian_proto::Form;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch};
+use meridian_proto::{Covers, Form};
 
 use crate::tests::world::{World, both, texts_are};
 
@@ -58,7 +61,12 @@ async fn each_body_gets_the_join_of_its_own() {
     let join = "FROM every.buildings b JOIN every.inspections i ON b.borough_gss = i.borough_gss AND b.uprn = i.uprn";
     let rows = format!("SELECT b._body, b.kind, i.result {join}");
     let grouped = format!("SELECT b.borough_gss, count(*) {join} GROUP BY 1");
-    texts_are(&World::open(), &[(&rows, &[]), (&grouped, &[])]).await;
+    texts_are(&World::open(), &[
+        (&rows, &["camden+hackney: SELECT c3 AS c0, c2 AS c1, c5 AS c2 FROM (SELECT uprn AS c0, borough_gss AS c1, kind AS c2, 'camden' AS c3 \
+                   FROM london.camden.buildings) JOIN (SELECT borough_gss AS c4, \"result\" AS c5, uprn AS c6 FROM london.camden.inspections) ON c1 = c4 AND c0 = c6"]),
+        (&grouped, &["camden+hackney: SELECT c0, count(*) AS c1 FROM (SELECT borough_gss AS c0, uprn AS c1 FROM london.camden.buildings) \
+                      JOIN (SELECT borough_gss AS c2, uprn AS c3 FROM london.camden.inspections) ON c0 = c2 AND c1 = c3 GROUP BY c0"]),
+    ]).await;
 }
 
 #[tokio::test]
@@ -85,6 +93,36 @@ async fn a_body_with_two_datasets_of_a_standard_is_not_asked_for_the_join() {
     for sql in AT_EACH {
         let (here, there) = both(&world, sql).await;
         assert_eq!(here, there, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn ranges_keep_bodies_apart_where_they_do_not_overlap() {
+    let sql = "SELECT count(*) FROM every.firsts a JOIN every.seconds b ON a.n = b.n";
+    let range = |from: &str, to: &str| {
+        let end = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Covers::Range { from: end(from), to: end(to) }
+    };
+    for (firsts, seconds, apart) in [
+        ([range("", "5"), range("6", "")], [range("1", "5"), range("6", "9")], true),
+        ([range("", "5"), range("6", "")], [range("1", "6"), range("6", "9")], false),
+        ([range("", "5"), range("6", "")], [range("1", ""), range("6", "9")], false),
+        ([range("", "5"), range("6", "")], [range("7", "9"), range("1", "5")], false),
+        ([range("1", "9"), range("3", "4")], [range("1", "9"), range("3", "4")], false),
+        ([Covers::Value("4".into()), range("5", "")], [range("2", "4"), Covers::Value("7".into())], true),
+        ([range("5", ""), range("", "4")], [range("6", "7"), range("1", "2")], true),
+    ] {
+        let mut world = World::default();
+        for (dataset, covers) in [("firsts", &firsts), ("seconds", &seconds)] {
+            for (body, covers) in ["camden", "hackney"].into_iter().zip(covers) {
+                let rows = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![4, 7])) as _)]).unwrap();
+                world.hold(body, dataset, Some(dataset), &[rows]);
+                world.covers("n", covers.clone());
+            }
+        }
+        let placed = world.placed(sql).await.unwrap();
+        let at_each = placed.remotes.iter().any(|remote| remote.sql().contains("JOIN"));
+        assert_eq!(at_each, apart, "{firsts:?} {seconds:?}\n{}", placed.plan);
     }
 }
 

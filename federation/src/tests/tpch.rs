@@ -1,6 +1,7 @@
 //! The 22 queries of TPC-H over four bodies, two of which hold `orders` and `lineitem` by halves, against one engine.
 
 use arrow::array::{RecordBatch, RecordBatchReader};
+use meridian_proto::Covers;
 
 use crate::tests::keyed::Sent;
 use crate::tests::world::{World, rows};
@@ -8,15 +9,28 @@ use crate::tests::world::{World, rows};
 #[path = "../../../tests/tpch/mod.rs"]
 mod data;
 
-use data::{Holding, holdings, queries};
+use data::{Holding, Orders, holdings, queries};
 
 /// 15,000 orders: enough that every query finds something.
 const SCALE: f64 = 0.01;
 
 fn world() -> World {
     let mut world = World::default();
-    for Holding { body, table, shared, rows } in holdings(SCALE, 2) {
+    for Holding { body, table, shared, orders: _, rows } in holdings(SCALE, 2) {
         world.hold(body, table, shared.then_some(table), &collected(rows));
+    }
+    world
+}
+
+/// The two bodies that hold orders say which.
+fn divided() -> World {
+    let mut world = World::default();
+    for Holding { body, table, shared, orders, rows } in holdings(SCALE, 2) {
+        world.hold(body, table, shared.then_some(table), &collected(rows));
+        if let Some(Orders { column, from, to }) = orders {
+            let end = |key: Option<i64>| key.map(|key| key.to_string());
+            world.covers(column, Covers::Range { from: end(from), to: end(to) });
+        }
     }
     world
 }
@@ -44,6 +58,20 @@ pub(super) fn query_at_one_body(number: usize) -> String {
 #[tokio::test]
 async fn tpc_h_over_four_bodies_is_answered_like_one_engine() {
     answers_like_one_engine(&world()).await;
+}
+
+#[tokio::test]
+async fn it_is_where_orders_are_joined_at_their_bodies() {
+    let world = divided();
+    answers_like_one_engine(&world).await;
+    let mut joined = Vec::new();
+    for (number, sql) in queries(|table, body| format!("{body}.{table}")) {
+        let remotes = world.placed(&sql).await.unwrap().remotes;
+        if remotes.iter().any(|remote| remote.bodies.len() == 2 && remote.sql().contains("JOIN")) {
+            joined.push(number);
+        }
+    }
+    assert_eq!(joined, [4, 12]);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
-use meridian_proto::{Column, Coverage, Dataset, DatasetName, Form, Name, Reference, Role};
+use meridian_proto::{Column, Coverage, Covers, Dataset, DatasetName, Form, Name, Reference, Role};
 
 use crate::placement::{Placed, place};
 use crate::remote::RemotePlanner;
@@ -244,6 +244,12 @@ impl World {
         Arc::make_mut(&mut holding.dataset).standard = Some(name(standard));
     }
 
+    /// The dataset added last has this in every row.
+    pub(crate) fn covers(&mut self, column: &str, covers: Covers) {
+        let holding = self.holdings.last_mut().unwrap();
+        Arc::make_mut(&mut holding.dataset).coverage.push(Coverage { column: name(column), covers });
+    }
+
     /// A dataset of about as many rows as ten to this power.
     pub(crate) fn sized(mut self, dataset: &str, size_class: u32) -> Self {
         for holding in self.holdings.iter_mut().filter(|holding| holding.name.dataset.as_str() == dataset) {
@@ -414,7 +420,7 @@ fn describe(dataset: &str, columns: &str, form: Form, standard: Option<&str>, co
         threshold: 0,
         standard: standard.map(name),
         coverage: coverage
-            .map(|value| Coverage { column: name("borough_gss"), value: value.into() })
+            .map(|value| Coverage { column: name("borough_gss"), covers: Covers::Value(value.into()) })
             .into_iter()
             .collect(),
         size_class: 5,

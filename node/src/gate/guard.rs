@@ -11,6 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use meridian_proto::Form;
 
 use super::governed::{GovernedExec, Mark};
+use super::observed::Observed;
 use super::permit::{InForce, Permit, Watched};
 use super::release::ReleaseExec;
 use super::released::{Discretion, Released};
@@ -102,6 +103,11 @@ fn broken(what: &str, dataset: &str) -> Refused {
 }
 
 impl Guarded {
+    /// The plan, to be looked at when it has run.
+    pub fn observed(&self) -> Observed {
+        Observed::new(&self.plan, self.discretion.protected)
+    }
+
     /// Starts the run. The log record is durable before: its proof is the argument. What the answer rests on is looked
     /// up again while it streams.
     pub fn release(

@@ -21,6 +21,7 @@
 //! | `tables` | declared tables: what a dataset without noise answers |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
+//! | `observed` | what is told of a plan that has run |
 #![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
 
 mod access;
@@ -35,6 +36,7 @@ mod governed;
 mod growth;
 mod guard;
 mod leaf;
+mod observed;
 mod onward;
 mod permit;
 mod planner;
@@ -60,6 +62,7 @@ use datafusion::logical_expr::LogicalPlan;
 pub use caller::Caller;
 pub use facts::{Facts, ForeignUse};
 pub use guard::{Guarded, guard};
+pub use observed::{Observed, Operator, Visible};
 pub use permit::InForce;
 pub use planner::extension_planner;
 pub use reference::Referenced;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use datafusion::error::DataFusionError;
-use meridian_federation::remote::Receipts;
+use meridian_federation::remote::{Arrived, Receipts};
 use meridian_proto::{Receipt, ReleaseRecord};
 
 use super::{Asked, Engine, ErrorKind, Partial, Planned, Progress, QueryError};
@@ -80,6 +80,11 @@ impl Closing {
     /// Where whoever sends the answer counts what has left.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// What other bodies were asked, and what has arrived of it.
+    pub(super) fn arrived(&self) -> Vec<Arrived> {
+        self.receipts.arrived()
     }
 
     /// Records that all of it left, and signs the receipt.

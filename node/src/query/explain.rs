@@ -1,13 +1,16 @@
-//! EXPLAIN: what each body would be asked and what would leave it, for people or as JSON, before anything has left.
+//! EXPLAIN: what each body would be asked and what would leave it, for people or as JSON, before anything has left; with
+//! ANALYZE, when it has, what it came to.
 
 use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
-use meridian_federation::place;
+use meridian_federation::remote::Arrived;
+use meridian_federation::{RemotePart, place};
 use meridian_proto::{DatasetName, DatasetUse, Form, Name};
 use serde::Serialize;
 
+use super::analyze::{Answered, Ran};
 use super::text::Written;
 use crate::gate::{Caller, Facts};
 
@@ -27,6 +30,9 @@ pub(super) struct Explanation {
     /// What happens at this node, an operator a line; a peer is not shown it, since that is this body's own business.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plan: Vec<String>,
+    /// What happened, where it has run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ran: Option<Ran>,
 }
 
 /// One query, and the bodies that get it, each over its own dataset.
@@ -61,6 +67,9 @@ struct Reference {
 struct Text {
     body: Name,
     sql: String,
+    /// What it answered, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered: Option<Answered>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,13 +88,14 @@ pub(super) fn explanation(
 ) -> Result<Explanation> {
     let placed = place(plan.clone(), session)?;
     let reference = |name: &DatasetName| Reference { dataset: name.to_string(), body: name.body.clone() };
+    let text = |part: &RemotePart| Text { body: part.body.clone(), sql: part.sql.clone(), answered: None };
     let asked = placed.remotes.iter().map(|remote| Remote {
         form: remote.form,
         leaves: Leaves { columns: remote.columns.iter().map(|column| readable(column)).collect(), rows: remote.rows },
         datasets: remote.datasets(),
         references: remote.references().iter().map(reference).collect(),
         keys_of: remote.keys_of.clone(),
-        queries: remote.parts.iter().map(|part| Text { body: part.body.clone(), sql: part.sql.clone() }).collect(),
+        queries: remote.parts.iter().map(text).collect(),
     });
     let own = |used: &DatasetUse| Own { dataset: used.name.clone(), form: used.form, columns: used.columns.clone() };
     Ok(Explanation {
@@ -95,10 +105,20 @@ pub(super) fn explanation(
         notices: placed.notices.iter().chain(&facts.notices).cloned().collect(),
         rejected: placed.rejected.clone(),
         plan: if caller.is_peer() { Vec::new() } else { above_the_gate(&placed.plan) },
+        ran: None,
     })
 }
 
 impl Explanation {
+    /// It has run: what happened here, and what each body answered to what it was asked.
+    pub(super) fn ran(&mut self, ran: Ran, mut arrived: Vec<Arrived>) {
+        for text in self.asked.iter_mut().flat_map(|remote| &mut remote.queries) {
+            let at = arrived.iter().position(|part| part.body == text.body && part.sql == text.sql);
+            text.answered = at.map(|at| arrived.remove(at).into());
+        }
+        self.ran = Some(ran);
+    }
+
     /// As a query of one column, `plan`: a row for each line of the text, or of the JSON text.
     pub(super) fn answer(&self, written: Written) -> Result<LogicalPlan> {
         let lines = match written {
@@ -124,7 +144,8 @@ impl Explanation {
             1 => "One query to one body, the rest at this node.".to_owned(),
             n => format!("{n} queries to other bodies, all at once, the rest at this node."),
         });
-        self.asked.iter().for_each(|remote| remote.lines(&mut lines));
+        let ran = self.ran.is_some();
+        self.asked.iter().for_each(|remote| remote.lines(ran, &mut lines));
         for used in &self.here {
             lines.push(String::new());
             lines.push(format!("{} of this body", used.dataset));
@@ -137,15 +158,16 @@ impl Explanation {
         section(&mut lines, "To know", &self.notices);
         section(&mut lines, "Not chosen", &self.rejected);
         section(&mut lines, "At this node", &self.plan);
+        section(&mut lines, "What it came to", &self.ran.as_ref().map(Ran::lines).unwrap_or_default());
         lines
     }
 }
 
 impl Remote {
-    fn lines(&self, lines: &mut Vec<String>) {
+    fn lines(&self, ran: bool, lines: &mut Vec<String>) {
         lines.push(String::new());
         let names: Vec<&str> = self.queries.iter().map(|text| text.body.as_str()).collect();
-        lines.push(format!("{} would be asked", names.join(", ")));
+        lines.push(format!("{} {}", names.join(", "), if ran { "asked" } else { "would be asked" }));
         lines.push(format!("  for        {}", form(self.form)));
         lines.push(format!("  what leaves {}, about {} rows", self.leaves.columns.join(", "), self.leaves.rows));
         if self.datasets.len() > 1 {
@@ -165,6 +187,15 @@ impl Remote {
         let own = if names.len() > 1 { " (each over its own dataset)" } else { "" };
         lines.push(format!("  SQL{own}"));
         lines.push(format!("    {}", self.queries.first().map_or("", |text| &text.sql)));
+        if ran {
+            lines.push("  answered".to_owned());
+            lines.extend(self.queries.iter().map(|Text { body, answered, .. }| {
+                let what = answered
+                    .as_ref()
+                    .map_or_else(|| "not asked, since nothing of it was needed".into(), Answered::line);
+                format!("    {body}: {what}")
+            }));
+        }
     }
 }
 

@@ -22,8 +22,16 @@ const PARSER_RECURSION: usize = 100;
 pub(super) enum Ask {
     /// An answer.
     Query(Box<Statement>),
-    /// The plan of one, nothing else.
-    Explain(Box<Statement>, Written),
+    /// What one would ask of whom, or has.
+    Explain(Box<Statement>, Explain),
+}
+
+/// How a query is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Explain {
+    pub(super) written: Written,
+    /// Whether it is asked for that, and told what it came to.
+    pub(super) analyze: bool,
 }
 
 /// How a plan is written.
@@ -38,7 +46,7 @@ pub(super) enum Written {
 /// Parses exactly one query, or EXPLAIN of one.
 pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
     let tokens = bound(sql)?;
-    let (read, written) = written(sql, &tokens);
+    let (read, explain) = options(sql, &tokens);
     let mut statements = DFParserBuilder::new(read.as_ref())
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(PARSER_RECURSION)
@@ -59,35 +67,52 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
             return Err(QueryError::sql(sql, None, format!("there are {} statements: send one", more + 1)));
         }
     };
-    classify(sql, one, written)
+    classify(sql, one, explain)
 }
 
-/// The statement without `(FORMAT JSON)` behind EXPLAIN, in whose place there are blanks, so that errors still point
-/// into it: the parser knows other formats, which are none of ours.
-fn written<'a>(sql: &'a str, tokens: &[TokenWithSpan]) -> (Cow<'a, str>, Written) {
-    let plain = (Cow::Borrowed(sql), Written::Text);
+/// The statement without `(ANALYZE, FORMAT JSON)` behind EXPLAIN, in whose place there are blanks, so that errors still
+/// point into it: the parser knows other formats, which are none of ours.
+fn options<'a>(sql: &'a str, tokens: &[TokenWithSpan]) -> (Cow<'a, str>, Explain) {
+    let none = Explain { written: Written::Text, analyze: false };
     let mut tokens = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let mut next = || tokens.next().map(|token| (token.token.to_string().to_ascii_uppercase(), token.span));
-    let (Some((explain, _)), Some((open, from)), Some((format, _)), Some((json, _)), Some((close, to))) =
-        (next(), next(), next(), next(), next())
-    else {
-        return plain;
+    let explain = tokens.next().is_some_and(|token| upper(&token.token) == "EXPLAIN");
+    let Some(open) = tokens.next().filter(|token| explain && token.token == Token::LParen) else {
+        return (Cow::Borrowed(sql), none);
     };
-    let written = match [&*explain, &*open, &*format, &*json, &*close] {
-        ["EXPLAIN", "(", "FORMAT", "JSON", ")"] => Written::Json,
-        ["EXPLAIN", "(", "FORMAT", "TEXT", ")"] => Written::Text,
-        _ => return plain,
+    let mut words = Vec::new();
+    let Some(close) = tokens.find(|token| {
+        words.push(upper(&token.token));
+        token.token == Token::RParen
+    }) else {
+        return (Cow::Borrowed(sql), none);
     };
+    words.pop();
+    let mut explain = none;
+    for option in words.split(|word| word == ",") {
+        let option: Vec<&str> = option.iter().map(String::as_str).collect();
+        match option[..] {
+            ["ANALYZE"] | ["ANALYZE", "TRUE" | "ON" | "1"] => explain.analyze = true,
+            ["ANALYZE", "FALSE" | "OFF" | "0"] => explain.analyze = false,
+            ["FORMAT", "JSON"] => explain.written = Written::Json,
+            ["FORMAT", "TEXT"] => explain.written = Written::Text,
+            _ => return (Cow::Borrowed(sql), none),
+        }
+    }
+    let (from, to) = (open.span.start, close.span.end);
     let (mut at, mut read) = ((1, 1), String::with_capacity(sql.len()));
     for character in sql.chars() {
-        let within = ((from.start.line, from.start.column)..(to.end.line, to.end.column)).contains(&at);
+        let within = ((from.line, from.column)..(to.line, to.column)).contains(&at);
         read.push(if within && character != '\n' { ' ' } else { character });
         at = if character == '\n' { (at.0 + 1, 1) } else { (at.0, at.1 + 1) };
     }
-    (Cow::Owned(read), written)
+    (Cow::Owned(read), explain)
 }
 
-fn classify(sql: &str, statement: Statement, written: Written) -> Result<Ask, QueryError> {
+fn upper(token: &Token) -> String {
+    token.to_string().to_ascii_uppercase()
+}
+
+fn classify(sql: &str, statement: Statement, own: Explain) -> Result<Ask, QueryError> {
     use datafusion::sql::sqlparser::ast::Statement as Sql;
     let inner = match &statement {
         Statement::Explain(explain) => explain.statement.as_ref(),
@@ -101,7 +126,8 @@ fn classify(sql: &str, statement: Statement, written: Written) -> Result<Ask, Qu
     }
     match statement {
         Statement::Explain(explain) if matches!(&*explain.statement, Statement::Statement(s) if matches!(**s, Sql::Query(_))) => {
-            Ok(Ask::Explain(explain.statement, written))
+            let analyze = own.analyze || explain.options.analyze;
+            Ok(Ask::Explain(explain.statement, Explain { analyze, ..own }))
         }
         Statement::Statement(inner) if matches!(*inner, Sql::Query(_)) => {
             Ok(Ask::Query(Box::new(Statement::Statement(inner))))
@@ -243,10 +269,6 @@ mod tests {
     fn only_one_query_is_taken() {
         assert!(matches!(parse("SELECT 1"), Ok(Ask::Query(_))));
         assert!(matches!(parse("WITH a AS (SELECT 1) SELECT * FROM a;"), Ok(Ask::Query(_))));
-        assert!(matches!(parse("EXPLAIN SELECT 1"), Ok(Ask::Explain(_, Written::Text))));
-        assert!(matches!(parse("EXPLAIN (SELECT 1)"), Ok(Ask::Explain(_, Written::Text))));
-        assert!(matches!(parse("EXPLAIN (FORMAT TEXT) SELECT 1"), Ok(Ask::Explain(_, Written::Text))));
-        assert!(matches!(parse("explain (format\njson) SELECT 1"), Ok(Ask::Explain(_, Written::Json))));
         for bad in [
             "",
             ";",
@@ -260,8 +282,38 @@ mod tests {
             "EXPLAIN DROP TABLE a",
             "EXPLAIN (FORMAT JSON) EXPLAIN SELECT 1",
             "EXPLAIN (FORMAT YAML) SELECT 1",
+            "EXPLAIN (ANALYZE, FORMAT YAML) SELECT 1",
+            "EXPLAIN (ANALYZE maybe) SELECT 1",
+            "EXPLAIN (ANALYZE, ) SELECT 1",
+            "EXPLAIN (ANALYZE SELECT 1",
+            "EXPLAIN ANALYZE EXPLAIN ANALYZE SELECT 1",
+            "EXPLAIN ANALYZE DROP TABLE a",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn explain_takes_its_options_in_the_words_of_postgresql() {
+        use Written::{Json, Text};
+        for (sql, analyze, written) in [
+            ("EXPLAIN SELECT 1", false, Text),
+            ("EXPLAIN (SELECT 1)", false, Text),
+            ("EXPLAIN (FORMAT TEXT) SELECT 1", false, Text),
+            ("explain (format\njson) SELECT 1", false, Json),
+            ("EXPLAIN ANALYZE SELECT 1", true, Text),
+            ("EXPLAIN ANALYZE VERBOSE SELECT 1", true, Text),
+            ("EXPLAIN ANALYZE (SELECT 1)", true, Text),
+            ("EXPLAIN (ANALYZE) SELECT 1", true, Text),
+            ("EXPLAIN (analyze, format json) SELECT 1", true, Json),
+            ("EXPLAIN (FORMAT JSON, ANALYZE ON) SELECT 1", true, Json),
+            ("EXPLAIN (ANALYZE false, FORMAT JSON) SELECT 1", false, Json),
+            ("EXPLAIN (ANALYZE, VERBOSE) SELECT 1", true, Text),
+        ] {
+            match parse(sql) {
+                Ok(Ask::Explain(_, found)) => assert_eq!(found, Explain { written, analyze }, "{sql}"),
+                other => panic!("{sql}: {other:?}"),
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprFunctionExt, LogicalPlanBuilder, Operator, lit};
 use datafusion::prelude::SessionContext;
-use meridian_proto::{Column, Coverage};
+use meridian_proto::{Column, Coverage, Covers};
 
 use super::mapping::{self, Mapped, MappedColumn};
 use super::{SourceError, SourceSpec, literal};
@@ -99,12 +99,27 @@ fn checks<'a>(spec: &'a SourceSpec, mapped: &Mapped) -> Result<Vec<Check<'a>>, S
 
 /// How many rows lie outside of a coverage; NULL does.
 fn outside(spec: &SourceSpec, column: &Column, typed: &Expr, coverage: &Coverage) -> Result<Expr, SourceError> {
-    let value = literal(column.column_type, &coverage.value).ok_or_else(|| {
-        let why = format!("coverage of {} is no {}; write a value of that type", column.name, column.column_type);
-        SourceError::mapping(spec, why)
-    })?;
-    let outside = BinaryExpr::new(Box::new(typed.clone()), Operator::IsDistinctFrom, Box::new(lit(value)));
-    count(lit(1_i64)).filter(Expr::BinaryExpr(outside)).build().map_err(|_| SourceError::evaluation(spec))
+    let constant = |text: &String| {
+        let why = || format!("coverage of {} is no {}; write a value of that type", column.name, column.column_type);
+        literal(column.column_type, text).map(lit).ok_or_else(|| SourceError::mapping(spec, why()))
+    };
+    let outside = match &coverage.covers {
+        Covers::Value(text) => {
+            let value = Box::new(constant(text)?);
+            Expr::BinaryExpr(BinaryExpr::new(Box::new(typed.clone()), Operator::IsDistinctFrom, value))
+        }
+        Covers::Range { from, to } => {
+            let mut outside = typed.clone().is_null();
+            if let Some(from) = from {
+                outside = outside.or(typed.clone().lt(constant(from)?));
+            }
+            if let Some(to) = to {
+                outside = outside.or(typed.clone().gt(constant(to)?));
+            }
+            outside
+        }
+    };
+    count(lit(1_i64)).filter(outside).build().map_err(|_| SourceError::evaluation(spec))
 }
 
 impl Check<'_> {

@@ -35,7 +35,7 @@ pub use found::{Found, Place, found, in_source};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
-pub use types::{arrow_type, literal, published_schema};
+pub use types::{arrow_type, is_covered, literal, published_schema};
 pub use units::{unit_hash, unit_named};
 
 use snapshot::Snapshot;

@@ -10,7 +10,7 @@ use arrow::util::pretty::pretty_format_batches;
 use chrono::TimeZone;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionConfig;
-use meridian_proto::{Column, Coverage, Dataset, Form, Role};
+use meridian_proto::{Column, Coverage, Covers, Dataset, Form, Role};
 use tempfile::TempDir;
 
 use super::*;
@@ -248,10 +248,39 @@ async fn promises_are_checked_and_counted() {
     assert!(found.contains("column borough is required, but NULL in 1 rows"), "{found}");
 
     let mut source = csv(text, &columns, None);
-    let coverage = vec![Coverage { column: "borough".parse().unwrap(), value: "E09".into() }];
+    let coverage = vec![Coverage { column: "borough".parse().unwrap(), covers: Covers::Value("E09".into()) }];
     source.spec.dataset = Arc::new(Dataset { coverage, ..dataset(Form::Statistics, &columns) });
     let found = refused(&source, &["W1"]).await;
     assert!(found.contains("column borough: 2 rows lie outside of the declared coverage"), "{found}");
+}
+
+#[tokio::test]
+async fn rows_out_of_a_range_are_counted() {
+    let columns = ["number bigint", "day date", "cost decimal(6,2)"];
+    let text = "number,day,cost\n1,2020-01-01,0.50\n5,2020-06-30,1.00\n9,2020-12-31,9.99\n";
+    let missing = format!("{text},,\n");
+    for (text, column, from, to, outside) in [
+        (text, "number", Some("1"), Some("9"), None),
+        (text, "number", Some("2"), Some("9"), Some("column number: 1 rows")),
+        (text, "number", None, Some("4"), Some("column number: 2 rows")),
+        (missing.as_str(), "number", Some("1"), None, Some("column number: 1 rows")),
+        (text, "day", Some("2020-01-01"), Some("2020-12-31"), None),
+        (missing.as_str(), "day", Some("2020-01-02"), Some("2020-12-30"), Some("column day: 3 rows")),
+        (text, "cost", Some("0.5"), Some("9.99"), None),
+        (text, "cost", Some("0.51"), None, Some("column cost: 1 rows")),
+    ] {
+        let covers = Covers::Range { from: from.map(str::to_owned), to: to.map(str::to_owned) };
+        let coverage = vec![Coverage { column: column.parse().unwrap(), covers }];
+        let mut source = csv(text, &columns, None);
+        source.spec.dataset = Arc::new(Dataset { coverage, ..dataset(Form::Statistics, &columns) });
+        match outside {
+            None => drop(rows(&source).await),
+            Some(outside) => {
+                let found = refused(&source, &["9.99"]).await;
+                assert!(found.contains(&format!("{outside} lie outside of the declared coverage")), "{found}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -478,6 +507,29 @@ async fn a_snapshot_stands_for_its_period_and_is_sealed() {
         assert!(error.contains("remove"), "{error}");
     }
     assert_eq!(load(&source.spec, &context(), july).await.unwrap().rows, 1);
+}
+
+#[test]
+fn other_ends_of_a_range_make_another_snapshot() {
+    let mut source = csv("id\n1\n", &["id bigint"], None);
+    source.spec.unit = Some(unit("id", true));
+    source.spec.as_of = AsOf::Monthly;
+    source.spec.snapshots = Some(SnapshotStore { folder: source.folder.path().into(), key: [9; 32] });
+    let end = |text: &str| Some(text.to_owned());
+    let all = [
+        Covers::Value("1".into()),
+        Covers::Value("from 1".into()),
+        Covers::Range { from: end("1"), to: None },
+        Covers::Range { from: None, to: end("1") },
+        Covers::Range { from: end("1"), to: end("1") },
+        Covers::Range { from: end("1"), to: end("2") },
+    ];
+    let paths = all.map(|covers| {
+        let coverage = vec![Coverage { column: "id".parse().unwrap(), covers }];
+        source.spec.dataset = Arc::new(Dataset { coverage, ..dataset(Form::Statistics, &["id bigint"]) });
+        snapshot::Snapshot::of(&source.spec, now()).unwrap().unwrap().path()
+    });
+    assert_eq!(paths.iter().collect::<std::collections::HashSet<_>>().len(), 6);
 }
 
 /// Entries up to this number, which leave these units out.

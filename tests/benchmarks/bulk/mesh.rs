@@ -62,7 +62,8 @@ impl Mesh {
             site.write(&dir.join(site.body), &sites, &authority, PARALLEL);
         }
         for Table { kind, schema, path } in tables {
-            Published { table: kind.name(), shared: false, held: true, schema, path }.write(&dir.join(OWNER));
+            Published { table: kind.name(), shared: false, held: true, coverage: None, schema, path }
+                .write(&dir.join(OWNER));
         }
         let asha = nodes::analyst(&authority, ASKER, dir);
         let asker = nodes::credentials(&dir.join("authority/ca.pem"), &dir.join(ASKER).join("node"));
@@ -170,7 +171,7 @@ fn remote(table: &Table) -> RemoteExec {
         of_every: false,
     };
     let schema = Arc::new(DFSchema::try_from(Arc::clone(&table.schema)).unwrap());
-    RemoteExec::new(&RemoteNode { parts: vec![part], schema, columns: Vec::new(), rows: 0 })
+    RemoteExec::new(&RemoteNode { parts: vec![part], schema, columns: Vec::new(), rows: 0, keys_of: Vec::new() })
 }
 
 fn signer(credentials: &Credentials, signed: &Signed) -> Result<Name, String> {

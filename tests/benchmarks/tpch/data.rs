@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use crate::tpch::{Holding, holdings};
+use crate::tpch::{Holding, Orders, holdings};
 
 /// How many bodies hold the two largest tables.
 const PARTS: i32 = 2;
@@ -27,6 +27,7 @@ pub(crate) struct Part {
     pub(crate) body: &'static str,
     pub(crate) table: &'static str,
     pub(crate) shared: bool,
+    pub(crate) orders: Option<Orders>,
     pub(crate) schema: SchemaRef,
     pub(crate) path: PathBuf,
 }
@@ -62,7 +63,7 @@ impl Data {
 }
 
 impl Part {
-    fn of(folder: &Path, Holding { body, table, shared, rows }: Holding) -> Self {
+    fn of(folder: &Path, Holding { body, table, shared, orders, rows }: Holding) -> Self {
         let fields = rows.schema().fields().iter().map(|field| plain(field)).collect::<Vec<_>>();
         let schema = Arc::new(Schema::new(fields));
         let path = folder.join(table).join(format!("{body}.parquet"));
@@ -80,7 +81,7 @@ impl Part {
             writer.close().unwrap();
             fs::rename(unfinished, &path).unwrap();
         }
-        Self { body, table, shared, schema, path }
+        Self { body, table, shared, orders, schema, path }
     }
 }
 

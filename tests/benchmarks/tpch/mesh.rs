@@ -19,6 +19,7 @@ use crate::PARALLEL;
 use crate::answer::{Answer, Sent};
 use crate::data::{Data, Part};
 use crate::nodes::{self, Node, Published, Site, name, wait};
+use crate::tpch::Orders;
 
 /// Who is asked.
 const ASKER: &str = "loda";
@@ -110,7 +111,12 @@ impl Mesh {
 
 fn write_site(folder: &Path, site: &Site, sites: &[Site], authority: &Authority, data: &Data) {
     site.write(folder, sites, authority, PARALLEL);
-    for Part { table, shared, schema, path, .. } in data.files.iter().filter(|part| part.body == site.body) {
-        Published { table, shared: *shared, held: false, schema, path }.write(folder);
+    for Part { table, shared, orders, schema, path, .. } in data.files.iter().filter(|part| part.body == site.body) {
+        let coverage = orders.map(|Orders { column, from, to }| {
+            let end = |name, key: Option<i64>| key.map(|key| format!("{name} = {key}"));
+            let ends: Vec<String> = end("from", from).into_iter().chain(end("to", to)).collect();
+            format!("{column} = {{ {} }}", ends.join(", "))
+        });
+        Published { table, shared: *shared, held: false, coverage, schema, path }.write(folder);
     }
 }

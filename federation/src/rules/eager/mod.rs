@@ -55,8 +55,13 @@ use crate::rules::whole::grouped;
 /// Rows under which it is not worth to group them before they come here.
 const WORTH: f64 = 1_000.0;
 
-pub(crate) fn make(search: &mut Search, node: &LogicalPlan, _children: &[Vec<Alternative>]) -> Vec<Alternative> {
+pub(crate) fn make(search: &mut Search, node: &LogicalPlan, children: &[Vec<Alternative>]) -> Vec<Alternative> {
     let LogicalPlan::Aggregate(aggregate) = node else { return Vec::new() };
+    // Open rows that are joined at their bodies are aggregated there as they are.
+    let joined = |alternative: &Alternative| matches!(alternative, Alternative::Away(away) if !away.is_protected());
+    if children.iter().flatten().any(joined) {
+        return Vec::new();
+    }
     let Some(join) = tree::topmost(&aggregate.input).filter(|_| !search.rewritten) else { return Vec::new() };
     let mut protected = None;
     match eager(search, aggregate, &mut protected) {

@@ -445,9 +445,8 @@ fn values(config: &DatasetConfig, said: Vec<(String, String)>) -> Result<Vec<(Na
         if config.domains.get(&column.name).is_some_and(|domain| !holds(domain)) {
             return Err(wrong("the value is not in its domain; correct the domain in the dataset's file first".into()));
         }
-        let covers = |known: &str| literal(known).as_ref() == Some(&value);
         let mut coverage = config.dataset.coverage.iter().filter(|coverage| coverage.column == column.name);
-        if coverage.any(|coverage| !covers(&coverage.value)) {
+        if coverage.any(|coverage| !sources::is_covered(column.column_type, &coverage.covers, &value)) {
             return Err(wrong("the value lies outside of the declared coverage; leave the row out instead".into()));
         }
         values.push((column.name.clone(), text));

@@ -2,6 +2,7 @@
 
 mod columns;
 mod controls;
+mod coverage;
 mod references;
 mod source;
 mod tables;
@@ -13,14 +14,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use meridian_proto::{Column, Coverage, Dataset, Form, Name};
+use meridian_proto::{Dataset, Form, Name};
 use toml::Spanned;
 
 use super::NodeConfig;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
 use crate::gate::Reference;
-use crate::sources::{AsOf, SourceSpec, literal};
+use crate::sources::{AsOf, SourceSpec};
 
 pub use controls::{DominanceConfig, HistoryMode, NoiseConfig};
 pub use tables::TableConfig;
@@ -107,7 +108,7 @@ pub(super) fn check(
     let history = controls::history(file, raw, report);
     let references = references::check(file, raw, node, report);
     let tables = tables::check(file, raw, (&columns, &domains), noise.as_ref(), report);
-    let coverage = coverage(file, raw, &columns, report);
+    let coverage = coverage::check(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, report);
     let path = file.existing(report, base, "source.path", &raw.source.path);
@@ -208,26 +209,6 @@ fn threshold(file: &File, raw: &raw::Dataset, report: &mut Report) -> u32 {
             *said.get_ref()
         }
     }
-}
-
-fn coverage(file: &File, raw: &raw::Dataset, columns: &[Column], report: &mut Report) -> Vec<Coverage> {
-    let mut found = Vec::with_capacity(raw.coverage.len());
-    for (name, value) in &raw.coverage {
-        let Some(column) = columns.iter().find(|column| column.name.as_str() == name.get_ref()) else {
-            let what = format!("coverage names `{}`, which is no published column", name.get_ref());
-            file.problem(report, name.span(), what, "name one of [[columns]]");
-            continue;
-        };
-        let text = values::constant(value.get_ref());
-        match text.filter(|text| literal(column.column_type, text).is_some()) {
-            Some(value) => found.push(Coverage { column: column.name.clone(), value }),
-            None => {
-                let what = format!("coverage of {} is no {}", column.name, column.column_type);
-                file.problem(report, value.span(), what, "write the value as text or as a number of the column's type");
-            }
-        }
-    }
-    found
 }
 
 fn size(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<u32> {

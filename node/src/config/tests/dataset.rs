@@ -1,5 +1,7 @@
 //! What is said about a dataset's terms, columns and source.
 
+use meridian_proto::{Coverage, Covers};
+
 use super::*;
 
 #[test]
@@ -133,4 +135,44 @@ fn datasets() {
         "kind = \"parquet\"\nheader = true",
         "datasets/stations.toml:10: delimiter or header stands in a parquet source: leave",
     );
+}
+
+/// The coverage of the visits, written so in their file.
+fn covered(text: &str) -> Vec<Coverage> {
+    visits("as_of = \"weekly\"", &format!("as_of = \"weekly\"\ncoverage = {{ {text} }}")).dataset.coverage.clone()
+}
+
+#[test]
+fn coverage_can_be_a_range() {
+    let range = |column: &str, from: Option<&str>, to: Option<&str>| {
+        let covers = Covers::Range { from: from.map(str::to_owned), to: to.map(str::to_owned) };
+        vec![Coverage { column: name(column), covers }]
+    };
+    assert_eq!(covered("uprn = { from = 1, to = 3000000 }"), range("uprn", Some("1"), Some("3000000")));
+    assert_eq!(covered("uprn = { from = 7, to = 7 }"), range("uprn", Some("7"), Some("7")));
+    assert_eq!(covered("day = { from = 2020-01-01 }"), range("day", Some("2020-01-01"), None));
+    assert_eq!(covered("day = { to = \"2020-01-01\" }"), range("day", None, Some("2020-01-01")));
+    assert_eq!(covered("cost = { from = -1.5, to = \"10\" }"), range("cost", Some("-1.5"), Some("10")));
+    let day = Coverage { column: name("day"), covers: Covers::Value("2020-01-01".into()) };
+    assert_eq!(covered("day = 2020-01-01"), [day]);
+}
+
+#[test]
+fn coverage_that_is_no_range() {
+    let file = "datasets/incidents.toml";
+    for (from, to, problem) in [
+        ("year = 2024", "year = { from = 2024, form = 1 }", "year has the unknown key `form`: write from, to or both"),
+        ("year = 2024", "year = {}", "year is a range without ends: write from, to or both"),
+        ("year = 2024", "year = { from = 2025, to = 2024 }", "year has a from above its to: write the lowest"),
+        ("year = 2024", "year = { to = \"now\" }", "year has an end, to, that is no integer: write"),
+        ("year = 2024", "year = { from = 2024-01-01 }", "year has an end, from, that is no integer: write"),
+        ("year = 2024", "year = { from = [1] }", "year has an end, from, that is no integer: write"),
+        (
+            "borough_gss = \"E09000007\"",
+            "borough_gss = { from = \"E\" }",
+            "borough_gss is a range, but the column a varchar: write one value: only integers, decimals, dates and",
+        ),
+    ] {
+        check(file, from, to, &format!("{file}:8: coverage of {problem}"));
+    }
 }

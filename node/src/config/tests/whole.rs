@@ -1,6 +1,6 @@
 //! A whole configuration: what is read, and problems of several files.
 
-use meridian_proto::Form;
+use meridian_proto::{Coverage, Covers, Form};
 
 use super::*;
 use crate::sources::SourceKind;
@@ -21,8 +21,8 @@ fn a_valid_configuration_is_read_in_full() {
     assert_eq!(incidents.unit.as_ref().unwrap().key, key);
     assert_eq!(incidents.bounds[&"pumps".parse::<Name>().unwrap()], (0.0, 10.5));
     assert_eq!(incidents.source.kind, SourceKind::Csv { delimiter: b';', header: true });
-    let coverage: Vec<_> = incidents.dataset.coverage.iter().map(|c| (c.column.as_str(), c.value.as_str())).collect();
-    assert_eq!(coverage, [("borough_gss", "E09000007"), ("year", "2024")]);
+    let covers = |column: &str, value: &str| Coverage { column: name(column), covers: Covers::Value(value.into()) };
+    assert_eq!(incidents.dataset.coverage, [covers("borough_gss", "E09000007"), covers("year", "2024")]);
 
     let stations = config.dataset("stations").unwrap();
     assert_eq!((stations.own, stations.sized, stations.dataset.size_class), (Form::Rows, true, 2));

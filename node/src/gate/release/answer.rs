@@ -65,6 +65,12 @@ fn grouping(point: &Point, set: &Set, group: &Grouped, inner: &InnerRows, schema
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
+/// Cells of an answer that are there to be seen: what is withheld is NULL, and so is what is completed.
+pub(super) fn visible(point: &Point, answer: &RecordBatch) -> usize {
+    let labels = point.keys + usize::from(point.numbered.is_some());
+    answer.columns().iter().skip(labels).map(|cells| cells.len() - cells.null_count()).sum()
+}
+
 /// The type of an output of the answer.
 pub(super) fn output_type(point: &Point, schema: &Schema, at: usize) -> DataType {
     let field = schema.fields().get(point.keys + usize::from(point.numbered.is_some()) + at);

@@ -4,6 +4,7 @@
 mod admitted;
 mod forms;
 mod noise;
+mod observed;
 mod onward;
 mod permits;
 mod reference;

@@ -14,7 +14,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use chrono::{DateTime, Utc};
-use meridian_proto::Name;
+use meridian_proto::{Covers, Name};
 use sha2::{Digest, Sha256};
 
 use super::held::held_schema;
@@ -233,7 +233,15 @@ fn definition(spec: &SourceSpec, unit: &UnitSpec) -> String {
         add(format!("column {} {} {}", column.name, column.column_type, column.required).as_bytes());
     }
     for coverage in &spec.dataset.coverage {
-        add(format!("coverage {} {}", coverage.column, coverage.value).as_bytes());
+        match &coverage.covers {
+            Covers::Value(value) => add(format!("coverage {} {value}", coverage.column).as_bytes()),
+            Covers::Range { from, to } => {
+                let end = |word, text: &Option<String>| text.as_ref().map(|text| format!("{word} {text}"));
+                add(format!("range {}", coverage.column).as_bytes());
+                add(end("from", from).unwrap_or_default().as_bytes());
+                add(end("to", to).unwrap_or_default().as_bytes());
+            }
+        }
     }
     hex::encode(hash.finalize().iter().copied().take(DEFINITION).collect::<Vec<u8>>())
 }
