@@ -1,7 +1,7 @@
 //! The key filter: the join keys of a small open side go to the other side's bodies first, which then send only rows that can match.
 //!
-//! Placement ([`mark`]) says where it may be done and is worth it, a physical rule ([`rule`]) puts a [`KeyFilterExec`] over the
-//! join, and this one collects the small side when it runs ([`exec`]). It is the only way in which values of one body reach another, so
+//! Placement (`mark`) says where it may be done and is worth it, a physical rule (`rule`) puts a [`KeyFilterExec`] over the
+//! join, and this one collects the small side when it runs (`exec`). It is the only way in which values of one body reach another, so
 //! that all of the small side must be open; the other side never holds cells, of which it would ask for finer ones.
 
 mod exec;
