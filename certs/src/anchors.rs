@@ -1,7 +1,7 @@
 //! Whom the federation's authority vouches for: the checks behind every handshake and every signature.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use meridian_proto::Name;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,7 +15,9 @@ use rustls::{
     SignatureScheme,
 };
 
+use crate::analysts::{Analysts, Trusted};
 use crate::certificate::{self, EndEntity, Unfit, Usage};
+use crate::standing::Standing;
 use crate::{Error, Identity, Result, files};
 
 const WHAT: &str = "the federation's trust anchors";
@@ -28,30 +30,70 @@ pub(crate) struct Anchors {
     roots: RootCertStore,
     clients: Arc<dyn ClientCertVerifier>,
     provider: Arc<CryptoProvider>,
+    standing: Standing,
+    analysts: RwLock<Option<Trusted>>,
 }
 
 impl Anchors {
     /// Reads the authority certificates of a PEM file; all are of one federation.
     pub(crate) fn load(path: &Path) -> Result<Self> {
-        let unfit = |problem: String| Error::File { what: WHAT, path: path.into(), problem, remedy: REMEDY };
+        Self::of(files::certificates(WHAT, path)?).map_err(|problem| Error::File {
+            what: WHAT,
+            path: path.into(),
+            problem,
+            remedy: REMEDY,
+        })
+    }
+
+    /// From the authority certificates of one federation.
+    pub(crate) fn of(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         let mut federation: Option<Name> = None;
-        for der in files::certificates(WHAT, path)? {
-            let anchor = certificate::anchor(&der).map_err(|error| unfit(error.to_string()))?;
-            roots.add(der).map_err(|error| unfit(error.to_string()))?;
+        for der in certificates {
+            let anchor = certificate::anchor(&der).map_err(|error| error.to_string())?;
+            roots.add(der).map_err(|error| error.to_string())?;
             match &federation {
                 Some(first) if *first != anchor.federation => {
-                    return Err(unfit(format!("holds anchors of {first} and of {}", anchor.federation)));
+                    return Err(format!("holds anchors of {first} and of {}", anchor.federation));
                 }
                 _ => federation = Some(anchor.federation),
             }
         }
-        let federation = federation.ok_or_else(|| unfit("holds no certificate".into()))?;
+        let federation = federation.ok_or_else(|| "holds no certificate".to_owned())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider.clone())
             .build()
-            .map_err(|error| unfit(error.to_string()))?;
-        Ok(Self { federation, roots, clients, provider })
+            .map_err(|error| error.to_string())?;
+        Ok(Self { federation, roots, clients, provider, standing: Standing::default(), analysts: RwLock::default() })
+    }
+
+    /// From now on the certificates of these analysts count, and those of the removed do not.
+    pub(crate) fn trust(&self, analysts: &Analysts) -> Result<()> {
+        let trusted = analysts.trust(&self.provider)?;
+        let removed = trusted.as_ref().map(|trusted| trusted.removed.clone()).unwrap_or_default();
+        *self.analysts.write().unwrap_or_else(PoisonError::into_inner) = trusted;
+        self.standing.remove(removed);
+        Ok(())
+    }
+
+    /// Whether one's own body vouches for an analyst of its own.
+    fn is_own_analyst(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> bool {
+        let analysts = self.analysts.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(trusted) = analysts.as_ref() else { return false };
+        let identity = certificate::end_entity(end_entity, Usage::Client, &self.federation);
+        let own =
+            identity.is_ok_and(|it| matches!(&it.identity, Identity::Analyst { body, .. } if *body == trusted.body));
+        own && trusted.verifier.verify_client_cert(end_entity, intermediates, now).is_ok()
+    }
+
+    /// Who is shut out.
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// The federation.
@@ -69,15 +111,68 @@ impl Anchors {
         &self.provider.signature_verification_algorithms
     }
 
-    /// Checks a certificate with which somebody calls or signs: chain, times, use, one identity of the federation.
+    /// Checks a certificate with which somebody calls or signs: chain, times, use, one identity of the federation that is
+    /// not shut out.
     pub(crate) fn check_client(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<EndEntity, rustls::Error> {
+        if let Err(error) = self.clients.verify_client_cert(end_entity, intermediates, now)
+            && !self.is_own_analyst(end_entity, intermediates, now)
+        {
+            return Err(error);
+        }
+        self.standing_of(end_entity, Usage::Client)
+    }
+
+    /// The same, whether they are shut out or not; whoever signed for an analyst is not asked.
+    pub(crate) fn check_chain_of_caller(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let checked = self.clients.verify_client_cert(end_entity, intermediates, now);
+        let own = certificate::end_entity(end_entity, Usage::Client, &self.federation).map_err(refused);
+        match (checked, own) {
+            // An analyst's own body signed it, and only its node knows that authority.
+            (Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)), Ok(own))
+                if matches!(own.identity, Identity::Analyst { .. }) =>
+            {
+                own.check_times(now).map_err(Into::into)
+            }
+            (checked, own) => checked.map(drop).and(own.map(drop)),
+        }
+    }
+
+    /// Checks a certificate with which the authority signs: chain, times, use, name.
+    pub(crate) fn check_authority_signer(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
         self.clients.verify_client_cert(end_entity, intermediates, now)?;
-        certificate::end_entity(end_entity, Usage::Client, &self.federation).map_err(refused)
+        certificate::authority(end_entity, Usage::Client, &self.federation).map_err(refused)
+    }
+
+    fn standing_of(&self, end_entity: &CertificateDer<'_>, usage: Usage) -> Result<EndEntity, rustls::Error> {
+        let checked = certificate::end_entity(end_entity, usage, &self.federation).map_err(refused)?;
+        self.standing.check(&checked).map_err(refused)?;
+        Ok(checked)
+    }
+
+    /// Checks chain and times of a certificate with which somebody answers.
+    pub(crate) fn check_chain(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms().all)
     }
 
     /// Checks a certificate with which somebody answers: the same, and that it is a node's.
@@ -87,10 +182,8 @@ impl Anchors {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<EndEntity, rustls::Error> {
-        let parsed = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.algorithms().all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
-        certificate::end_entity(end_entity, Usage::Server, &self.federation).map_err(refused)
+        self.check_chain(end_entity, intermediates, now)?;
+        self.standing_of(end_entity, Usage::Server)
     }
 }
 
@@ -197,11 +290,11 @@ impl ServerCertVerifier for NodeVerifier {
 }
 
 /// Keeps our reason inside the library's error, for the log of whoever refuses.
-fn refused(unfit: Unfit) -> rustls::Error {
+pub(crate) fn refused(unfit: Unfit) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(unfit))).into()
 }
 
 /// Never reached: the configurations offer nothing below TLS 1.3.
-fn tls13_only() -> rustls::Error {
+pub(crate) fn tls13_only() -> rustls::Error {
     PeerIncompatible::ServerDoesNotSupportTls12Or13.into()
 }

@@ -1,9 +1,11 @@
 //! What a certificate says: exactly one identity, for which use, for how long.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meridian_proto::Name;
-use rustls::pki_types::CertificateDer;
+use rustls::CertificateError;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
@@ -24,6 +26,23 @@ pub(crate) struct EndEntity {
     pub(crate) identity: Identity,
     pub(crate) not_before: SystemTime,
     pub(crate) not_after: SystemTime,
+    /// The serial number's bytes, as they are in the certificate.
+    pub(crate) serial: Vec<u8>,
+}
+
+impl EndEntity {
+    /// Checks that the certificate is valid at `now`.
+    pub(crate) fn check_times(&self, now: UnixTime) -> Result<(), CertificateError> {
+        let unix = |time: SystemTime| UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default());
+        let (not_before, not_after) = (unix(self.not_before), unix(self.not_after));
+        if now < not_before {
+            return Err(CertificateError::NotValidYetContext { time: now, not_before });
+        }
+        if now > not_after {
+            return Err(CertificateError::ExpiredContext { time: now, not_after });
+        }
+        Ok(())
+    }
 }
 
 /// Why a certificate names nobody.
@@ -41,6 +60,16 @@ pub(crate) enum Unfit {
     Usage(Usage),
     #[error("the certificate names {found}, where {expected} was expected")]
     Unexpected { found: Identity, expected: String },
+    #[error("the certificate of {0} was revoked")]
+    Revoked(Identity),
+    #[error("{0} is suspended from the federation")]
+    Suspended(Name),
+    #[error("{0} is no member of the federation")]
+    NoMember(Name),
+    #[error("the certificate names {0:?}, and the federation's authority is {1:?}")]
+    NotTheAuthority(String, String),
+    #[error("no certificate of the chain has the fingerprint that was given; is it this federation's authority?")]
+    Fingerprint,
     #[error("the certificate is no authority's (basic constraints, key usage)")]
     NoAuthority,
     #[error("the certificate names {0:?} where an authority's names its federation: spiffe://FEDERATION")]
@@ -59,7 +88,28 @@ pub(crate) fn end_entity(der: &CertificateDer<'_>, usage: Usage, own: &Name) -> 
         return Err(Unfit::Usage(usage));
     }
     let validity = certificate.validity();
-    Ok(EndEntity { identity, not_before: time(validity.not_before), not_after: time(validity.not_after) })
+    Ok(EndEntity {
+        identity,
+        not_before: time(validity.not_before),
+        not_after: time(validity.not_after),
+        serial: certificate.raw_serial().to_vec(),
+    })
+}
+
+/// Checks that a certificate is the one with which a federation's authority signs and serves. Says nothing about who
+/// signed it, or whether it is valid now.
+pub(crate) fn authority(der: &CertificateDer<'_>, usage: Usage, federation: &Name) -> Result<(), Unfit> {
+    let certificate = parse(der)?;
+    let (uri, expected) = (single_uri(&certificate)?, authority_uri(federation));
+    if uri != expected {
+        return Err(Unfit::NotTheAuthority(short(uri), expected));
+    }
+    if allows(&certificate, usage)? { Ok(()) } else { Err(Unfit::Usage(usage)) }
+}
+
+/// Who a federation's authority is.
+pub(crate) fn authority_uri(federation: &Name) -> String {
+    format!("spiffe://{federation}/authority")
 }
 
 /// What an authority's certificate says.
@@ -83,6 +133,26 @@ pub(crate) fn anchor(der: &CertificateDer<'_>) -> Result<Anchor, Unfit> {
         public_key: certificate.public_key().raw.to_vec(),
         not_after: time(certificate.validity().not_after),
     })
+}
+
+/// The DNS names and IP addresses that a certificate names.
+pub(crate) fn hosts(der: &CertificateDer<'_>) -> Vec<String> {
+    let Ok(certificate) = parse(der) else { return Vec::new() };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
+    let host = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => match *bytes {
+            [a, b, c, d] => Some(IpAddr::from([*a, *b, *c, *d]).to_string()),
+            bytes => <[u8; 16]>::try_from(bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
+        },
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(host).collect()
+}
+
+/// When a certificate ends; `None` where it can't be read.
+pub(crate) fn not_after(der: &CertificateDer<'_>) -> Option<SystemTime> {
+    parse(der).ok().map(|certificate| time(certificate.validity().not_after))
 }
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Unfit> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, version};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -16,8 +15,9 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::anchors::{Anchors, NodeVerifier};
-use crate::certificate::EndEntity;
-use crate::credentials::ALPN;
+use crate::certificate::{self, EndEntity, Usage};
+use crate::credentials::{ALPN, Current};
+use crate::guarded::Guarded;
 use crate::server::READ_AHEAD;
 use crate::{Error, Identity, Result, reason};
 
@@ -39,16 +39,15 @@ const KEEP_ALIVE_TIME: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Connector {
     anchors: Arc<Anchors>,
-    key: Arc<CertifiedKey>,
-    own: EndEntity,
+    current: Arc<Current>,
 }
 
 /// What a channel talks over: the outer buffer holds the node's first words until they are read.
-pub(crate) type NodeStream = BufReader<TlsStream<BufReader<TcpStream>>>;
+pub(crate) type NodeStream = Guarded<BufReader<TlsStream<BufReader<TcpStream>>>>;
 
 impl Connector {
-    pub(crate) fn new(anchors: Arc<Anchors>, key: Arc<CertifiedKey>, own: EndEntity) -> Self {
-        Self { anchors, key, own }
+    pub(crate) fn new(anchors: Arc<Anchors>, current: Arc<Current>) -> Self {
+        Self { anchors, current }
     }
 
     /// A channel to `https://HOST:PORT`, connected at its first use and again when it broke. Whoever answers there must
@@ -72,7 +71,8 @@ impl Connector {
     pub(crate) fn dial(&self, endpoint: &str, expected: Option<Identity>) -> Result<Dial> {
         let address =
             Address::parse(endpoint).map_err(|problem| Error::Endpoint { endpoint: endpoint.into(), problem })?;
-        Ok(Dial { address, tls: TlsConnector::from(Arc::new(self.config(expected)?)), own: self.own.clone() })
+        let tls = TlsConnector::from(Arc::new(self.config(expected)?));
+        Ok(Dial { address, tls, anchors: self.anchors.clone(), current: self.current.clone() })
     }
 
     pub(crate) fn config(&self, expected: Option<Identity>) -> Result<ClientConfig> {
@@ -81,7 +81,7 @@ impl Connector {
             .with_protocol_versions(&[&version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(self.key.clone())));
+            .with_client_cert_resolver(self.current.clone());
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Every connection shows certificates anew.
         config.resumption = Resumption::disabled();
@@ -91,14 +91,26 @@ impl Connector {
 
 /// Where a node listens.
 #[derive(Clone)]
-struct Address {
+pub(crate) struct Address {
     host: String,
     port: u16,
     name: ServerName<'static>,
 }
 
 impl Address {
-    fn parse(endpoint: &str) -> Result<Self, String> {
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn server_name(&self) -> &ServerName<'static> {
+        &self.name
+    }
+
+    pub(crate) fn parse(endpoint: &str) -> Result<Self, String> {
         const FORM: &str = "write https://HOST:PORT";
         let uri: Uri = endpoint.parse().map_err(|error| format!("{error}; {FORM}"))?;
         if uri.scheme_str() != Some("https") {
@@ -120,7 +132,8 @@ impl Address {
 pub(crate) struct Dial {
     address: Address,
     pub(crate) tls: TlsConnector,
-    own: EndEntity,
+    anchors: Arc<Anchors>,
+    current: Arc<Current>,
 }
 
 impl Dial {
@@ -135,12 +148,18 @@ impl Dial {
 
     async fn try_connect(self) -> Result<NodeStream, String> {
         let Address { host, port, name } = self.address;
+        let own = &self.current.held().own;
         let tcp = TcpStream::connect((host.as_str(), port)).await;
         let tcp = tcp.map_err(|error| format!("{error}; is the node running and reachable?"))?;
         tcp.set_nodelay(true).map_err(|error| error.to_string())?;
         let shaken = self.tls.connect(name, BufReader::with_capacity(READ_AHEAD, tcp)).await;
-        let stream = shaken.map_err(|error| reason::of_io(&error, Some(&self.own)))?;
-        first_word(BufReader::with_capacity(FIRST_WORD, stream), &self.own).await
+        let stream = shaken.map_err(|error| reason::of_io(&error, Some(own)))?;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = certificate.ok_or("it presented no certificate")?;
+        let certificate = certificate::end_entity(certificate, Usage::Server, self.anchors.federation());
+        let certificate = certificate.map_err(|unfit| unfit.to_string())?;
+        let stream = BufReader::with_capacity(FIRST_WORD, stream);
+        first_word(Guarded::new(stream, self.anchors.standing(), certificate), own).await
     }
 }
 

@@ -2,20 +2,25 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use meridian_proto::Signed;
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::NoServerSessionStorage;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, version};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SignatureScheme, version};
 
+use crate::analysts::Analysts;
 use crate::anchors::{Anchors, CallerVerifier};
 use crate::certificate::{self, EndEntity, Usage};
-use crate::{Acceptor, Connector, Error, Identity, Result, Verified, files, reason, signed};
+use crate::standing::Excluded;
+use crate::{Acceptor, AuthorityConnector, Connector, Error, Identity, Result, Verified, files, reason, signed};
 
 const WHAT: &str = "the certificate";
+const RENEW_AGAIN: &str = "renew it again with `meridian node renew`";
 
 /// The application protocol, as ALPN names it.
 pub(crate) const ALPN: &[u8] = b"h2";
@@ -23,45 +28,135 @@ pub(crate) const ALPN: &[u8] = b"h2";
 /// Own chain and key, and whom to trust. The key does not leave it, and it does not print.
 pub struct Credentials {
     anchors: Arc<Anchors>,
-    own: EndEntity,
-    key: Arc<CertifiedKey>,
+    identity: Identity,
+    current: Arc<Current>,
     server: Arc<ServerConfig>,
 }
 
+/// A chain, what its first certificate says, and the key.
+pub(crate) struct Held {
+    pub(crate) own: EndEntity,
+    pub(crate) key: Arc<CertifiedKey>,
+}
+
+/// What is held now: every new connection and signature is made with it.
+pub(crate) struct Current(RwLock<Arc<Held>>);
+
+impl Current {
+    pub(crate) fn new(held: Held) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(held))))
+    }
+
+    pub(crate) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Current").field(&self.held().own).finish()
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.held().key))
+    }
+}
+
+impl ResolvesClientCert for Current {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.held().key))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
 impl Credentials {
-    /// Loads the anchors (`ca`), the chain (`cert`) and the key, and checks that they fit together and are valid now.
+    /// Loads the anchors (`ca`), the chain (`cert`) and the key, and checks that they fit together and are valid now. Chain and
+    /// key may stand in one file.
     pub fn load(ca: &Path, cert: &Path, key: &Path) -> Result<Arc<Self>> {
         let anchors = Arc::new(Anchors::load(ca)?);
-        let chain = files::certificates(WHAT, cert)?;
-        let key_der = files::private_key(key)?;
-        check_own(&anchors, &chain, now_of(SystemTime::now())).map_err(|problem| Error::File {
-            what: WHAT,
-            path: cert.into(),
-            problem,
-            remedy: "request a certificate from the federation's authority, for the identity that this body has",
-        })?;
-        Self::assemble(anchors, chain, key_der).map(Arc::new).map_err(|error| match error {
-            Error::Tls(rustls::Error::InconsistentKeys(_)) => {
-                Error::KeyMismatch { key: key.into(), certificate: cert.into() }
-            }
-            Error::Tls(error) => Error::File {
-                what: "the private key",
-                path: key.into(),
-                problem: error.to_string(),
-                remedy: "use the ECDSA P-256 key that the certificate was requested with",
-            },
-            other => other,
-        })
+        let held = held(&anchors, cert, key)?;
+        Ok(Arc::new(Self::of(anchors, held)?))
+    }
+
+    /// Takes another chain and key of the same identity, as `load` does: connections that are open go on with what they were made
+    /// with. Returns whether they are others than before.
+    pub fn reload(&self, cert: &Path, key: &Path) -> Result<bool> {
+        let held = held(&self.anchors, cert, key)?;
+        if held.own.identity != self.identity {
+            return Err(Error::File {
+                what: WHAT,
+                path: cert.into(),
+                problem: format!("is of {}, and this is {}", held.own.identity, self.identity),
+                remedy: "put back the certificate of this body",
+            });
+        }
+        let mut current = self.current.0.write().unwrap_or_else(PoisonError::into_inner);
+        if current.own == held.own {
+            return Ok(false);
+        }
+        *current = Arc::new(held);
+        Ok(true)
+    }
+
+    /// Takes a new chain (PEM) for a new key: both are checked, written into the one file that holds them, and in force.
+    pub fn renew(&self, chain: &str, key: &str, path: &Path) -> Result<()> {
+        let wrong = |problem: String| Error::File { what: WHAT, path: path.into(), problem, remedy: RENEW_AGAIN };
+        let certificates = files::certificates_of(chain).map_err(|error| wrong(error.to_string()))?;
+        check_own(&self.anchors, &certificates, now_of(SystemTime::now())).map_err(wrong)?;
+        let key_der = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+        let held = Held::of(&self.anchors, certificates, key_der)?;
+        if held.own.identity != self.identity {
+            return Err(wrong(format!("the new one is of {}, and this is {}", held.own.identity, self.identity)));
+        }
+        files::replace_key(path, (key.to_owned() + chain).as_bytes())?;
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
+        Ok(())
+    }
+
+    /// Writes the first chain and key of a node into one new file, for its owner alone.
+    pub fn begin(path: &Path, chain: &str, key: &str) -> Result<()> {
+        files::create_key(path, &(key.to_owned() + chain))
     }
 
     /// Who we are.
     pub fn identity(&self) -> &Identity {
-        &self.own.identity
+        &self.identity
     }
 
     /// When our certificate ends.
     pub fn valid_until(&self) -> SystemTime {
-        self.own.not_after
+        self.current.held().own.not_after
+    }
+
+    /// The serial number of our certificate, as its bytes are in it.
+    pub fn serial(&self) -> Vec<u8> {
+        self.current.held().own.serial.clone()
+    }
+
+    /// Since when our certificate holds.
+    pub fn valid_from(&self) -> SystemTime {
+        self.current.held().own.not_before
+    }
+
+    /// From now on these are shut out: they can neither connect nor be called, and what they signed does not count. Connections
+    /// with them that are open end.
+    pub fn exclude(&self, excluded: Excluded) {
+        self.anchors.standing().set(excluded);
+    }
+
+    /// From now on the certificates that one's own body signed for these analysts count, those of the removed excepted.
+    pub fn trust(&self, analysts: &Analysts) -> Result<()> {
+        self.anchors.trust(analysts)
+    }
+
+    /// Whether somebody who proved who they are is not shut out since.
+    pub fn admits(&self, verified: &Verified) -> bool {
+        self.anchors.standing().check(verified.certificate()).is_ok()
     }
 
     /// For those who call us: TLS 1.3, a certificate of the federation from every caller, HTTP/2.
@@ -71,13 +166,13 @@ impl Credentials {
 
     /// For calling nodes.
     pub fn client_connector(&self) -> Connector {
-        Connector::new(self.anchors.clone(), self.key.clone(), self.own.clone())
+        Connector::new(self.anchors.clone(), self.current.clone())
     }
 
     /// Signs a payload as this identity.
     pub fn sign(&self, payload: Vec<u8>) -> Result<Signed> {
-        signed::sign(payload, &self.key)
-            .map_err(|reason| Error::Signing { identity: self.own.identity.to_string(), reason })
+        signed::sign(payload, &self.current.held().key)
+            .map_err(|reason| Error::Signing { identity: self.identity.to_string(), reason })
     }
 
     /// Checks at `now` that the payload was signed by somebody of the federation, and says who. Whether *they* may say
@@ -86,32 +181,71 @@ impl Credentials {
         Verified::by_signature(signed, &self.anchors, now_of(now)).map_err(|reason| Error::Signature { reason })
     }
 
-    /// Puts the parts together; whether the certificate is valid now is not asked.
-    pub(crate) fn assemble(
-        anchors: Arc<Anchors>,
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-    ) -> Result<Self> {
+    /// Checks at `now` that the payload was signed by the federation's authority.
+    pub fn verify_authority(&self, signed: &Signed, now: SystemTime) -> Result<()> {
+        signed::by_authority(signed, &self.anchors, now_of(now)).map_err(|reason| Error::Signature { reason })
+    }
+
+    /// For calling the federation's authority.
+    pub fn authority_connector(&self) -> AuthorityConnector {
+        AuthorityConnector::new(self.anchors.clone())
+    }
+
+    fn of(anchors: Arc<Anchors>, held: Held) -> Result<Self> {
+        let identity = held.own.identity.clone();
+        let current = Current::new(held);
+        let server = Arc::new(server_config(&anchors, current.clone())?);
+        Ok(Self { anchors, identity, current, server })
+    }
+}
+
+impl Held {
+    fn of(anchors: &Anchors, chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self> {
         let first = chain.first().ok_or(rustls::Error::NoCertificatesPresented)?;
         let own = certificate::end_entity(first, Usage::Client, anchors.federation())
             .map_err(|error| rustls::Error::General(error.to_string()))?;
         let key = Arc::new(CertifiedKey::from_der(chain, key, anchors.provider())?);
-        let server = Arc::new(server_config(&anchors, &key)?);
-        Ok(Self { anchors, own, key, server })
+        Ok(Self { own, key })
     }
+}
+
+fn held(anchors: &Anchors, cert: &Path, key: &Path) -> Result<Held> {
+    let chain = files::certificates(WHAT, cert)?;
+    let key_der = files::private_key(key)?;
+    check_own(anchors, &chain, now_of(SystemTime::now())).map_err(|problem| Error::File {
+        what: WHAT,
+        path: cert.into(),
+        problem,
+        remedy: "request a certificate from the federation's authority, for the identity that this body has",
+    })?;
+    Held::of(anchors, chain, key_der).map_err(|error| match error {
+        Error::Tls(rustls::Error::InconsistentKeys(_)) => {
+            Error::KeyMismatch { key: key.into(), certificate: cert.into() }
+        }
+        Error::Tls(error) => Error::File {
+            what: "the private key",
+            path: key.into(),
+            problem: error.to_string(),
+            remedy: "use the ECDSA P-256 key that the certificate was requested with",
+        },
+        other => other,
+    })
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({})", self.own.identity)
+        write!(f, "Credentials({})", self.identity)
     }
 }
 
-pub(crate) fn server_config(anchors: &Arc<Anchors>, key: &Arc<CertifiedKey>) -> Result<ServerConfig, rustls::Error> {
+pub(crate) fn server_config(
+    anchors: &Arc<Anchors>,
+    current: Arc<dyn ResolvesServerCert>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(anchors.provider().clone())
         .with_protocol_versions(&[&version::TLS13])?
         .with_client_cert_verifier(Arc::new(CallerVerifier(anchors.clone())))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key.clone())));
+        .with_cert_resolver(current);
     config.alpn_protocols = vec![ALPN.to_vec()];
     // A resumed session would skip the certificate, and with it the check that it is still valid. No 0-RTT either:
     // `max_early_data_size` is 0.
@@ -122,11 +256,12 @@ pub(crate) fn server_config(anchors: &Arc<Anchors>, key: &Arc<CertifiedKey>) -> 
 
 fn check_own(anchors: &Anchors, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), String> {
     let [end_entity, intermediates @ ..] = chain else { return Err("holds no certificate".into()) };
-    anchors.check_client(end_entity, intermediates, now).map(drop).map_err(|error| reason::of_tls(&error, None))
+    // Who is suspended learns it from those whom they call, and goes on when they no longer are.
+    anchors.check_chain_of_caller(end_entity, intermediates, now).map_err(|error| reason::of_tls(&error, None))
 }
 
 /// A time before 1970 counts as 1970, when nothing was valid.
-fn now_of(time: SystemTime) -> UnixTime {
+pub(crate) fn now_of(time: SystemTime) -> UnixTime {
     UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
@@ -262,7 +397,7 @@ mod tests {
         for at in 0..good.chain[0].len() {
             cases.push((
                 "a flipped bit in the chain",
-                Signed { chain: vec![flipped(&good.chain[0], at)], ..good.clone() },
+                Signed { chain: vec![flipped(&good.chain[0], at), good.chain[1].clone()], ..good.clone() },
             ));
         }
         for (case, signed) in cases {
@@ -277,7 +412,8 @@ mod tests {
     fn a_bare_signature_of_the_same_key_is_no_statement() {
         let london = Federation::new("london");
         let lfb = london.credentials(LFB);
-        let signer = lfb.key.key.choose_scheme(&[rustls::SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
+        let signer =
+            lfb.current.held().key.key.choose_scheme(&[rustls::SignatureScheme::ECDSA_NISTP256_SHA256]).unwrap();
         let payload = b"signed for something else".to_vec();
         let signature = signer.sign(&payload).unwrap();
         let forged = Signed { signature, ..lfb.sign(payload).unwrap() };

@@ -101,6 +101,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A fingerprint that is none, or another's.
+    #[error("the fingerprint {text} {problem}")]
+    Fingerprint {
+        /// The text, cut to 100 characters.
+        text: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
     /// A text that is no endpoint of a node.
     #[error("endpoint {endpoint:?}: {problem}")]
     Endpoint {

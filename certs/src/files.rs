@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
 
@@ -25,6 +26,56 @@ pub(crate) fn create_key(path: &Path, pem: &str) -> Result<()> {
 /// Writes a certificate that must not exist yet.
 pub(crate) fn create_certificate(path: &Path, pem: &str) -> Result<()> {
     create(path, pem, READABLE)
+}
+
+/// Writes a file that only its owner can read, in place of what is there: after a crash there is the old or the new.
+pub(crate) fn replace_key(path: &Path, content: &[u8]) -> Result<()> {
+    replace_with(path, content, OWNER_ONLY)
+}
+
+/// The same, for what everybody may read.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    replace_with(path, content, READABLE)
+}
+
+fn replace_with(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let failed = |source| Error::Write { path: path.into(), source };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    // What a crash left there.
+    match fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(beside);
+    opened.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all())).map_err(failed)?;
+    fs::rename(beside, path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Waits until nobody else holds the lock of this file, and holds it until what is returned is dropped.
+pub(crate) fn lock(path: &Path) -> Result<File> {
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let locked = opened.and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| Error::Write { path: path.into(), source })
+}
+
+/// SHA-256, lower-case hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The certificates of a PEM text.
+pub(crate) fn certificates_of(text: &str) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    found.and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) })
+}
+
+/// Reads a file that is public as text.
+pub(crate) fn text_of(what: &'static str, path: &Path) -> Result<String> {
+    File::open(path).and_then(text).map_err(|source| Error::Read { what, path: path.into(), source })
 }
 
 /// Reads a private key file as text, if nobody but its owner can.
@@ -51,11 +102,7 @@ pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
 
 /// Reads the certificates of a PEM file, at least one, in their order.
 pub(crate) fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let refused = |source| Error::Read { what, path: path.into(), source };
-    let text = File::open(path).and_then(text).map_err(refused)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    let found = found.and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) });
-    found.map_err(|error| Error::File {
+    certificates_of(&text_of(what, path)?).map_err(|error| Error::File {
         what,
         path: path.into(),
         problem: problem(&error, "certificate"),

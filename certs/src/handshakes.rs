@@ -8,7 +8,7 @@ use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
 use rcgen::{Issuer, KeyPair};
 use rustls::HandshakeKind;
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::body::Body;
@@ -16,11 +16,13 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response};
 use tonic::transport::{Channel, Server};
 
-use crate::certificate::EndEntity;
+use crate::certificate::{self, EndEntity, Usage};
 use crate::client::NodeStream;
-use crate::credentials::server_config;
+use crate::credentials::{Current, Held, server_config};
 use crate::testing::{ASHA, DAY, Federation, LFB, LODA, Pair, expired, forge_with, not_yet_valid};
-use crate::{Acceptor, Connector, Identity, Result, TlsConnection, Validity, Verified};
+use crate::{
+    Acceptor, Connector, Credentials, Excluded, Identity, KeyAndRequest, Result, TlsConnection, Validity, Verified,
+};
 
 /// Accepts one connection on one side, makes it on the other; an accepted caller is greeted.
 async fn meet(
@@ -53,14 +55,15 @@ fn with_certificate(federation: &Federation, (chain, key): Pair) -> Connector {
     let anchors = federation.anchors();
     let key = CertifiedKey::from_der(chain, key, anchors.provider()).unwrap();
     let now = std::time::SystemTime::now();
-    let own = EndEntity { identity: LODA.parse().unwrap(), not_before: now, not_after: now };
-    Connector::new(anchors, Arc::new(key), own)
+    let own = EndEntity { identity: LODA.parse().unwrap(), not_before: now, not_after: now, serial: Vec::new() };
+    Connector::new(anchors, Current::new(Held { own, key: Arc::new(key) }))
 }
 
 fn server_with(federation: &Federation, (chain, key): Pair) -> Acceptor {
     let anchors = federation.anchors();
-    let key = Arc::new(CertifiedKey::from_der(chain, key, anchors.provider()).unwrap());
-    Acceptor::new(Arc::new(server_config(&anchors, &key).unwrap()), anchors)
+    let key = CertifiedKey::from_der(chain, key, anchors.provider()).unwrap();
+    let resolver = Arc::new(SingleCertAndKey::from(key));
+    Acceptor::new(Arc::new(server_config(&anchors, resolver).unwrap()), anchors)
 }
 
 fn assert_says(who: &str, case: &str, found: &str, expected: &str) {
@@ -207,7 +210,7 @@ async fn every_connection_shows_certificates_anew() {
     for _ in 0..2 {
         let (accepted, connected) = tokio::join!(greet(&acceptor, &listener), dial.clone().connect());
         assert_eq!(accepted.unwrap().peer().identity().to_string(), LODA);
-        assert_eq!(connected.unwrap().get_ref().get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+        assert_eq!(connected.unwrap().get_ref().get_ref().get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
     }
 }
 
@@ -323,4 +326,93 @@ fn endpoints_are_https_with_host_and_port() {
         let error = connector.dial(bad, None).err().unwrap().to_string();
         assert_says("connector", bad, &error, says);
     }
+}
+
+#[tokio::test]
+async fn whoever_is_shut_out_is_cut_off_and_let_in_again_when_they_are_not() {
+    let london = Federation::new("london");
+    let (lfb, loda) = (london.credentials(LFB), london.credentials(LODA));
+    let (acceptor, connector) = (lfb.server_acceptor(), loda.client_connector());
+    let members = |names: &[&str]| Some(names.iter().map(|name| name.parse().unwrap()).collect());
+    let suspended = Excluded { suspended: ["loda".parse().unwrap()].into(), ..Excluded::default() };
+    let no_member = Excluded { members: members(&["lfb"]), ..Excluded::default() };
+    let revoked = Excluded { revoked: [loda.serial()].into(), ..Excluded::default() };
+    for (excluded, says) in
+        [(suspended, "loda is suspended"), (no_member, "loda is no member"), (revoked, "node was revoked")]
+    {
+        let (accepted, connected) = meet(&acceptor, &connector, Some(LFB)).await;
+        let (mut accepted, mut connected) = (accepted.unwrap(), connected.unwrap());
+        let who = accepted.peer().clone();
+        let mut buffer = [0; 100];
+        // What waits for the other side is woken.
+        let waiting = tokio::spawn(async move { accepted.read(&mut buffer).await });
+        lfb.exclude(excluded);
+        let error = waiting.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains(says), "{error:?} does not say {says:?}");
+        assert!(!lfb.admits(&who));
+        let mut rest = Vec::new();
+        let _ = connected.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"hello", "nothing comes after the cut");
+        let (log, told) = refused(&acceptor, &connector, Some(LFB)).await;
+        assert_says("server", says, &log, says);
+        assert!(!told.contains("suspended") && !told.contains("member"), "{told}");
+        assert!(lfb.verify(&loda.sign(vec![]).unwrap(), std::time::SystemTime::now()).is_err());
+        lfb.exclude(Excluded::default());
+        assert!(meet(&acceptor, &connector, Some(LFB)).await.0.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn whoever_calls_cuts_off_whom_it_shuts_out() {
+    let london = Federation::new("london");
+    let (lfb, loda) = (london.credentials(LFB), london.credentials(LODA));
+    let (accepted, connected) = meet(&lfb.server_acceptor(), &loda.client_connector(), Some(LFB)).await;
+    let (_accepted, mut connected) = (accepted.unwrap(), connected.unwrap());
+    let mut greeting = [0; 5];
+    connected.read_exact(&mut greeting).await.unwrap();
+    let waiting = tokio::spawn(async move { connected.read(&mut [0; 5]).await });
+    loda.exclude(Excluded { suspended: ["lfb".parse().unwrap()].into(), ..Excluded::default() });
+    assert!(waiting.await.unwrap().unwrap_err().to_string().contains("lfb is suspended"));
+    let (_, told) = refused(&lfb.server_acceptor(), &loda.client_connector(), Some(LFB)).await;
+    assert!(told.contains("lfb is suspended"), "{told}");
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_on_new_connections_and_open_ones_go_on() {
+    let london = Federation::new("london");
+    london.issue("first", LFB, Validity::from_now(DAY));
+    let path = london.path("one.pem");
+    let of = |name: &str| std::fs::read_to_string(london.path(name)).unwrap();
+    Credentials::begin(&path, &of("first.pem"), &of("first.key")).unwrap();
+    let lfb = Credentials::load(&london.path("ca.pem"), &path, &path).unwrap();
+    let (acceptor, caller) = (lfb.server_acceptor(), london.credentials(LODA).client_connector());
+    let (accepted, connected) = meet(&acceptor, &caller, Some(LFB)).await;
+    let (mut accepted, mut connected) = (accepted.unwrap(), connected.unwrap());
+    let before = (lfb.valid_until(), lfb.serial());
+
+    let (key, request) = KeyAndRequest::generate().unwrap();
+    let sign = |identity: &str, days: u32| {
+        let request = crate::Request::from_pem(&request).unwrap();
+        let hosts = ["localhost".to_owned()];
+        london.authority.sign(&request, &identity.parse().unwrap(), &hosts, Validity::from_now(DAY * days)).unwrap()
+    };
+    assert!(lfb.renew(&sign(LODA, 7), &key, &path).unwrap_err().to_string().contains("this is"));
+    assert!(lfb.renew(&of("first.pem"), &key, &path).is_err(), "a certificate of another key");
+    assert_eq!((lfb.valid_until(), lfb.serial()), before);
+    lfb.renew(&sign(LFB, 7), &key, &path).unwrap();
+    assert!(lfb.valid_until() > before.0 && lfb.serial() != before.1);
+
+    accepted.write_all(b" again").await.unwrap();
+    accepted.flush().await.unwrap();
+    let mut text = [0; 11];
+    connected.read_exact(&mut text).await.unwrap();
+    assert_eq!(&text, b"hello again");
+    let (_, connected) = meet(&acceptor, &caller, Some(LFB)).await;
+    let connected = connected.unwrap();
+    let shown = connected.get_ref().get_ref().get_ref().1.peer_certificates().unwrap()[0].clone();
+    let shown = certificate::end_entity(&shown, Usage::Server, &"london".parse().unwrap()).unwrap();
+    assert_eq!(shown.serial, lfb.serial());
+    let other = Credentials::load(&london.path("ca.pem"), &path, &path).unwrap();
+    assert_eq!(other.serial(), lfb.serial(), "the file holds it");
+    assert!(!other.reload(&path, &path).unwrap());
 }

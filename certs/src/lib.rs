@@ -6,13 +6,16 @@
 //! - [`Credentials`] are a body's own chain and key with the federation's anchors; connections ([`Acceptor`],
 //!   [`Connector`]) and signatures come from them. TLS 1.3 only, both sides with certificates, nothing is resumed.
 
+mod analysts;
 mod anchors;
 pub mod authority;
 mod certificate;
 mod client;
+mod contact;
 mod credentials;
 mod error;
 mod files;
+mod guarded;
 #[cfg(test)]
 mod handshakes;
 mod identity;
@@ -20,15 +23,19 @@ mod reason;
 pub mod request;
 mod server;
 mod signed;
+mod standing;
 #[cfg(test)]
 mod testing;
 mod verified;
 
-pub use authority::{Authority, Validity};
+pub use analysts::{Analyst, Analysts};
+pub use authority::{Authority, Joined, Office, Refusal, Validity};
 pub use client::Connector;
+pub use contact::{AuthorityAcceptor, AuthorityConnector};
 pub use credentials::Credentials;
 pub use error::{Error, Result};
 pub use identity::Identity;
 pub use request::{KeyAndRequest, Request};
 pub use server::{Acceptor, TlsConnection};
+pub use standing::Excluded;
 pub use verified::Verified;

@@ -30,6 +30,14 @@ impl KeyAndRequest {
         Ok(made)
     }
 
+    /// Makes a key that is in no file yet, and requests a certificate: for [`crate::Credentials::renew`] and
+    /// [`crate::Credentials::begin`], which write both at once. Returns the key and the request, PEM.
+    pub fn generate() -> Result<(String, String)> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|error| unusable(&error))?;
+        let made = Self::with(Path::new(""), &key)?;
+        Ok((key.serialize_pem(), made.request))
+    }
+
     /// Requests a certificate for a key that exists: a renewal, or a second try.
     pub fn open(key_path: &Path) -> Result<Self> {
         let key = KeyPair::from_pem(&files::key_text(key_path)?).map_err(|_| Error::File {
@@ -77,6 +85,11 @@ impl Request {
         // The library takes the algorithm from the signature; the length tells P-256 from other curves.
         let p256 = *public_key.algorithm() == PKCS_ECDSA_P256_SHA256 && public_key.der_bytes().len() == P256_POINT;
         if p256 { Ok(Self { public_key }) } else { Err(Error::Request { problem: "its key is not on P-256".into() }) }
+    }
+
+    /// SHA-256 of the public key, lower-case hexadecimal.
+    pub(crate) fn key_sha256(&self) -> String {
+        files::sha256(self.public_key.der_bytes())
     }
 
     pub(crate) fn public_key(&self) -> &PublicKey {

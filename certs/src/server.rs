@@ -20,6 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
 use crate::anchors::Anchors;
+use crate::guarded::Guarded;
 use crate::{Error, Result, Verified, reason};
 
 /// Within this a handshake is finished, or the connection is closed.
@@ -54,8 +55,9 @@ impl Acceptor {
         let shaken = timeout(HANDSHAKE_TIME, self.tls.accept(BufReader::with_capacity(READ_AHEAD, tcp))).await;
         let shaken = shaken.map_err(|_| refused(format!("no TLS handshake within {} s", HANDSHAKE_TIME.as_secs())))?;
         let stream = shaken.map_err(|error| refused(reason::of_io(&error, None)))?;
-        let peer = Verified::by_handshake(stream.get_ref().1, &self.anchors).map_err(refused)?;
-        Ok(TlsConnection { stream, peer, address })
+        let certificate = Verified::by_handshake(stream.get_ref().1, &self.anchors).map_err(refused)?;
+        let peer = Verified::from_checked(certificate.clone());
+        Ok(TlsConnection { stream: Guarded::new(stream, self.anchors.standing(), certificate), peer, address })
     }
 
     /// The callers of a listener, for `serve_with_incoming`. Handshakes run beside each other, and one that does not
@@ -102,7 +104,7 @@ impl Acceptor {
 
 /// A caller's connection, after a handshake in which they proved who they are.
 pub struct TlsConnection {
-    stream: TlsStream<BufReader<TcpStream>>,
+    stream: Guarded<TlsStream<BufReader<TcpStream>>>,
     peer: Verified,
     address: SocketAddr,
 }

@@ -2,11 +2,12 @@
 
 use meridian_proto::Signed;
 use rustls::SignatureScheme;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::CertifiedKey;
 use webpki::EndEntityCert;
 
 use crate::anchors::Anchors;
+use crate::reason;
 
 /// Stands before every payload. The same key signs TLS handshakes, whose signed bytes begin with 64 spaces, and
 /// certificate requests, which begin with an ASN.1 tag.
@@ -17,7 +18,7 @@ const SCHEMES: &[SignatureScheme] =
     &[SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ECDSA_NISTP384_SHA384, SignatureScheme::ED25519];
 
 /// The chain of an envelope is its signer's and perhaps an issuer's.
-pub(crate) const MAX_CHAIN: usize = 4;
+const MAX_CHAIN: usize = 4;
 
 /// Signs a payload.
 pub(crate) fn sign(payload: Vec<u8>, key: &CertifiedKey) -> Result<Signed, String> {
@@ -25,6 +26,23 @@ pub(crate) fn sign(payload: Vec<u8>, key: &CertifiedKey) -> Result<Signed, Strin
     let signature = signer.sign(&message(&payload)).map_err(|error| error.to_string())?;
     let chain = key.cert.iter().map(|der| der.to_vec()).collect();
     Ok(Signed { payload, chain, signature, scheme: signer.scheme().into() })
+}
+
+/// The certificates of an envelope, not checked.
+pub(crate) fn chain(signed: &Signed) -> Result<Vec<CertificateDer<'_>>, String> {
+    if signed.chain.len() > MAX_CHAIN {
+        return Err(format!("it comes with more than {MAX_CHAIN} certificates"));
+    }
+    Ok(signed.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect())
+}
+
+/// Checks that the federation's authority signed it.
+pub(crate) fn by_authority(signed: &Signed, anchors: &Anchors, now: UnixTime) -> Result<(), String> {
+    let chain = chain(signed)?;
+    let (end_entity, intermediates) = chain.split_first().ok_or("it comes without a certificate")?;
+    let checked = anchors.check_authority_signer(end_entity, intermediates, now);
+    checked.map_err(|error| reason::of_tls(&error, None))?;
+    check(signed, end_entity, anchors)
 }
 
 /// Checks the signature with the key of a certificate that has been checked before.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use meridian_proto::Signed;
 use rustls::CommonState;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 
 use crate::anchors::Anchors;
 use crate::certificate::{self, EndEntity, Usage};
@@ -13,49 +13,45 @@ use crate::{Identity, reason, signed};
 /// An identity whose holder has proved it, by a finished handshake or by a signature. There is no other way to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    identity: Identity,
-    until: SystemTime,
+    certificate: EndEntity,
 }
 
 impl Verified {
     /// Who it is.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.certificate.identity
     }
 
     /// When the certificate ends that the proof rests on; a connection can outlive it.
     pub fn valid_until(&self) -> SystemTime {
-        self.until
+        self.certificate.not_after
     }
 
-    /// From a handshake that our own configuration finished: its verifier has checked the chain, and TLS the key.
-    pub(crate) fn by_handshake(connection: &CommonState, anchors: &Anchors) -> Result<Self, String> {
+    /// The certificate of a handshake that our own configuration finished: its verifier has checked the chain, and TLS the key.
+    pub(crate) fn by_handshake(connection: &CommonState, anchors: &Anchors) -> Result<EndEntity, String> {
         if connection.is_handshaking() {
             return Err("the handshake is not finished".into());
         }
         let certificate = connection.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or("it presented no certificate")?;
-        certificate::end_entity(certificate, Usage::Client, anchors.federation())
-            .map(Self::from_checked)
-            .map_err(|error| error.to_string())
+        certificate::end_entity(certificate, Usage::Client, anchors.federation()).map_err(|error| error.to_string())
     }
 
     /// From a signature: checks the chain at `now`, and the signature with the key of its first certificate.
     pub(crate) fn by_signature(signed: &Signed, anchors: &Anchors, now: UnixTime) -> Result<Self, String> {
-        if signed.chain.len() > signed::MAX_CHAIN {
-            return Err(format!("it comes with more than {} certificates", signed::MAX_CHAIN));
-        }
-        let chain: Vec<_> = signed.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-        let [end_entity, intermediates @ ..] = chain.as_slice() else {
-            return Err("it comes without a certificate".into());
-        };
+        let chain = signed::chain(signed)?;
+        let (end_entity, intermediates) = chain.split_first().ok_or("it comes without a certificate")?;
         let checked = anchors.check_client(end_entity, intermediates, now);
         let checked = checked.map_err(|error| reason::of_tls(&error, None))?;
         signed::check(signed, end_entity, anchors)?;
         Ok(Self::from_checked(checked))
     }
 
-    fn from_checked(certificate: EndEntity) -> Self {
-        Self { identity: certificate.identity, until: certificate.not_after }
+    pub(crate) fn certificate(&self) -> &EndEntity {
+        &self.certificate
+    }
+
+    pub(crate) fn from_checked(certificate: EndEntity) -> Self {
+        Self { certificate }
     }
 }

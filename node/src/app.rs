@@ -3,6 +3,7 @@
 mod controls;
 mod datasets;
 mod describe;
+pub(crate) mod renewal;
 pub(crate) mod rights;
 mod tables;
 mod terms;
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meridian_certs::{Credentials, Identity};
+use meridian_certs::{Analysts, Credentials, Identity};
 use meridian_federation::remote::Peers;
 use meridian_proto::Name;
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::{Config, NodeConfig, Reader};
 use crate::flight;
 use crate::history::{History, HistoryError};
+use crate::membership::{Means, Members, MembershipError};
 use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
 use crate::secrets::{Purpose, Secret, SecretError};
@@ -65,6 +67,9 @@ pub enum Error {
     /// The node's secret can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// Who is in the federation can't be read.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
     /// What was answered before can't be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -91,12 +96,14 @@ pub async fn serve(
         tokio::spawn(web::serve(health, readiness.clone()));
     }
     let credentials = credentials(node)?;
+    credentials.trust(&analysts(node))?;
     let secret = Arc::new(Secret::open(&node.state)?);
     let keeping = Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days };
     let log = Log::open(&node.state.join("audit"), &keeping)?;
     let endpoints: HashMap<Name, String> =
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
+    let members = members(node, &credentials, &peers, &clock)?;
     let directory = Directory::open(
         node.body.clone(),
         node.federation.clone(),
@@ -129,15 +136,18 @@ pub async fn serve(
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
+        members: members.clone(),
         memory: node.limits.memory_mib << 20,
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
     })?;
-    let background = [
+    let mut background = vec![
         tokio::spawn(directory.learn()),
+        tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer)),
     ];
+    background.extend(members.map(|members| tokio::spawn(members.follow())));
     readiness.set(true);
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
     let limits = flight::Limits {
@@ -163,6 +173,35 @@ fn listen(
 ) -> Result<TcpListener, Error> {
     bound.map_err(|why| Error::Port { what, address, why, key })
 }
+
+/// Who is in, where an authority says so.
+fn members(
+    node: &NodeConfig,
+    credentials: &Arc<Credentials>,
+    peers: &Arc<Peers>,
+    clock: &Clock,
+) -> Result<Option<Arc<Members>>, MembershipError> {
+    if node.authorities.is_empty() {
+        return Ok(None);
+    }
+    let means = Means {
+        own: node.body.clone(),
+        federation: node.federation.clone(),
+        authorities: node.authorities.clone(),
+        credentials: Arc::clone(credentials),
+        peers: Arc::clone(peers),
+        clock: clock.clone(),
+    };
+    Members::open(means, node.state.join(MEMBERSHIP_FILE)).map(Some)
+}
+
+/// The analysts of the node's own body.
+pub(crate) fn analysts(node: &NodeConfig) -> Analysts {
+    Analysts::new(node.federation.clone(), node.body.clone(), node.state.join("analysts"))
+}
+
+/// The membership's file in the state folder.
+pub(crate) const MEMBERSHIP_FILE: &str = "membership";
 
 /// The node's certificate, which must be its body's.
 fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {

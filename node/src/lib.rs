@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod authority;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod config;
 pub mod flight;
 pub mod gate;
 pub mod history;
+pub mod membership;
 pub mod peers;
 pub mod query;
 pub mod rights;

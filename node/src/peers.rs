@@ -67,7 +67,7 @@ impl Directory {
 
     /// All bodies of the federation, whether they have described themselves or not.
     pub fn members(&self) -> Vec<Name> {
-        let mut members: Vec<Name> = self.peers.bodies().cloned().collect();
+        let mut members = self.peers.bodies();
         if !members.contains(&self.own) {
             members.push(self.own.clone());
         }
@@ -93,7 +93,7 @@ impl Directory {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let datasets = || known.values().flat_map(|known| &known.description.datasets);
         self.own.as_str() == name
-            || self.peers.bodies().any(|body| body.as_str() == name)
+            || self.peers.bodies().iter().any(|body| body.as_str() == name)
             || datasets().any(|dataset| names(dataset, name))
     }
 
@@ -137,9 +137,9 @@ impl Directory {
 
     /// Learns descriptions for as long as the node runs: in haste while one is missing, calmly afterwards.
     pub async fn learn(self: Arc<Self>) {
-        let members: Vec<Name> = self.members().into_iter().filter(|body| *body != self.own).collect();
         let mut pause = HASTE;
         loop {
+            let members: Vec<Name> = self.members().into_iter().filter(|body| *body != self.own).collect();
             let some: Vec<Name> = members.choose_multiple(&mut rand::rng(), AT_ONCE).cloned().collect();
             let this = &self;
             let asked = stream::iter(some).map(|body| async move { this.pull(&body).await.unwrap_or(0) });

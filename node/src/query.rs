@@ -49,6 +49,7 @@ use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
+use crate::membership::Members;
 
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
@@ -111,6 +112,8 @@ pub struct Parts {
     pub credentials: Arc<Credentials>,
     /// The way to the other bodies.
     pub peers: Arc<Peers>,
+    /// Who is in, where the authority says so and not the configuration.
+    pub members: Option<Arc<Members>>,
     /// Memory for all queries together, in bytes.
     pub memory: usize,
     /// Longest time that another body may take for its part of a query.
@@ -254,6 +257,11 @@ impl Engine {
         self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).listed()
     }
 
+    /// Who is in, where the authority says so.
+    pub fn members(&self) -> Option<&Arc<Members>> {
+        self.parts.members.as_ref()
+    }
+
     /// The descriptions that are newer than what a peer holds.
     pub fn descriptions(&self, held: &[(Name, u64)]) -> Vec<Signed> {
         self.parts.catalogue.directory().newer_than(held)
@@ -318,6 +326,7 @@ impl Engine {
             caller: &asked.caller,
             now: self.parts.clock.now(),
             intent,
+            only_open: self.parts.members.as_ref().is_some_and(|members| members.is_stale()),
             foreign: &catalogue::foreign_use,
             referenced: &|table, reference| catalogue::referenced(table, reference, references),
         };

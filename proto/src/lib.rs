@@ -6,12 +6,14 @@
 mod check;
 mod dataset;
 mod error;
+mod membership;
 mod name;
 mod release;
 
 pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
+pub use membership::{Member, Membership, Revoked};
 pub use name::{DatasetName, Name};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
 
@@ -26,6 +28,12 @@ pub const DESCRIBE_ACTION: &str = "meridian.describe";
 
 /// The Flight action by which a body is asked whether it would release the answer to a query.
 pub const CHECK_ACTION: &str = "meridian.check";
+
+/// The Flight action by which a node asks a peer for the federation's membership.
+pub const MEMBERSHIP_ACTION: &str = "meridian.membership";
+
+/// The request header in which a node says which version of the membership it holds.
+pub const MEMBERSHIP_HEADER: &str = "meridian-membership";
 
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";

@@ -95,6 +95,7 @@ impl InProcess {
             near_alert: 20,
             credentials: Arc::clone(&credentials),
             peers,
+            members: None,
             clock: Clock::system(),
             memory: 8 << 30,
             patience: Duration::from_secs(600),

@@ -14,9 +14,9 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers", "rights"],
+    &["sources", "peers", "rights", "membership"],
     &["gate"],
-    &["audit", "clock", "history", "secrets", "telemetry"],
+    &["audit", "authority", "clock", "history", "secrets", "telemetry"],
     &["seal"],
 ];
 

@@ -15,6 +15,7 @@ mod disk;
 mod faults;
 mod house;
 mod identities;
+mod joining;
 mod keys;
 mod london;
 mod outages;

@@ -1,7 +1,7 @@
 //! Flight SQL to every peer over mutual TLS with this node's own certificate: one lazy channel per body.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
@@ -10,8 +10,9 @@ use arrow_flight::{Action, Ticket};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use meridian_certs::{Connector, Identity};
-use meridian_proto::{Name, Receipt, wire::RemoteQuery};
+use meridian_proto::{MEMBERSHIP_HEADER, Member, Name, Receipt, wire::RemoteQuery};
 use prost::Message;
+use tonic::Request;
 use tonic::transport::Channel;
 
 use super::again::{again, is_unconnected};
@@ -32,25 +33,55 @@ pub fn remote_ticket(query: &RemoteQuery) -> Ticket {
 pub struct Peers {
     federation: Name,
     connector: Connector,
-    endpoints: HashMap<Name, String>,
+    known: RwLock<Known>,
     channels: Mutex<HashMap<Name, Channel>>,
+}
+
+/// Where the nodes are.
+#[derive(Debug, Default)]
+struct Known {
+    /// The version of the membership that says so; 0 where none does.
+    version: u64,
+    members: HashMap<Name, Member>,
 }
 
 impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Peers").field("endpoints", &self.endpoints).finish_non_exhaustive()
+        f.debug_struct("Peers").field("known", &self.known).finish_non_exhaustive()
     }
 }
 
 impl Peers {
     /// The bodies of `federation` and the addresses of their nodes; nothing is connected yet.
     pub fn new(federation: Name, connector: Connector, endpoints: HashMap<Name, String>) -> Arc<Self> {
-        Arc::new(Self { federation, connector, endpoints, channels: Mutex::default() })
+        let member = |(body, endpoint): (Name, String)| (body.clone(), Member { body, endpoint, suspended: false });
+        let known = Known { version: 0, members: endpoints.into_iter().map(member).collect() };
+        Arc::new(Self { federation, connector, known: RwLock::new(known), channels: Mutex::default() })
+    }
+
+    /// From now on these are the members. Every request says the version, so that whoever is asked learns of a newer one.
+    pub fn set_members(&self, version: u64, members: &[Member]) {
+        let members: HashMap<Name, Member> =
+            members.iter().map(|member| (member.body.clone(), member.clone())).collect();
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        channels.retain(|body, _| members.get(body) == known.members.get(body));
+        *known = Known { version, members };
     }
 
     /// The bodies.
-    pub fn bodies(&self) -> impl Iterator<Item = &Name> {
-        self.endpoints.keys()
+    pub fn bodies(&self) -> Vec<Name> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).members.keys().cloned().collect()
+    }
+
+    /// A message with what goes along with every request.
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let version = self.known.read().unwrap_or_else(PoisonError::into_inner).version;
+        if version > 0 {
+            request.metadata_mut().insert(MEMBERSHIP_HEADER, version.into());
+        }
+        request
     }
 
     /// Runs a Flight action at a body and returns the bodies of its results.
@@ -58,8 +89,8 @@ impl Peers {
         let action = Action { r#type: kind.into(), body: request.into() };
         let status = |status: tonic::Status| RemoteError::from_status(body, &status);
         let mut client = self.client(body)?;
-        let answered = match client.do_action(action.clone()).await {
-            Err(first) if broke(body, &first) => client.do_action(action).await,
+        let answered = match client.do_action(self.request(action.clone())).await {
+            Err(first) if broke(body, &first) => client.do_action(self.request(action)).await,
             other => other,
         };
         let results = answered.map_err(status)?.into_inner();
@@ -77,10 +108,14 @@ impl Peers {
             return Ok(channel.clone());
         }
         let unavailable = |why: String| RemoteError::new(body, RemoteErrorKind::Unavailable, why);
-        let endpoint = self.endpoints.get(body).ok_or_else(|| unavailable("no address of its node is known".into()))?;
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let member = known.members.get(body).ok_or_else(|| unavailable("no address of its node is known".into()))?;
+        if member.suspended {
+            return Err(unavailable("it is suspended from the federation, as its authority says".into()));
+        }
         let expected = Identity::Node { federation: self.federation.clone(), body: body.clone() };
         let channel =
-            self.connector.channel(endpoint, Some(expected)).map_err(|error| unavailable(error.to_string()))?;
+            self.connector.channel(&member.endpoint, Some(expected)).map_err(|error| unavailable(error.to_string()))?;
         channels.insert(body.clone(), channel.clone());
         Ok(channel)
     }
@@ -93,7 +128,7 @@ impl Transport for Peers {
         let client = self.client(body)?;
         let ask = || {
             let (mut client, ticket) = (client.clone(), ticket.clone());
-            async move { client.do_get(ticket).await }
+            async move { client.do_get(self.request(ticket)).await }
         };
         // Nothing has arrived, and an owner charges the same question over the same cells once, so that asking again is safe.
         let answer = match again(ask).await {

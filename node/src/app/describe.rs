@@ -22,12 +22,15 @@ pub(super) struct Describer {
 pub(super) struct Told {
     version: u64,
     datasets: Vec<Dataset>,
+    /// The end of the certificate that signed it: a description counts no longer.
+    until: SystemTime,
 }
 
 impl Describer {
     /// Tells this unless it is what was last told. Where that fails the log says so, and it is tried again.
     pub(super) fn tell(&mut self, datasets: Vec<Dataset>) {
-        if self.told.as_ref().is_some_and(|told| told.datasets == datasets) {
+        let until = self.credentials.valid_until();
+        if self.told.as_ref().is_some_and(|told| told.datasets == datasets && told.until == until) {
             return;
         }
         match self.try_tell(datasets) {
@@ -49,9 +52,10 @@ impl Describer {
             title: self.title.clone(),
             datasets: datasets.clone(),
         };
+        let until = self.credentials.valid_until();
         let signed = self.credentials.sign(description.encode()).map_err(|error| error.to_string())?;
         self.directory.accept(signed)?;
-        self.told = Some(Told { version, datasets });
+        self.told = Some(Told { version, datasets, until });
         Ok(version)
     }
 }

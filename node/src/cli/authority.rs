@@ -1,23 +1,45 @@
-//! `meridian authority …` and `meridian node request`: certificates, made by people, key by key.
+//! `meridian authority …` and `meridian node request`: who is in, and certificates.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::DateTime;
 use clap::{Args, Subcommand};
-use meridian_certs::{Identity, KeyAndRequest, Request, Validity};
+use meridian_certs::{Identity, KeyAndRequest, Office, Request, Validity};
 use meridian_proto::Name;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use super::{Error, say};
+use super::{Error, Interrupts, say, serve};
+use crate::authority::service;
 
 /// `meridian authority …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Authority {
-    /// Make the authority of a new federation: ca.pem for every member, ca.key for nobody else
+    /// Make the authority of a new federation
     Init(Init),
-    /// Sign a certificate for a request
+    /// Let bodies join and renew, and say who is in, until SIGINT or SIGTERM
+    Serve(Serve),
+    /// Invite a body: prints the command with which it joins within ten minutes
+    Invite(Invite),
+    /// Say who is in, and which invitations are open
+    List(Folder),
+    /// Shut a body out everywhere, within seconds; its running answers are cut off
+    Suspend(Of),
+    /// Let a suspended body in again
+    Resume(Of),
+    /// Revoke the certificates of a body, as when its key is lost; it joins again by an invitation
+    Revoke(Of),
+    /// End a body's membership
+    Remove(Of),
+    /// Sign a certificate for a request by hand
     Sign(Sign),
+    /// A second issuing key, at another body
+    #[command(subcommand)]
+    Issuer(Issuer),
 }
 
 /// Options of `meridian authority init`.
@@ -26,9 +48,102 @@ pub(crate) struct Init {
     /// The federation's name, SQL's catalogue: london
     #[arg(long)]
     federation: Name,
-    /// The folder for ca.pem and ca.key
+    /// The authority's folder, which is made
     #[arg(long)]
     dir: PathBuf,
+}
+
+/// Options of `meridian authority serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The authority's folder
+    #[arg(long)]
+    dir: PathBuf,
+    /// Where it is served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
+    listen: SocketAddr,
+    /// End when standard input closes, and so with the process that holds its other end, however that ends
+    #[arg(long, hide = true)]
+    exit_with_stdin: bool,
+}
+
+/// Options of `meridian authority invite`.
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// The body that is invited
+    body: Name,
+    /// Where its node will be reached: https://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    endpoint: String,
+    /// Another DNS name or address that its certificate is to name; may be given again
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// The authority's folder
+    #[arg(long)]
+    dir: PathBuf,
+    /// Where the authority is served, for the command that is printed
+    #[arg(long, value_name = "URL", default_value = "https://127.0.0.1:7443")]
+    authority: String,
+}
+
+/// Options of what needs the folder alone.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// The authority's folder
+    #[arg(long)]
+    dir: PathBuf,
+}
+
+/// Options of what concerns one body.
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    /// The body
+    body: Name,
+    /// The authority's folder
+    #[arg(long)]
+    dir: PathBuf,
+}
+
+/// `meridian authority issuer …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Issuer {
+    /// At the other body: make an issuing key, and a request for it
+    Request(Folder),
+    /// With the root's key: sign the request
+    Sign(SignIssuer),
+    /// At the other body: put the signed certificate, the root and a membership beside the key
+    Install(Install),
+}
+
+/// Options of `meridian authority issuer sign`.
+#[derive(Debug, Args)]
+pub(crate) struct SignIssuer {
+    /// The folder with ca.pem and ca.key
+    #[arg(long)]
+    dir: PathBuf,
+    /// The request (PEM)
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// The file for the certificate
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Options of `meridian authority issuer install`.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// The folder with the key that was made
+    #[arg(long)]
+    dir: PathBuf,
+    /// The certificate that was signed for it (PEM)
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+    /// The federation's root (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca: PathBuf,
+    /// The membership as the first authority, or any node, has it in its folder
+    #[arg(long, value_name = "FILE")]
+    membership: PathBuf,
 }
 
 /// Options of `meridian authority sign`.
@@ -47,42 +162,152 @@ pub(crate) struct Sign {
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// How many days the certificate holds
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=700))]
     days: u64,
     /// The file for the certificate
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-/// Options of `meridian node request`.
-#[derive(Debug, Args)]
-pub(crate) struct MakeRequest {
-    /// The file for the new private key; only its owner can read it
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-    /// The file for the request, to be sent to the authority
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-}
-
 impl Authority {
     /// Does it.
-    pub(crate) fn run(self) -> Result<(), Error> {
+    pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        let now = SystemTime::now();
         match self {
             Self::Init(init) => init.run(),
+            Self::Serve(serve) => super::client(serve.run()),
+            Self::Invite(invite) => invite.run(out),
+            Self::List(Folder { dir }) => list(&dir, out),
+            Self::Suspend(Of { body, dir }) => {
+                Office::open(&dir)?.suspend(&body, now)?;
+                say(format_args!("{body} is suspended"));
+                Ok(())
+            }
+            Self::Resume(Of { body, dir }) => {
+                Office::open(&dir)?.resume(&body, now)?;
+                say(format_args!("{body} is in again"));
+                Ok(())
+            }
+            Self::Revoke(Of { body, dir }) => {
+                Office::open(&dir)?.revoke(&body, now)?;
+                say(format_args!("the certificates of {body} are revoked: invite it again"));
+                Ok(())
+            }
+            Self::Remove(Of { body, dir }) => {
+                Office::open(&dir)?.remove(&body, now)?;
+                say(format_args!("{body} is no member any more"));
+                Ok(())
+            }
             Self::Sign(sign) => sign.run(),
+            Self::Issuer(issuer) => issuer.run(now),
         }
     }
 }
 
 impl Init {
     fn run(self) -> Result<(), Error> {
-        meridian_certs::Authority::create(&self.federation, &self.dir)?;
         let Self { federation, dir } = self;
+        let office = Office::found(&federation, &dir, SystemTime::now())?;
+        let (fingerprint, dir) = (office.authority()?.fingerprint()?, dir.display());
         say(format_args!(
-            "{federation} has an authority: give {}/ca.pem to every member, ca.key to nobody",
-            dir.display()
+            "{federation} has an authority, whose fingerprint is {fingerprint}\n\
+             {dir}/ca.key signs issuing keys only: keep it offline, and a copy elsewhere\n\
+             next: meridian authority serve --dir {dir}, and meridian authority invite BODY --endpoint URL --dir {dir}"
         ));
+        Ok(())
+    }
+}
+
+impl Serve {
+    async fn run(self) -> Result<(), Error> {
+        let office = Office::open(&self.dir)?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|why| {
+            Error::Usage(format!("{} can't be opened: {why}; stop what uses it, or give another --listen", self.listen))
+        })?;
+        let federation = office.authority()?.federation().clone();
+        tracing::info!(%federation, listen = %listener.local_addr().unwrap_or(self.listen), "ready");
+        let end = CancellationToken::new();
+        let orphaned = serve::stdin_closed(self.exit_with_stdin)?;
+        tokio::spawn(serve::wait_for_end(Interrupts::new()?, orphaned, end.clone()));
+        tokio::select! {
+            served = service::serve(listener, office) => Ok(served?),
+            () = end.cancelled() => Ok(()),
+        }
+    }
+}
+
+impl Invite {
+    fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        let office = Office::open(&self.dir)?;
+        let token = office.invite(&self.body, &self.endpoint, &self.hosts, SystemTime::now())?;
+        let fingerprint = office.authority()?.fingerprint()?;
+        say(format_args!("{} may join once, within ten minutes, with this command on its own machine:", self.body));
+        writeln!(
+            out,
+            "meridian node join --authority {} --fingerprint {fingerprint} --token {token} --dir {}",
+            self.authority, self.body
+        )?;
+        Ok(())
+    }
+}
+
+fn list(dir: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    let (membership, invitations) = Office::open(dir)?.list(SystemTime::now())?;
+    let time = |seconds: u64| {
+        let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        time.map_or_else(|| seconds.to_string(), |time| time.format("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    writeln!(
+        out,
+        "{}, membership {} of {}",
+        membership.federation,
+        membership.version,
+        time(membership.signed_at / 1000)
+    )?;
+    for member in &membership.members {
+        let state = if member.suspended { "suspended" } else { "member" };
+        writeln!(out, "{:<24} {state:<10} {}", member.body, member.endpoint)?;
+    }
+    for invitation in &invitations {
+        let until = time(invitation.expires);
+        writeln!(out, "{:<24} {:<10} {} (until {until})", invitation.body, "invited", invitation.endpoint)?;
+    }
+    let day = Duration::from_secs(24 * 3600);
+    let age = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_millis(membership.signed_at));
+    if age.unwrap_or_default() > day {
+        say("the membership was not signed again for a day: is `meridian authority serve` running?");
+    }
+    Ok(())
+}
+
+impl Issuer {
+    fn run(self, now: SystemTime) -> Result<(), Error> {
+        match self {
+            Self::Request(Folder { dir }) => {
+                fs::create_dir_all(&dir).map_err(|source| Error::Write { path: dir.clone(), source })?;
+                let made = KeyAndRequest::create(&dir.join("issuer.key"))?;
+                let request = dir.join("issuer.csr");
+                write_new(&request, made.pem())?;
+                say(format_args!("the key stays here; bring {} to where the root's key is", request.display()));
+            }
+            Self::Sign(SignIssuer { dir, request, out }) => {
+                let pem = fs::read_to_string(&request).map_err(|source| Error::Read { path: request, source })?;
+                write_new(&out, &meridian_certs::Authority::sign_issuer(&dir, &Request::from_pem(&pem)?)?)?;
+                say(format_args!("bring {}, ca.pem and the membership to the other body", out.display()));
+            }
+            Self::Install(Install { dir, certificate, ca, membership }) => {
+                for (from, to) in [(&certificate, "issuer.pem"), (&ca, "ca.pem")] {
+                    let text = fs::read_to_string(from).map_err(|source| Error::Read { path: from.clone(), source })?;
+                    write_new(&dir.join(to), &text)?;
+                }
+                let bytes = fs::read(&membership).map_err(|source| Error::Read { path: membership.clone(), source })?;
+                let signed = meridian_proto::Signed::decode(&bytes)
+                    .map_err(|error| Error::Usage(format!("{}: {error}", membership.display())))?;
+                let office = Office::open(&dir)?;
+                office.adopt(&signed, now)?;
+                say("this is a second authority of the federation: it can invite, suspend and serve as the first");
+            }
+        }
         Ok(())
     }
 }
@@ -100,6 +325,17 @@ impl Sign {
     }
 }
 
+/// Options of `meridian node request`.
+#[derive(Debug, Args)]
+pub(crate) struct MakeRequest {
+    /// The file for the new private key; only its owner can read it
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The file for the request, to be sent to the authority
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
 impl MakeRequest {
     /// Makes key and request.
     pub(crate) fn run(self) -> Result<(), Error> {
@@ -111,7 +347,7 @@ impl MakeRequest {
 }
 
 /// Writes a file that is not there yet.
-fn write_new(path: &Path, text: &str) -> Result<(), Error> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to the writer that `main` hands down, everything else to stderr.
 
+mod analyst;
 mod audit;
 mod authority;
 mod catalogue;
@@ -9,6 +10,7 @@ mod demo;
 mod error;
 mod explain;
 mod format;
+mod join;
 mod profile;
 mod query;
 mod receipt;
@@ -52,19 +54,26 @@ enum Command {
     /// Run the node of a body, or prepare it
     #[command(subcommand)]
     Node(Node),
+    /// Say who may ask one's own body's node
+    #[command(subcommand)]
+    Analyst(analyst::Analyst),
     /// Read the log of one's own body, with what of it stays at home
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
     #[command(subcommand)]
     Rights(rights::Rights),
-    /// Found a federation and sign its certificates
+    /// Found a federation, let bodies in, and shut them out
     #[command(subcommand)]
     Authority(authority::Authority),
 }
 
 #[derive(Debug, Subcommand)]
 enum Node {
+    /// Join a federation with an invitation: makes key, certificate and configuration of a node that publishes nothing yet
+    Join(join::Join),
+    /// Have the certificate renewed now; a node that runs does so each day
+    Renew(join::Renew),
     /// Run the node until SIGINT or SIGTERM
     Serve(serve::Serve),
     /// Make a private key and a request for a certificate; the key stays here
@@ -85,6 +94,7 @@ impl Cli {
     pub fn logging(&self) -> Logging {
         match &self.command {
             Command::Node(Node::Serve(serve)) => Logging { filter: "info", json: serve.log_json },
+            Command::Authority(authority::Authority::Serve(_)) => Logging { filter: "info", json: false },
             // What a client has to say about a broken connection it says in its error.
             _ => Logging { filter: "error", json: false },
         }
@@ -101,9 +111,12 @@ impl Cli {
             Command::Reference(reference) => client(or_interrupted(reference.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
+            Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
+            Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
+            Command::Analyst(analyst) => analyst.run(out),
             Command::Audit(audit) => audit.run(out),
             Command::Rights(rights) => rights.run(out),
-            Command::Authority(authority) => authority.run(),
+            Command::Authority(authority) => authority.run(out),
         }
     }
 }

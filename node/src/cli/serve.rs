@@ -47,7 +47,7 @@ impl Serve {
             .map_err(Error::Runtime)?;
         let served = runtime.block_on(async {
             let end = CancellationToken::new();
-            tokio::spawn(wait_for_end(Interrupts::new()?, self.stdin_closed()?, end.clone()));
+            tokio::spawn(wait_for_end(Interrupts::new()?, stdin_closed(self.exit_with_stdin)?, end.clone()));
             tokio::select! {
                 served = app::serve(&self.config, config, Clock::system(), end.clone().cancelled_owned()) => {
                     served.map_err(|error| Error::Serve(error.to_string()))
@@ -59,26 +59,30 @@ impl Serve {
         runtime.shutdown_background();
         served
     }
+}
 
-    /// Resolves when standard input ends, where that matters.
-    fn stdin_closed(&self) -> Result<Option<oneshot::Receiver<()>>, Error> {
-        if !self.exit_with_stdin {
-            return Ok(None);
-        }
-        let (closed, receiver) = oneshot::channel();
-        let watch = move || {
-            let mut stdin = io::stdin().lock();
-            let mut buffer = [0; 64];
-            while matches!(stdin.read(&mut buffer), Ok(1..)) {}
-            let _ = closed.send(());
-        };
-        thread::Builder::new().name("stdin".into()).spawn(watch).map_err(Error::Runtime)?;
-        Ok(Some(receiver))
+/// Resolves when standard input ends, where that matters.
+pub(super) fn stdin_closed(matters: bool) -> Result<Option<oneshot::Receiver<()>>, Error> {
+    if !matters {
+        return Ok(None);
     }
+    let (closed, receiver) = oneshot::channel();
+    let watch = move || {
+        let mut stdin = io::stdin().lock();
+        let mut buffer = [0; 64];
+        while matches!(stdin.read(&mut buffer), Ok(1..)) {}
+        let _ = closed.send(());
+    };
+    thread::Builder::new().name("stdin".into()).spawn(watch).map_err(Error::Runtime)?;
+    Ok(Some(receiver))
 }
 
 /// Ends the node when it is asked to.
-async fn wait_for_end(mut interrupts: Interrupts, orphaned: Option<oneshot::Receiver<()>>, end: CancellationToken) {
+pub(super) async fn wait_for_end(
+    mut interrupts: Interrupts,
+    orphaned: Option<oneshot::Receiver<()>>,
+    end: CancellationToken,
+) {
     match orphaned {
         Some(orphaned) => tokio::select! {
             () = interrupts.next() => {}

@@ -134,6 +134,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         tls,
         limits,
         audit,
+        authorities,
         members,
     } = new;
     let keys = [
@@ -149,6 +150,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("[tls]", *tls != old.tls),
         ("[limits]", *limits != old.limits),
         ("[audit]", *audit != old.audit),
+        ("authorities", *authorities != old.authorities),
         ("[[members]]", *members != old.members),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

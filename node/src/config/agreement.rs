@@ -128,9 +128,7 @@ fn members(
         let Some(name) = file.name(report, key, text) else {
             continue;
         };
-        let unknown =
-            node.is_some_and(|node| node.body != name && !node.members.iter().any(|member| member.body == name));
-        if unknown {
+        if node.is_some_and(|node| !node.may_be_member(&name)) {
             let what = format!("{one} `{name}` is no member of the federation");
             file.problem(report, text.span(), what, "correct the name, or add it to [[members]] of node.toml");
         } else if members.contains(&name) {

@@ -69,8 +69,17 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// What becomes of its log.
     pub audit: AuditConfig,
-    /// The bodies of the federation and where their nodes are.
+    /// The federation's authorities, which say who the members are: `https://host:port`. Mostly one.
+    pub authorities: Vec<String>,
+    /// The bodies of the federation and where their nodes are, where no authority says so.
     pub members: Vec<Member>,
+}
+
+impl NodeConfig {
+    /// Whether a body may be meant by a name: a member, or anybody where the authority says who is one.
+    pub fn may_be_member(&self, name: &Name) -> bool {
+        self.body == *name || !self.authorities.is_empty() || self.members.iter().any(|member| member.body == *name)
+    }
 }
 
 /// Files of certificates and key; each existed when the configuration was read.

@@ -54,6 +54,11 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let tls = tls(file, &base, &raw.tls, report);
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
+    let authorities = authorities(file, &raw.authorities, report);
+    if let (Some(text), Some(member)) = (raw.authorities.first(), raw.members.first()) {
+        let what = format!("[[members]] stand beside the authority {:?}, which says who they are", text.get_ref());
+        file.problem(report, member.body.span(), what, "remove [[members]], or authorities");
+    }
     let members = members(file, &raw.members, report);
     Some(NodeConfig {
         federation: federation?,
@@ -71,6 +76,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         tls: tls?,
         limits,
         audit,
+        authorities: authorities?,
         members,
     })
 }
@@ -154,13 +160,20 @@ fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
     }
 }
 
+fn authorities(file: &File, raw: &[Spanned<String>], report: &mut Report) -> Option<Vec<String>> {
+    let form = ("authorities", "https://authority.example.org:7443");
+    let read: Vec<_> = raw.iter().map(|text| endpoint(file, form, text, report)).collect();
+    read.into_iter().collect()
+}
+
 fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member> {
     let mut seen = HashSet::new();
     let mut members = Vec::with_capacity(raw.len());
     for member in raw {
         let body = body(file, &member.body, report);
         // A refused address leaves the member known, so that agreements with it are not refused as well.
-        let endpoint = endpoint(file, &member.endpoint, report).unwrap_or_default();
+        let endpoint = endpoint(file, ("endpoint", "https://node.example.org:50051"), &member.endpoint, report);
+        let endpoint = endpoint.unwrap_or_default();
         let Some(body) = body else {
             continue;
         };
@@ -173,7 +186,7 @@ fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member>
     members
 }
 
-fn endpoint(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<String> {
+fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
     let is_endpoint = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority =
@@ -181,13 +194,8 @@ fn endpoint(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<
         uri.scheme_str() == Some("https") && authority && bare
     });
     if !is_endpoint {
-        let what = format!("endpoint is {:?}, which is no https address", text.get_ref());
-        file.problem(
-            report,
-            text.span(),
-            what,
-            "write https, host and port, such as \"https://node.example.org:50051\"",
-        );
+        let what = format!("{key} is {:?}, which is no https address", text.get_ref());
+        file.problem(report, text.span(), what, format!("write https, host and port, such as \"{example}\""));
         return None;
     }
     Some(text.get_ref().trim_end_matches('/').to_owned())

@@ -24,6 +24,8 @@ pub(super) struct Node {
     pub(super) datasets: Option<Spanned<String>>,
     pub(super) views: Option<Spanned<String>>,
     pub(super) agreements: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
     #[serde(default)]
     pub(super) limits: Limits,

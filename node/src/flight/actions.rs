@@ -16,7 +16,7 @@ use arrow_flight::{
 use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
-use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, Name, wire};
+use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, wire};
 use prost::Message;
 use tonic::Status;
 
@@ -33,7 +33,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 9] = [
+const ACTIONS: [(&str, &str); 10] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -59,6 +59,10 @@ const ACTIONS: [(&str, &str); 9] = [
     (
         DESCRIBE_ACTION,
         "What the federation's bodies publish, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
+    ),
+    (
+        MEMBERSHIP_ACTION,
+        "Who is in the federation, for nodes. meridian.v1.MembershipRequest, a meridian.v1.Signed where there is a newer one",
     ),
 ];
 
@@ -142,6 +146,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         )),
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
         DESCRIBE_ACTION => describe(&action.body, engine, &verified),
+        MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
         other => {
             let name: String = other.chars().filter(|c| !c.is_control()).take(60).collect();
             Err(Status::unimplemented(format!("{name:?} is no action of a node: ListActions says which there are")))
@@ -214,6 +219,13 @@ fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Byt
     let known: Result<Vec<_>, meridian_proto::Invalid> = request.known.into_iter().map(known).collect();
     let known = known.map_err(|why| Status::invalid_argument(why.to_string()))?;
     Ok(engine.descriptions(&known).iter().map(|signed| signed.encode().into()).collect())
+}
+
+fn membership(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "ask for the membership")?;
+    let wire::MembershipRequest { version } = wire::MembershipRequest::decode(body).map_err(|why| unreadable(&why))?;
+    let newer = engine.members().and_then(|members| members.newer_than(version));
+    Ok(newer.iter().map(|signed| signed.encode().into()).collect())
 }
 
 /// A schema in the form in which Flight SQL embeds one.

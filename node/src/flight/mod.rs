@@ -65,6 +65,9 @@ const CALLS_PER_CONNECTION: u32 = 256;
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Time for the answer to that question.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A connection takes no new calls after this time, and ends with those that are under way: its client makes another, with the
+/// certificates that both sides have then.
+const CONNECTION_LIFE: Duration = Duration::from_secs(3600);
 /// Size of a request's headers together, in bytes.
 const HEADER_BYTES: u32 = 16 << 10;
 
@@ -110,7 +113,8 @@ where
 {
     let sessions = sessions::Sessions::new();
     let identity = layers::Identity::new(engine.federation().clone(), engine.body().clone(), sessions.clone());
-    let flight = FlightServiceServer::new(service::Service::new(engine, limits, sessions)?)
+    let service = service::Service::new(Arc::clone(&engine), limits, sessions)?;
+    let flight = FlightServiceServer::new(service)
         .max_decoding_message_size(limits.message_bytes)
         .max_encoding_message_size(limits.message_bytes);
     Server::builder()
@@ -120,6 +124,8 @@ where
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .http2_max_header_list_size(HEADER_BYTES)
+        .max_connection_age(CONNECTION_LIFE)
+        .layer(layers::Membership::new(engine.members().cloned()))
         .layer(identity)
         .layer(layers::Trace)
         .layer(layers::Bounded::new(limits))

@@ -109,6 +109,13 @@ pub(super) fn decide(terms: &Terms, request: &Request<'_>, decision: &mut Decisi
         decision.rests_on(terms, &access);
         return Ok(access);
     }
+    if request.only_open && request.caller.is_peer() {
+        return Err(Refused::new(
+            "membership.stale",
+            format!("{name} is not open, and this node has not heard for 96 hours who is still in the federation"),
+            "ask again when its node reaches the federation's authority, or a member that has",
+        ));
+    }
     let purpose = stated_purpose(terms, request.caller)?;
     decision.rule("purpose.stated");
     decision.facts.protected = true;

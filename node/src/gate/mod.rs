@@ -81,6 +81,8 @@ pub struct Request<'a> {
     pub now: DateTime<Utc>,
     /// What for.
     pub intent: Intent,
+    /// Whether nothing but what is open may leave to other bodies, since nobody knows any more who is out.
+    pub only_open: bool,
     /// What a table stands for if it is other bodies'; `None` for any other.
     pub foreign: &'a dyn Fn(&dyn TableProvider) -> Option<ForeignUse>,
     /// Such a table as the reference that the owner of protected rows has declared, or why it is not to be had.

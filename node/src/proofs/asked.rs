@@ -142,7 +142,14 @@ impl InForce for Held {
 
 fn gated(plan: LogicalPlan, caller: &Caller) -> Result<Admitted, Declined> {
     let nobody = |_: &dyn TableProvider, _: &Reference| Err("there is no other body".to_owned());
-    let request = Request { caller, now: now(), intent: Intent::Release, foreign: &|_| None, referenced: &nobody };
+    let request = Request {
+        caller,
+        now: now(),
+        intent: Intent::Release,
+        only_open: false,
+        foreign: &|_| None,
+        referenced: &nobody,
+    };
     gate::gate(plan, &request).map_err(Declined::from)
 }
 

@@ -67,6 +67,16 @@ impl Mesh {
         Self { dir, ports, nodes: Mutex::default() }
     }
 
+    /// A folder in which no body is yet.
+    pub(super) fn empty(dir: PathBuf) -> Self {
+        Self { dir, ports: BTreeMap::new(), nodes: Mutex::default() }
+    }
+
+    /// A body whose folder has been made, and where its node listens.
+    pub(super) fn add(&mut self, body: &str, flight: SocketAddr, health: SocketAddr) {
+        self.ports.insert(body.to_owned(), Ports { flight, health });
+    }
+
     /// Starts every body and waits until each is ready and LODA's node knows what they publish.
     pub(crate) fn start_all(&self) {
         self.start_each();

@@ -50,7 +50,7 @@ fn body(file: &File, text: &Spanned<String>, node: Option<&NodeConfig>, report: 
             format!("references.body is `{body}`, which is this body"),
             "remove the reference: datasets of one body join without",
         )
-    } else if !node.members.iter().any(|member| member.body == body) {
+    } else if !node.may_be_member(&body) {
         (
             format!("references.body is `{body}`, which is no member of the federation"),
             "correct the name, or add it to [[members]] of node.toml",

@@ -3,10 +3,12 @@
 mod body;
 mod bounded;
 mod identity;
+mod membership;
 mod trace;
 
 pub(super) use bounded::Bounded;
 pub(super) use identity::Identity;
+pub(super) use membership::Membership;
 pub(super) use trace::Trace;
 
 /// The path of the call that streams an answer.

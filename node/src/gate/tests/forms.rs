@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use datafusion::logical_expr::{col, lit};
 use meridian_proto::Form;
 
-use super::super::{PublishedTable, Terms, unknown_dataset};
+use super::super::{Intent, PublishedTable, Terms, unknown_dataset};
 use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, on_behalf_of, peer};
 
 fn body() -> Body {
@@ -17,6 +17,26 @@ async fn open_data_needs_neither_purpose_nor_agreement() {
     assert_eq!(super::setup::lines(&rows), ["bexley 246"]);
     assert_eq!((facts.rules, facts.protected), (vec!["form.open".to_owned()], false));
     assert_eq!(facts.datasets[0].columns, ["people", "borough"]);
+}
+
+#[tokio::test]
+async fn only_what_is_open_leaves_while_nobody_knows_who_is_out() {
+    let body = body();
+    let peer_of = peer("gla", Some("fire-risk"));
+    let rows = "SELECT id, ward FROM people";
+    let cells = "SELECT borough, count(*) FROM incidents GROUP BY borough";
+    for (sql, caller) in [(rows, &loda()), (cells, &loda()), ("SELECT * FROM boroughs", &peer_of)] {
+        assert!(body.decide_while(sql, caller, Intent::Release, false).await.is_ok(), "{sql}");
+    }
+    for intent in [Intent::Release, Intent::Check] {
+        for sql in [rows, cells] {
+            let refused = body.decide_while(sql, &loda(), intent, true).await.unwrap_err();
+            assert_eq!(refused.rule, "membership.stale", "{sql}");
+            assert!(refused.to_string().contains("96 hours"), "{refused}");
+        }
+        assert!(body.decide_while("SELECT * FROM boroughs", &peer_of, intent, true).await.is_ok());
+        assert!(body.decide_while("SELECT note FROM incidents", &analyst(), intent, true).await.is_ok(), "their own");
+    }
 }
 
 #[tokio::test]

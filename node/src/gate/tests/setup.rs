@@ -393,6 +393,17 @@ impl Body {
     }
 
     pub(super) async fn decide(&self, sql: &str, caller: &Caller, intent: Intent) -> Result<Admitted, Refused> {
+        self.decide_while(sql, caller, intent, false).await
+    }
+
+    /// The decision while only what is open may leave to other bodies, or while that is not so.
+    pub(super) async fn decide_while(
+        &self,
+        sql: &str,
+        caller: &Caller,
+        intent: Intent,
+        only_open: bool,
+    ) -> Result<Admitted, Refused> {
         let plan = self.state.create_logical_plan(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let analysed = self.state.analyzer().execute_and_check(plan, &self.state.config_options().clone(), |_, _| {});
         let analysed = analysed.unwrap_or_else(|e| panic!("{sql}: {e}"));
@@ -400,8 +411,8 @@ impl Body {
             let table = table.downcast_ref::<Elsewhere>()?;
             Some(ForeignUse { names: vec![format!("london.gla.{}", table.name)], statistics: vec![] })
         };
-        let request =
-            Request { caller, now: now(), intent, foreign: &foreign, referenced: &super::references::referenced };
+        let referenced = &super::references::referenced;
+        let request = Request { caller, now: now(), intent, only_open, foreign: &foreign, referenced };
         gate(analysed, &request)
     }
 

@@ -56,6 +56,7 @@ impl Node {
             near_alert: 20,
             credentials,
             peers,
+            members: None,
             clock: Clock::by(now),
             memory: 1 << 30,
             patience: Duration::from_secs(60),

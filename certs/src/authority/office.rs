@@ -1,0 +1,342 @@
+//! An authority at work: invites bodies, lets them join and renew, suspends them, and says who is in.
+//!
+//! Every act reads and writes the folder under a lock, so that a command and the authority's service may run beside each
+//! other. What is decided is on disk before anybody hears of it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use meridian_proto::{Member, Membership, Name, Revoked, Signed, wire};
+use prost::Message;
+
+use super::books::{Books, Invitation, Issued};
+use super::{Authority, Validity};
+use crate::anchors::Anchors;
+use crate::client::Address;
+use crate::credentials::now_of;
+use crate::standing::Excluded;
+use crate::{Error, Identity, Request, Result, Verified, certificate, files};
+
+/// A node's certificate holds seven days: a long weekend without the authority does not darken the city.
+pub(super) const LIFE_SECONDS: u64 = 7 * 24 * 3600;
+/// An invitation may be used first within ten minutes.
+const INVITATION_SECONDS: u64 = 600;
+/// The membership is signed again when it is this old.
+const SIGN_AGAIN: Duration = Duration::from_secs(3600);
+
+/// The folder of an authority.
+#[derive(Debug, Clone)]
+pub struct Office {
+    dir: PathBuf,
+}
+
+/// What a body gets that joins or renews.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// Its chain, PEM.
+    pub chain: String,
+    /// The federation's trust anchors, PEM.
+    pub anchors: String,
+    /// Who is in.
+    pub membership: Signed,
+}
+
+/// Why somebody got nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// They may not; the text is for them.
+    #[error("{0}")]
+    Refused(String),
+    /// The authority could not; the text is for its operator.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl Office {
+    /// Makes the authority of a new federation in a folder, and its first membership, in which nobody is.
+    pub fn found(federation: &Name, dir: &Path, now: SystemTime) -> Result<Self> {
+        let authority = Authority::create(federation, dir)?;
+        let office = Self { dir: dir.into() };
+        let empty = Membership {
+            federation: federation.clone(),
+            version: 0,
+            signed_at: 0,
+            members: Vec::new(),
+            revoked: Vec::new(),
+        };
+        office.publish(&authority, &empty, now)?;
+        Ok(office)
+    }
+
+    /// The authority in a folder.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Authority::open(dir)?;
+        Ok(Self { dir: dir.into() })
+    }
+
+    /// Its keys.
+    pub fn authority(&self) -> Result<Authority> {
+        Authority::open(&self.dir)
+    }
+
+    /// Invites a body whose node will be reached at `endpoint` (`https://host:port`); its certificate will name that host and
+    /// `hosts`. Returns the token, which can be used once within ten minutes.
+    pub fn invite(&self, body: &Name, endpoint: &str, hosts: &[String], now: SystemTime) -> Result<String> {
+        let refused = |problem: String| Error::Endpoint { endpoint: endpoint.into(), problem };
+        let host = Address::parse(endpoint).map_err(refused)?.host().to_owned();
+        let token = hex::encode(&super::random::<20>().map_err(|problem| super::issue(body, problem))?);
+        let mut names = vec![host];
+        names.extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
+        self.act(now, |desk| {
+            let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;
+            if let Some(other) = desk.membership.members.iter().find(taken) {
+                return Err(refused(format!("{} is there; write another host or port", other.body)));
+            }
+            desk.books.invitations.push(Invitation {
+                token_sha256: files::sha256(token.as_bytes()),
+                body: body.clone(),
+                endpoint: endpoint.into(),
+                hosts: names,
+                expires: desk.now.saturating_add(INVITATION_SECONDS),
+                spent_by: None,
+            });
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Lets the invited body join with a key: it is a member from now on. The same key may try again. Certificates that
+    /// the body had before are revoked: whoever is invited again has lost its key.
+    pub fn join(&self, token: &str, request: &str, now: SystemTime) -> Result<Joined, Refusal> {
+        let request = Request::from_pem(request).map_err(|error| Refusal::Refused(error.to_string()))?;
+        let key = request.key_sha256();
+        self.act(now, |desk| {
+            let wanted = files::sha256(token.as_bytes());
+            let found = desk.books.invitations.iter_mut().find(|invitation| invitation.token_sha256 == wanted);
+            let Some(invitation) = found else {
+                return Err(Refusal::Refused("no such invitation is known: ask the authority for a new one".into()));
+            };
+            match &invitation.spent_by {
+                Some(first) if *first != key => {
+                    tracing::warn!(body = %invitation.body, "an invitation that was used is tried with another key");
+                    let text = "the invitation was used with another key. If that was not you, tell the authority at once; \
+                                if the key is lost, ask for a new invitation";
+                    return Err(Refusal::Refused(text.into()));
+                }
+                None if invitation.expires < desk.now => {
+                    let text = "the invitation has expired: ask the authority for a new one";
+                    return Err(Refusal::Refused(text.into()));
+                }
+                Some(_) | None => {}
+            }
+            let again = invitation.spent_by.replace(key).is_some();
+            let Invitation { body, endpoint, hosts, .. } = invitation.clone();
+            if !again {
+                desk.revoke(&body);
+                desk.membership.members.retain(|member| member.body != body);
+                desk.membership.members.push(Member { body: body.clone(), endpoint, suspended: false });
+                desk.membership.members.sort_by(|a, b| a.body.cmp(&b.body));
+            }
+            desk.issue(&request, &body, &hosts).map_err(Refusal::Failed)
+        })
+        .and_then(|chain| Ok(self.joined(chain, now)?))
+    }
+
+    /// Gives a member a new certificate for the key of a request that it signed (`Signed` over a `RenewRequest`) with a
+    /// certificate that still holds.
+    pub fn renew(&self, signed: &Signed, now: SystemTime) -> Result<Joined, Refusal> {
+        self.act(now, |desk| {
+            let refused = |why: String| Refusal::Refused(format!("the request to renew is not accepted: {why}"));
+            let anchors = Anchors::load(&desk.dir.join("ca.pem"))?;
+            anchors.standing().set(Excluded::from(&*desk.membership));
+            let verified = Verified::by_signature(signed, &anchors, now_of(now)).map_err(refused)?;
+            let Identity::Node { body, .. } = verified.identity() else {
+                return Err(refused("it was not signed by a node".into()));
+            };
+            let request = wire::RenewRequest::decode(signed.payload.as_slice());
+            let request = request.map_err(|error| refused(error.to_string()))?.request;
+            let request = Request::from_pem(&request).map_err(|error| refused(error.to_string()))?;
+            // As the certificate that still holds names them: an authority signed that, perhaps another one.
+            let hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
+            if desk.membership.member(body).is_none() {
+                return Err(refused(format!("{body} is no member; ask to be invited")));
+            }
+            desk.issue(&request, body, &hosts).map_err(Refusal::Failed)
+        })
+        .and_then(|chain| Ok(self.joined(chain, now)?))
+    }
+
+    /// Shuts a member out, until it is resumed.
+    pub fn suspend(&self, body: &Name, now: SystemTime) -> Result<()> {
+        self.change_member(body, now, |member| member.suspended = true)
+    }
+
+    /// Lets a suspended member in again.
+    pub fn resume(&self, body: &Name, now: SystemTime) -> Result<()> {
+        self.change_member(body, now, |member| member.suspended = false)
+    }
+
+    /// Revokes every certificate that a member has; it joins again by an invitation.
+    pub fn revoke(&self, body: &Name, now: SystemTime) -> Result<()> {
+        self.change_member(body, now, |_| {})?;
+        self.act(now, |desk| {
+            desk.revoke(body);
+            Ok(())
+        })
+    }
+
+    /// Ends a membership, and revokes its certificates.
+    pub fn remove(&self, body: &Name, now: SystemTime) -> Result<()> {
+        self.revoke(body, now)?;
+        self.act(now, |desk| {
+            desk.membership.members.retain(|member| member.body != *body);
+            Ok(())
+        })
+    }
+
+    /// The membership as it is signed, signed again where it is an hour old.
+    pub fn membership(&self, now: SystemTime) -> Result<Signed> {
+        self.act(now, |_| Ok::<_, Error>(()))?;
+        self.signed()
+    }
+
+    /// Takes the membership that another issuing key of the federation signed, where it is newer; returns whether it was.
+    pub fn adopt(&self, signed: &Signed, now: SystemTime) -> Result<bool> {
+        let lock = self.lock()?;
+        let anchors = Anchors::load(&self.dir.join("ca.pem"))?;
+        crate::signed::by_authority(signed, &anchors, now_of(now)).map_err(|reason| Error::Signature { reason })?;
+        let invalid = |error: meridian_proto::Invalid| Error::Signature { reason: error.to_string() };
+        let newer = Membership::decode(&signed.payload).map_err(invalid)?;
+        let known = fs::exists(self.path()).map_err(|source| self.unreadable(source))?;
+        if known && !newer.is_after(&self.read_membership()?) {
+            return Ok(false);
+        }
+        files::replace(&self.path(), &signed.encode())?;
+        drop(lock);
+        Ok(true)
+    }
+
+    /// Who is in, and the invitations that are open at `now`.
+    pub fn list(&self, now: SystemTime) -> Result<(Membership, Vec<Invitation>)> {
+        let now = seconds(now);
+        let open = |invitation: &Invitation| invitation.spent_by.is_none() && invitation.expires >= now;
+        let _lock = self.lock()?;
+        let invitations = Books::read(&self.dir)?.invitations.into_iter().filter(open).collect();
+        Ok((self.read_membership()?, invitations))
+    }
+
+    fn change_member(&self, body: &Name, now: SystemTime, change: impl FnOnce(&mut Member)) -> Result<()> {
+        self.act(now, |desk| {
+            let member = desk.membership.members.iter_mut().find(|member| member.body == *body);
+            let problem = "is no member of the federation: `meridian authority list` says who is";
+            change(member.ok_or_else(|| super::issue(body, problem))?);
+            Ok(())
+        })
+    }
+
+    fn joined(&self, chain: String, now: SystemTime) -> Result<Joined> {
+        Ok(Joined { chain, anchors: self.authority()?.anchors()?, membership: self.membership(now)? })
+    }
+
+    /// Does something under the lock; what it changed is written, the books first, and signed.
+    fn act<T, E: From<Error>>(&self, now: SystemTime, act: impl FnOnce(&mut Desk<'_>) -> Result<T, E>) -> Result<T, E> {
+        let _lock = self.lock()?;
+        let authority = Authority::open(&self.dir)?;
+        let (before, known) = (self.read_membership()?, Books::read(&self.dir)?);
+        let (mut membership, mut books) = (before.clone(), known.clone());
+        let now_seconds = seconds(now);
+        books.forget(now_seconds);
+        membership.revoked.retain(|revoked| revoked.not_after > now_seconds);
+        let (dir, membership_, books_) = (self.dir.as_path(), &mut membership, &mut books);
+        let mut desk = Desk { dir, authority: &authority, books: books_, membership: membership_, now: now_seconds };
+        let done = act(&mut desk)?;
+        if books != known {
+            books.write(&self.dir)?;
+        }
+        let age = millis(now).saturating_sub(before.signed_at);
+        if membership != before || u128::from(age) > SIGN_AGAIN.as_millis() {
+            self.publish(&authority, &membership, now)?;
+        }
+        Ok(done)
+    }
+
+    fn publish(&self, authority: &Authority, membership: &Membership, now: SystemTime) -> Result<()> {
+        let now = millis(now);
+        // Not the time: an authority that went back to a backup is behind what its nodes hold, and learns of it from them.
+        let version = membership.version.saturating_add(1);
+        let signed = Membership { version, signed_at: now, ..membership.clone() };
+        let signed = authority.sign_payload(signed.encode())?;
+        files::replace(&self.path(), &signed.encode())
+    }
+
+    fn signed(&self) -> Result<Signed> {
+        let bytes = fs::read(self.path()).map_err(|source| self.unreadable(source))?;
+        Signed::decode(&bytes).map_err(|error| self.broken(&error))
+    }
+
+    fn read_membership(&self) -> Result<Membership> {
+        Membership::decode(&self.signed()?.payload).map_err(|error| self.broken(&error))
+    }
+
+    fn unreadable(&self, source: std::io::Error) -> Error {
+        Error::Read { what: "the membership", path: self.path(), source }
+    }
+
+    fn broken(&self, error: &meridian_proto::Invalid) -> Error {
+        let problem = error.to_string();
+        Error::File { what: "the membership", path: self.path(), problem, remedy: super::RESTORE }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("membership")
+    }
+
+    fn lock(&self) -> Result<File> {
+        files::lock(&self.dir.join("lock"))
+    }
+}
+
+/// What an act works on.
+struct Desk<'a> {
+    dir: &'a Path,
+    authority: &'a Authority,
+    books: &'a mut Books,
+    membership: &'a mut Membership,
+    /// Seconds since the Unix epoch.
+    now: u64,
+}
+
+impl Desk<'_> {
+    fn issue(&mut self, request: &Request, body: &Name, hosts: &[String]) -> Result<String> {
+        let identity = Identity::Node { federation: self.authority.federation().clone(), body: body.clone() };
+        let validity = Validity::from_now(Duration::from_secs(LIFE_SECONDS));
+        let (chain, serial) = self.authority.issue(request, &identity, hosts, validity)?;
+        self.books.issued.push(Issued {
+            serial: hex::encode(&serial),
+            body: body.clone(),
+            not_after: seconds(validity.not_after),
+        });
+        Ok(chain)
+    }
+
+    fn revoke(&mut self, body: &Name) {
+        let (of_body, others) = self.books.issued.drain(..).partition(|issued| issued.body == *body);
+        self.books.issued = others;
+        let revoked =
+            |issued: Issued| Some(Revoked { serial: hex::decode(&issued.serial).ok()?, not_after: issued.not_after });
+        let of_body: Vec<Issued> = of_body;
+        self.membership.revoked.extend(of_body.into_iter().filter_map(revoked));
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn millis(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! `meridian analyst …`: who may ask a body's own node.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use chrono::DateTime;
+use clap::{Args, Subcommand};
+use meridian_certs::{Analysts, KeyAndRequest, Request};
+use meridian_proto::Name;
+
+use super::authority::write_new;
+use super::profile::ProfileFile;
+use super::{Error, say};
+use crate::app;
+use crate::config::{Config, NodeConfig};
+
+/// `meridian analyst …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Analyst {
+    /// Give an analyst of this body a certificate; a node that runs takes it at once
+    Add(Add),
+    /// End an analyst's certificates; connections that are open are cut off
+    Remove(Remove),
+    /// List the certificates
+    List(Whose),
+}
+
+/// Whose analysts they are.
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// The node's configuration (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Options of `meridian analyst add`.
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The analyst: a lower-case name
+    name: Name,
+    #[command(flatten)]
+    whose: Whose,
+    /// A new folder with key, certificate and profile, to be used on this machine
+    #[arg(long, required_unless_present = "request")]
+    dir: Option<PathBuf>,
+    /// A request (PEM) that the analyst made with `meridian node request`, so that the key stays with them
+    #[arg(long, value_name = "FILE", conflicts_with = "dir", requires = "out")]
+    request: Option<PathBuf>,
+    /// The file for the certificate
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    out: Option<PathBuf>,
+    /// How many days the certificate holds
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=700))]
+    days: u64,
+}
+
+/// Options of `meridian analyst remove`.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The analyst
+    name: Name,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+impl Whose {
+    fn node(self) -> Result<NodeConfig, Error> {
+        Ok(Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?.node)
+    }
+}
+
+impl Analyst {
+    /// Does it.
+    pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        match self {
+            Self::Add(add) => add.run(),
+            Self::Remove(Remove { name, whose }) => {
+                app::analysts(&whose.node()?).remove(&name)?;
+                say(format_args!("{name} may ask no more"));
+                Ok(())
+            }
+            Self::List(whose) => list(&app::analysts(&whose.node()?), out),
+        }
+    }
+}
+
+impl Add {
+    fn run(self) -> Result<(), Error> {
+        let Self { name, whose, dir, request, out, days } = self;
+        let node = whose.node()?;
+        let analysts = app::analysts(&node);
+        let sign = |pem: &str| {
+            let life = Duration::from_secs(days * 24 * 3600);
+            analysts.add(&name, &Request::from_pem(pem)?, life, SystemTime::now())
+        };
+        if let (Some(request), Some(out)) = (request, out) {
+            let pem = fs::read_to_string(&request).map_err(|source| Error::Read { path: request, source })?;
+            write_new(&out, &sign(&pem)?)?;
+            say(format_args!("{name} may ask for {days} days: {}", out.display()));
+            return Ok(());
+        }
+        let dir = dir.ok_or_else(|| Error::Usage("give --dir, or --request and --out".into()))?;
+        fs::create_dir_all(&dir).map_err(|source| Error::Write { path: dir.clone(), source })?;
+        let at = |name: &str| dir.join(name);
+        let made = KeyAndRequest::create(&at("analyst.key"))?;
+        write_new(&at("analyst.pem"), &sign(made.pem())?)?;
+        let ca =
+            fs::read_to_string(&node.tls.ca).map_err(|source| Error::Read { path: node.tls.ca.clone(), source })?;
+        write_new(&at("ca.pem"), &ca)?;
+        let file = |name: &str| Some(PathBuf::from(name));
+        let profile = ProfileFile {
+            node: Some(reached(&node)),
+            cert: file("analyst.pem"),
+            key: file("analyst.key"),
+            ca: file("ca.pem"),
+            purpose: None,
+        };
+        let text = toml::to_string(&profile).map_err(|error| Error::Usage(format!("writing the profile: {error}")))?;
+        write_new(&at("profile.toml"), &text)?;
+        say(format_args!("{name} may ask for {days} days, with --profile {}", at("profile.toml").display()));
+        Ok(())
+    }
+}
+
+/// Where a program on the node's own machine reaches it.
+fn reached(node: &NodeConfig) -> String {
+    let mut address = node.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip([127, 0, 0, 1].into());
+    }
+    format!("https://{address}")
+}
+
+fn list(analysts: &Analysts, out: &mut dyn Write) -> Result<(), Error> {
+    for analyst in analysts.list()? {
+        let until = i64::try_from(analyst.not_after).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let until = until.map_or_else(String::new, |until| until.format("%Y-%m-%d").to_string());
+        let state = if analyst.removed { "removed" } else { "analyst" };
+        writeln!(out, "{:<24} {state:<8} until {until} {}", analyst.name, analyst.serial)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! `meridian node join` and `meridian node renew`: a body's way into the federation, and on.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use meridian_certs::{AuthorityConnector, Credentials, Identity, Joined, KeyAndRequest};
+use meridian_proto::{Membership, Signed};
+
+use super::authority::write_new;
+use super::{Error, say};
+use crate::app::{self, renewal};
+use crate::authority::client;
+use crate::config::Config;
+
+/// Options of `meridian node join`.
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// Where the authority is served, as the invitation says
+    #[arg(long, value_name = "URL")]
+    authority: String,
+    /// The fingerprint of the authority's root, as the invitation says
+    #[arg(long, value_name = "SHA256")]
+    fingerprint: String,
+    /// The invitation's token
+    #[arg(long)]
+    token: String,
+    /// The folder of the node, which is made
+    #[arg(long)]
+    dir: PathBuf,
+    /// Where the node listens; by default on all addresses, at the port of its endpoint
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where its health is served: a loopback address
+    #[arg(long, value_name = "ADDRESS")]
+    health: Option<SocketAddr>,
+    /// The body's name for people
+    #[arg(long)]
+    title: Option<String>,
+}
+
+/// Options of `meridian node renew`.
+#[derive(Debug, Args)]
+pub(crate) struct Renew {
+    /// The node's configuration (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Join {
+    /// Joins: what was written before stays, so that the same command may be given again after a crash.
+    pub(crate) async fn run(self) -> Result<(), Error> {
+        let at = |name: &str| self.dir.join(name);
+        if at("node.toml").exists() {
+            let there = at("node.toml");
+            return Err(Error::Usage(format!(
+                "{} is there already: this body has joined; give another --dir, or move the folder away",
+                there.display()
+            )));
+        }
+        let connector = AuthorityConnector::by_fingerprint(&self.fingerprint)?;
+        fs::create_dir_all(at("state")).map_err(|source| Error::Write { path: at("state"), source })?;
+        let key = at("joining.key");
+        let made = if key.exists() { KeyAndRequest::open(&key)? } else { KeyAndRequest::create(&key)? };
+        let joined = client::join(&connector, &self.authority, &self.token, made.pem()).await;
+        let joined = joined.map_err(|error| Error::Node(error.to_string()))?;
+        connector.check_anchors(&joined.anchors)?;
+        self.write(&joined, &key)
+    }
+
+    fn write(&self, joined: &Joined, key: &Path) -> Result<(), Error> {
+        let at = |name: &str| self.dir.join(name);
+        let Joined { chain, anchors, membership } = joined;
+        replace(&at("ca.pem"), anchors.as_bytes())?;
+        let identity = at("identity.pem");
+        let key_text = fs::read_to_string(key).map_err(|source| Error::Read { path: key.into(), source })?;
+        if identity.exists() {
+            fs::remove_file(&identity).map_err(|source| Error::Write { path: identity.clone(), source })?;
+        }
+        Credentials::begin(&identity, chain, &key_text)?;
+        let credentials = Credentials::load(&at("ca.pem"), &identity, &identity)?;
+        let Identity::Node { federation, body } = credentials.identity().clone() else {
+            return Err(Error::Node(format!("the authority certified {}, which is no node", credentials.identity())));
+        };
+        let listed = listed(membership, &credentials)?;
+        let endpoint = listed.member(&body).map(|member| member.endpoint.clone()).unwrap_or_default();
+        replace(&at("state").join(app::MEMBERSHIP_FILE), &membership.encode())?;
+        for folder in ["datasets", "views", "agreements"] {
+            fs::create_dir_all(at(folder)).map_err(|source| Error::Write { path: at(folder), source })?;
+        }
+        let listen = match self.listen {
+            Some(listen) => listen,
+            None => default_listen(&endpoint)?,
+        };
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let health = self.health.map(|health| format!("health = \"{health}\"\n")).unwrap_or_default();
+        // Last: whoever finds it has joined.
+        write_new(
+            &at("node.toml"),
+            &format!(
+                "federation = \"{federation}\"\nbody = \"{body}\"\ntitle = {title}\n\
+                 # Where analysts and other nodes reach it; the federation knows it as {endpoint}\n\
+                 listen = \"{listen}\"\n{health}state = \"state\"\n\
+                 # Says who is in the federation, and renews this node's certificate each day\n\
+                 authorities = [{authority}]\n\n[tls]\nca = \"ca.pem\"\n# Certificate and key, replaced together\n\
+                 cert = \"identity.pem\"\nkey = \"identity.pem\"\n",
+                title = quoted(self.title.as_deref().unwrap_or(body.as_str())),
+                authority = quoted(&self.authority),
+            ),
+        )?;
+        let _ = fs::remove_file(key);
+        say(format_args!(
+            "{body} is a member of {federation}, and publishes nothing yet: datasets go into {}\n\
+             next: meridian node serve --config {}",
+            at("datasets").display(),
+            at("node.toml").display()
+        ));
+        Ok(())
+    }
+}
+
+/// What the membership says, once its signature is checked.
+fn listed(signed: &Signed, credentials: &Credentials) -> Result<Membership, Error> {
+    credentials.verify_authority(signed, std::time::SystemTime::now())?;
+    Membership::decode(&signed.payload).map_err(|error| Error::Node(format!("the authority's membership: {error}")))
+}
+
+fn default_listen(endpoint: &str) -> Result<SocketAddr, Error> {
+    let port = endpoint.parse::<http::Uri>().ok().and_then(|uri| uri.port_u16());
+    let port = port.ok_or_else(|| Error::Usage(format!("the endpoint {endpoint:?} has no port: give --listen")))?;
+    Ok(SocketAddr::from(([0, 0, 0, 0], port)))
+}
+
+/// Writes a file, over what an attempt before left.
+fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+    fs::write(path, content).map_err(|source| Error::Write { path: path.into(), source })
+}
+
+impl Renew {
+    /// Renews; a node that runs takes the new certificate within seconds.
+    pub(crate) async fn run(self) -> Result<(), Error> {
+        let config = Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
+        let tls = &config.node.tls;
+        let credentials = Credentials::load(&tls.ca, &tls.cert, &tls.key)?;
+        renewal::renew(&config.node, &credentials).await.map_err(|error| Error::Node(error.to_string()))?;
+        say(format_args!("the certificate of {} is renewed", credentials.identity()));
+        Ok(())
+    }
+}

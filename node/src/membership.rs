@@ -1,0 +1,244 @@
+//! Who is in the federation, as its authority signed it: kept on disk, followed from the authority and from peers, and in
+//! force at once.
+//!
+//! News comes three ways: every node asks the authorities and three members every few seconds; whoever has just learnt
+//! of something asks again at once, and so tells those whom it asks that there is news; and every request of a node says
+//! which version it holds, so that a node that holds an older one fetches the newer before it answers. An older version
+//! is never taken after a newer one, from nobody. A membership that is older than 96 hours lets only open data leave to other bodies.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use futures::{StreamExt, stream};
+use meridian_certs::{Credentials, Excluded, Verified};
+use meridian_federation::remote::Peers;
+use meridian_proto::{MEMBERSHIP_ACTION, Membership, Name, Signed, wire};
+use prost::Message;
+use rand::seq::IteratorRandom;
+use tokio::sync::Mutex;
+
+use crate::authority::client;
+use crate::clock::Clock;
+
+/// A membership that is older than this many milliseconds says nothing any more about who is out: 96 hours.
+const LONGEST_AGE: i64 = 96 * 3600 * 1000;
+/// A membership from further in the future than this many milliseconds is a wrong clock's, here or there.
+const CLOCK_SKEW: i64 = 600_000;
+/// Time between rounds.
+const ROUND: Duration = Duration::from_secs(3);
+/// Members that are asked in a round.
+const AT_ONCE: usize = 3;
+/// Longest wait for one of them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a node can't tell who is in the federation.
+#[derive(Debug, thiserror::Error)]
+#[error("the membership {}: {problem}; fetch it again by `meridian node join`, or restore the file from a backup", path.display())]
+pub struct MembershipError {
+    path: PathBuf,
+    problem: String,
+}
+
+/// The membership that is in force.
+pub struct Members {
+    own: Name,
+    federation: Name,
+    authorities: Vec<String>,
+    credentials: Arc<Credentials>,
+    peers: Arc<Peers>,
+    clock: Clock,
+    path: PathBuf,
+    held: RwLock<Held>,
+    fetching: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Held {
+    signed: Signed,
+    membership: Membership,
+}
+
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("version", &self.version()).finish_non_exhaustive()
+    }
+}
+
+/// What a membership is followed with.
+#[derive(Debug)]
+pub struct Means {
+    /// The body whose node this is.
+    pub own: Name,
+    /// Its federation.
+    pub federation: Name,
+    /// Where the authorities are reached: `https://host:port`.
+    pub authorities: Vec<String>,
+    /// What checks signatures, and shuts out whom the membership does.
+    pub credentials: Arc<Credentials>,
+    /// Whom else to ask, and whom to tell where members are.
+    pub peers: Arc<Peers>,
+    /// By which a membership ages.
+    pub clock: Clock,
+}
+
+impl Members {
+    /// Begins with the membership in a file, which joining wrote.
+    pub fn open(means: Means, path: PathBuf) -> Result<Arc<Self>, MembershipError> {
+        let wrong = |problem: String| MembershipError { path: path.clone(), problem };
+        let bytes = fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        let signed = Signed::decode(&bytes).map_err(|error| wrong(error.to_string()))?;
+        // It was checked when it came; the certificate that signed it may have ended since.
+        let membership = Membership::decode(&signed.payload).map_err(|error| wrong(error.to_string()))?;
+        let then = SystemTime::UNIX_EPOCH + Duration::from_millis(membership.signed_at);
+        means.credentials.verify_authority(&signed, then).map_err(|error| wrong(error.to_string()))?;
+        let Means { own, federation, authorities, credentials, peers, clock } = means;
+        if membership.federation != federation {
+            return Err(wrong(format!("is of {}, and this node is of {federation}", membership.federation)));
+        }
+        let held = RwLock::new(Held { signed, membership });
+        let fetching = Mutex::default();
+        let members = Self { own, federation, authorities, credentials, peers, clock, path, held, fetching };
+        members.in_force();
+        Ok(Arc::new(members))
+    }
+
+    /// The version that is held.
+    pub fn version(&self) -> u64 {
+        self.read(|held| held.membership.version)
+    }
+
+    /// The membership, where it is newer than what the asker holds.
+    pub fn newer_than(&self, version: u64) -> Option<Signed> {
+        self.read(|held| (held.membership.version > version).then(|| held.signed.clone()))
+    }
+
+    /// Whether the membership is so old that only open data may leave to other bodies.
+    pub fn is_stale(&self) -> bool {
+        let signed_at = i64::try_from(self.read(|held| held.membership.signed_at)).unwrap_or(i64::MAX);
+        self.clock.now().timestamp_millis().saturating_sub(signed_at) > LONGEST_AGE
+    }
+
+    /// Whether somebody may still ask: who was let in by an older membership may be out by this one.
+    pub fn admits(&self, caller: &Verified) -> bool {
+        self.credentials.admits(caller)
+    }
+
+    /// Takes a membership that is newer than what is held, once its signature and its time are checked; returns whether it is.
+    pub fn accept(&self, signed: Signed) -> Result<bool, String> {
+        let now = self.clock.now();
+        self.credentials.verify_authority(&signed, now.into()).map_err(|error| error.to_string())?;
+        let membership = Membership::decode(&signed.payload).map_err(|error| error.to_string())?;
+        if membership.federation != self.federation {
+            return Err(format!("it is of {}, and this node is of {}", membership.federation, self.federation));
+        }
+        let ahead = i64::try_from(membership.signed_at).unwrap_or(i64::MAX).saturating_sub(now.timestamp_millis());
+        if ahead > CLOCK_SKEW {
+            return Err(format!("it is of {} s in the future; is this clock right?", ahead / 1000));
+        }
+        {
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            if !membership.is_after(&held.membership) {
+                return Ok(false);
+            }
+            // On disk before it is in force: a node that starts again does not go back behind it.
+            self.keep(&signed).map_err(|error| format!("{} can't be written: {error}", self.path.display()))?;
+            *held = Held { signed, membership };
+        }
+        self.in_force();
+        tracing::info!(version = self.version(), "the membership of the federation has changed");
+        Ok(true)
+    }
+
+    /// Fetches the membership from a body that says that it holds `version`, unless this node holds it already.
+    pub async fn catch_up(&self, body: &Name, version: u64) -> Result<(), String> {
+        // One after another: those who wait find that it has come.
+        let _turn = self.fetching.lock().await;
+        if self.version() >= version {
+            return Ok(());
+        }
+        self.ask(body).await?;
+        if self.version() >= version { Ok(()) } else { Err(format!("{body} does not hold version {version} itself")) }
+    }
+
+    /// Follows the membership for as long as the node runs.
+    pub async fn follow(self: Arc<Self>) {
+        let this = &self;
+        loop {
+            let before = self.version();
+            let asked = self.choose(AT_ONCE);
+            let of_members = stream::iter(asked).map(|body| async move { (body.to_string(), this.ask(&body).await) });
+            let of_members = of_members.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+            let authorities = stream::iter(self.authorities.clone())
+                .map(|authority| async move { (authority.clone(), this.ask_authority(&authority).await) });
+            let authorities = authorities.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+            let (answers, of_authorities) = tokio::join!(of_members, authorities);
+            for (from, answer) in answers.into_iter().chain(of_authorities) {
+                if let Err(why) = answer {
+                    tracing::debug!(from, why, "no membership was learnt");
+                }
+            }
+            if self.version() == before {
+                tokio::time::sleep(ROUND.mul_f64(rand::random_range(0.7..1.0))).await;
+            }
+        }
+    }
+
+    fn choose(&self, most: usize) -> Vec<Name> {
+        self.read(|held| {
+            let others = held.membership.members.iter().filter(|member| member.body != self.own && !member.suspended);
+            others.map(|member| member.body.clone()).choose_multiple(&mut rand::rng(), most)
+        })
+    }
+
+    async fn ask(&self, body: &Name) -> Result<bool, String> {
+        let request = wire::MembershipRequest { version: self.version() }.encode_to_vec();
+        let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, MEMBERSHIP_ACTION, request)).await;
+        let answer = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;
+        let Some(newer) = answer.first() else { return Ok(false) };
+        let taken = Signed::decode(newer).map_err(|error| error.to_string()).and_then(|signed| self.accept(signed));
+        taken.inspect_err(|why| tracing::warn!(from = %body, why, "a membership is not accepted"))
+    }
+
+    async fn ask_authority(&self, authority: &str) -> Result<bool, String> {
+        let connector = self.credentials.authority_connector();
+        let asked = tokio::time::timeout(PATIENCE, client::membership(&connector, authority)).await;
+        let signed = asked.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())?;
+        let theirs = Membership::decode(&signed.payload).map_err(|error| error.to_string())?.version;
+        let taken =
+            self.accept(signed).inspect_err(|why| tracing::warn!(why, "an authority's membership is not accepted"));
+        if let (Ok(false), Some(newer)) = (&taken, self.newer_than(theirs)) {
+            // Another authority has signed since, or this one went back to a backup: it has to go on from what is in force.
+            let told = tokio::time::timeout(PATIENCE, client::tell(&connector, authority, &newer)).await;
+            told.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())?;
+            tracing::info!(authority, "an authority is told of a newer membership than its own");
+        }
+        taken
+    }
+
+    fn in_force(&self) {
+        self.read(|held| {
+            self.credentials.exclude(Excluded::from(&held.membership));
+            self.peers.set_members(held.membership.version, &held.membership.members);
+        });
+    }
+
+    fn keep(&self, signed: &Signed) -> std::io::Result<()> {
+        let beside = self.path.with_extension("new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
+        file.write_all(&signed.encode())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)?;
+        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+
+    fn read<T>(&self, of: impl FnOnce(&Held) -> T) -> T {
+        of(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! Who is in a federation, as its authority signs it.
+
+use std::collections::BTreeSet;
+
+use prost::Message;
+
+use crate::{EVERY, Invalid, Name, wire};
+
+/// The members of a federation and what of them does not count. Decoded only after its signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The federation.
+    pub federation: Name,
+    /// A later version replaces an earlier one.
+    pub version: u64,
+    /// Milliseconds since the Unix epoch at which the authority said so.
+    pub signed_at: u64,
+    /// The members, each once.
+    pub members: Vec<Member>,
+    /// Certificates that were revoked and have not expired.
+    pub revoked: Vec<Revoked>,
+}
+
+/// A body that is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The body.
+    pub body: Name,
+    /// Where its node is reached: `https://host:port`.
+    pub endpoint: String,
+    /// Whether it is shut out for now.
+    pub suspended: bool,
+}
+
+/// A certificate that does not count any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// The serial number's bytes, as they are in the certificate.
+    pub serial: Vec<u8>,
+    /// Seconds since the Unix epoch at which the certificate ends by itself.
+    pub not_after: u64,
+}
+
+impl Membership {
+    /// Decodes and checks it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
+        wire::Membership::decode(bytes).map_err(|error| Invalid::encoding("Membership", &error))?.try_into()
+    }
+
+    /// Encodes it for signing.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::Membership::from(self).encode_to_vec()
+    }
+
+    /// Whether it replaces another one. Where two authorities signed the same version, the later one does.
+    pub fn is_after(&self, other: &Self) -> bool {
+        (self.version, self.signed_at, self.encode()) > (other.version, other.signed_at, other.encode())
+    }
+
+    /// The member of that name.
+    pub fn member(&self, body: &Name) -> Option<&Member> {
+        self.members.iter().find(|member| member.body == *body)
+    }
+}
+
+impl TryFrom<wire::Membership> for Membership {
+    type Error = Invalid;
+
+    fn try_from(message: wire::Membership) -> Result<Self, Invalid> {
+        let members = message.members.into_iter().map(Member::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut seen = BTreeSet::new();
+        for member in &members {
+            if !seen.insert(&member.body) {
+                return Err(Invalid::value("Membership", "members", member.body.as_str(), "a body stands once"));
+            }
+        }
+        let revoked = message.revoked.into_iter();
+        let revoked = revoked.map(|it| Revoked { serial: it.serial, not_after: it.not_after }).collect();
+        let (federation, version, signed_at) = (message.federation.parse()?, message.version, message.signed_at);
+        Ok(Self { federation, version, signed_at, members, revoked })
+    }
+}
+
+impl TryFrom<wire::Member> for Member {
+    type Error = Invalid;
+
+    fn try_from(message: wire::Member) -> Result<Self, Invalid> {
+        let body: Name = message.body.parse()?;
+        if body.as_str() == EVERY {
+            return Err(Invalid::value("Member", "body", EVERY, "the name is reserved"));
+        }
+        if message.endpoint.is_empty() {
+            return Err(Invalid::Missing { message: "Member", field: "endpoint" });
+        }
+        Ok(Self { body, endpoint: message.endpoint, suspended: message.suspended })
+    }
+}
+
+impl From<&Membership> for wire::Membership {
+    fn from(value: &Membership) -> Self {
+        let member = |member: &Member| wire::Member {
+            body: member.body.to_string(),
+            endpoint: member.endpoint.clone(),
+            suspended: member.suspended,
+        };
+        let revoked = |it: &Revoked| wire::Revoked { serial: it.serial.clone(), not_after: it.not_after };
+        Self {
+            federation: value.federation.to_string(),
+            version: value.version,
+            signed_at: value.signed_at,
+            members: value.members.iter().map(member).collect(),
+            revoked: value.revoked.iter().map(revoked).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn membership(bodies: &[&str]) -> Membership {
+        let member = |body: &&str| Member {
+            body: body.parse().unwrap(),
+            endpoint: format!("https://{body}:1"),
+            suspended: *body == "gla",
+        };
+        Membership {
+            federation: "london".parse().unwrap(),
+            version: 7,
+            signed_at: 1_000,
+            members: bodies.iter().map(member).collect(),
+            revoked: vec![Revoked { serial: vec![0, 255], not_after: 9 }],
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let london = membership(&["lfb", "gla"]);
+        assert_eq!(Membership::decode(&london.encode()).unwrap(), london);
+        assert!(london.member(&"gla".parse().unwrap()).unwrap().suspended);
+        assert!(london.member(&"loda".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn what_breaks_its_rules_is_none() {
+        let twice = membership(&["lfb", "lfb"]);
+        assert!(Membership::decode(&twice.encode()).unwrap_err().to_string().contains("stands once"));
+        let nowhere = Membership {
+            members: vec![Member { body: "lfb".parse().unwrap(), endpoint: String::new(), suspended: false }],
+            ..membership(&[])
+        };
+        assert!(Membership::decode(&nowhere.encode()).unwrap_err().to_string().contains("endpoint"));
+        assert!(Membership::decode(b"\xff").is_err());
+        let every = Membership::decode(&membership(&["every"]).encode());
+        assert!(every.unwrap_err().to_string().contains("reserved"));
+    }
+}
