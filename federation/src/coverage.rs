@@ -15,6 +15,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use meridian_proto::{Column, Covers, Dataset};
 
 use crate::alternative::Part;
+use crate::narrowed;
 use crate::normal;
 use crate::rel::{self, Rel, ScanColumn};
 use crate::tables::arrow_type;
@@ -129,13 +130,14 @@ fn never(conjunct: &Expr, rel: &Rel, part: &Part) -> Result<bool> {
     if values.is_empty() && ranges.is_empty() && !open.is_empty() {
         return Ok(false);
     }
-    let context = SimplifyContext::builder().with_schema(schema(rel, &open, part)?).build();
+    let schema = schema(rel, &open, part)?;
+    let conjunct = narrowed::marked(conjunct, &schema)?.data;
+    let context = SimplifyContext::builder().with_schema(schema).build();
     let found = ExprSimplifier::new(context).with_guarantees(ranges).simplify(conjunct)?;
     Ok(matches!(found, Expr::Literal(value, _) if value.is_null() || value == ScalarValue::from(false)))
 }
 
-/// Whether a column stands in anything but comparisons. Intervals know few operators, and some panic where an end overflows;
-/// the simplifier takes `CAST(cost AS INTEGER) = 12` for `cost = 12.00`, which 12.40 is not.
+/// Whether a column stands in anything but comparisons. Intervals know few operators, and some panic where an end overflows.
 fn is_computed_with(conjunct: &Expr, index: usize, data_type: &DataType) -> bool {
     let is_found = conjunct.exists(|part| {
         let computes = match part {
