@@ -13,6 +13,7 @@ mod coverage;
 pub mod error;
 pub mod keys;
 pub mod lower;
+mod narrowed;
 pub mod node;
 pub mod normal;
 pub mod over;

@@ -6,6 +6,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 
+use crate::narrowed::KeepNarrowed;
 use crate::pushdown::physical_optimizer_rules;
 
 /// Rules that must not run before placement. The first turns `COUNT(DISTINCT unit)` into `GROUP BY unit`, which an owner
@@ -44,9 +45,20 @@ pub fn session_builder(config: SessionConfig) -> SessionStateBuilder {
         .with_physical_optimizer_rules(physical_optimizer_rules())
 }
 
-/// DataFusion's rules without those that make a plan unfit for placement.
+/// The same for a session in which nothing is placed, as that of an owner's mapping: all of DataFusion's rules, guarded.
+pub fn local_builder(config: SessionConfig) -> SessionStateBuilder {
+    session_builder(config).with_optimizer_rules(guarded_rules())
+}
+
+/// DataFusion's rules, kept from what they get wrong: casts that lose digits stay where they are compared.
+pub fn guarded_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let (first, last) = (Arc::new(KeepNarrowed::FIRST) as _, Arc::new(KeepNarrowed::LAST) as _);
+    std::iter::once(first).chain(Optimizer::new().rules).chain([last]).collect()
+}
+
+/// Those without the ones that make a plan unfit for placement.
 pub fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    Optimizer::new().rules.into_iter().filter(|rule| !AFTER_PLACEMENT.contains(&rule.name())).collect()
+    guarded_rules().into_iter().filter(|rule| !AFTER_PLACEMENT.contains(&rule.name())).collect()
 }
 
 #[cfg(test)]
@@ -55,6 +67,6 @@ mod tests {
 
     #[test]
     fn the_rules_left_out_exist_under_these_names() {
-        assert_eq!(optimizer_rules().len() + AFTER_PLACEMENT.len(), Optimizer::new().rules.len());
+        assert_eq!(optimizer_rules().len() + AFTER_PLACEMENT.len(), guarded_rules().len());
     }
 }

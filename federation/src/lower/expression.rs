@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Subquery, Volatilit
 
 use super::FUNCTIONS;
 use crate::error::Why;
+use crate::narrowed;
 use crate::rel::{self, Agg, How, Key, Rel};
 
 /// Scalar subqueries, and where their values stand.
@@ -90,8 +91,10 @@ impl Scope<'_> {
 
     /// An expression over columns by position, if it may be computed elsewhere.
     pub(crate) fn expr(&self, item: &Expr) -> Result<Expr, Why> {
-        self.travels(item)?;
-        let lowered = item.clone().transform_up(|part| {
+        // The session in which it is computed puts its own marks there.
+        let item = narrowed::bare(item.clone())?;
+        self.travels(&item)?;
+        let lowered = item.transform_up(|part| {
             Ok(match part {
                 Expr::Column(column) => Transformed::yes(rel::column(self.schema.index_of_column(&column)?)),
                 Expr::Alias(Alias { expr, relation: _, name: _, metadata: _ }) => Transformed::yes(*expr),

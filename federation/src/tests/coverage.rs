@@ -133,9 +133,9 @@ async fn casts_and_computed_values() {
     leaves(
         &world(),
         &[
-            ("CAST(id AS INTEGER) > 10", &["south", "east"]),
             ("CAST(id AS DECIMAL(20,0)) = 12", &["south", "east"]),
-            // What a cast may round or spell anew rules nobody out.
+            // What a cast may round, have no value for or spell anew rules nobody out.
+            ("CAST(id AS INTEGER) > 10", &["north", "south", "east"]),
             ("CAST(id AS DOUBLE) > 10.5", &["north", "south", "east"]),
             ("CAST(id AS VARCHAR) LIKE '1%'", &["north", "south", "east"]),
             // Nor does what is computed, also where it would overflow.

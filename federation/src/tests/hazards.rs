@@ -3,7 +3,7 @@
 //! The rows have NULLs and duplicates. The cases are those in which DataFusion's own unparser (55.2) writes another question.
 
 use crate::tests::tpch;
-use crate::tests::world::{World, both};
+use crate::tests::world::{World, both, rows, sorted};
 
 /// Each query is answered like one engine does, from one question to one body.
 async fn at_one_body(queries: &[&str]) {
@@ -164,4 +164,110 @@ async fn a_name_that_stands_twice_is_two_columns() {
         "SELECT a.borough_gss, b.borough_gss FROM lfb.stations a FULL JOIN lfb.incidents b ON a.borough_gss = b.borough_gss AND a.engines = b.households",
     ])
     .await;
+}
+
+/// Costs and what they are cast to, as `t`; the LIMIT keeps filters above.
+const COSTS: &str = "WITH t AS (SELECT id, CAST(x AS DECIMAL(10,2)) AS x, CAST(b AS BIGINT) AS b, CAST(m AS TIMESTAMP(6)) AS m, \
+                     CAST(f AS DOUBLE) AS f FROM (VALUES \
+                     (1, 12.40, 5, '2020-01-01T00:00:00', 12.4), (2, 12.00, 4294967301, '2020-01-01T00:00:00.000001', 12.0), \
+                     (3, -12.40, -4294967301, '2020-01-02T00:00:00', -12.4), (4, 0.99, -5, '1969-12-31T23:59:59.5', 0.9), \
+                     (5, NULL, NULL, NULL, NULL)) v(id, x, b, m, f) LIMIT 9)";
+
+#[tokio::test]
+async fn a_cast_that_loses_something_is_compared_as_cast() {
+    let world = World::open();
+    let asker = world.asker();
+    for (condition, ids) in [
+        ("CAST(x AS INTEGER) = 12", "1 2"),
+        ("12 = CAST(x AS BIGINT)", "1 2"),
+        ("CAST(x AS INTEGER) <> 12", "3 4"),
+        ("CAST(x AS INTEGER) = -12", "3"),
+        ("CAST(x AS INTEGER) = 0", "4"),
+        ("CAST(x AS INTEGER) > 11 AND CAST(x AS INTEGER) <= 12", "1 2"),
+        ("CAST(x AS INTEGER) >= -12", "1 2 3 4"),
+        ("CAST(x AS INTEGER) IN (12, 0)", "1 2 4"),
+        ("CAST(x AS INTEGER) IN (1, 2, 3, 4, 12)", "1 2"),
+        ("CAST(x AS INTEGER) NOT IN (12, 0)", "3"),
+        ("CAST(x AS INTEGER) BETWEEN -12 AND 0", "3 4"),
+        ("CAST(x AS INTEGER) NOT BETWEEN -12 AND 0", "1 2"),
+        ("CAST(x AS INTEGER) IS NOT DISTINCT FROM 12", "1 2"),
+        ("CAST(x AS INTEGER) IS DISTINCT FROM 12", "3 4 5"),
+        ("CAST(x AS INTEGER) = 10 + 2", "1 2"),
+        ("CAST(x AS INTEGER) * 1 = 12", "1 2"),
+        ("CAST(CAST(x AS INTEGER) AS BIGINT) = 12", "1 2"),
+        ("CAST(CAST(x AS DECIMAL(10,0)) AS DECIMAL(12,3)) = 12.000", "1 2"),
+        ("CAST(x AS DECIMAL(10,1)) = CAST(12.4 AS DECIMAL(10,1))", "1"),
+        ("CAST(x AS DECIMAL(10,0)) = CAST(12 AS DECIMAL(10,0))", "1 2"),
+        ("CASE CAST(x AS INTEGER) WHEN 12 THEN true ELSE false END", "1 2"),
+        ("NULLIF(CAST(x AS INTEGER), 12) IS NULL", "1 2 5"),
+        ("NOT (CAST(x AS INTEGER) = 12)", "3 4"),
+        // Those that have no INTEGER are neither this nor another.
+        ("TRY_CAST(b AS INTEGER) <> 5", "4"),
+        ("TRY_CAST(b AS INTEGER) < 0", "4"),
+        ("TRY_CAST(b AS INTEGER) NOT IN (5, 6)", "4"),
+        ("TRY_CAST(b AS INTEGER) = 5", "1"),
+        ("CAST(f AS INTEGER) = 12", "1 2"),
+        ("CAST(m AS DATE) = DATE '2020-01-01'", "1 2"),
+        ("CAST(m AS TIMESTAMP(0)) = CAST('2020-01-01T00:00:00' AS TIMESTAMP(0))", "1 2"),
+        // Between two microseconds there is none.
+        ("m = TIMESTAMP '2020-01-01T00:00:00.0000005'", ""),
+        ("m <= TIMESTAMP '2020-01-01T00:00:00.0000005'", "1 4"),
+        ("m > TIMESTAMP '2020-01-01T00:00:00.0000005'", "2 3"),
+        ("m = TIMESTAMP '2020-01-01T00:00:00'", "1"),
+        // Nothing is lost.
+        ("CAST(b AS DECIMAL(22,2)) = 5.00", "1"),
+        ("CAST(x AS DECIMAL(20,4)) = CAST(12.4 AS DECIMAL(20,4))", "1"),
+    ] {
+        let sql = format!("{COSTS} SELECT id FROM t WHERE {condition}");
+        assert_eq!(sorted(&asker, &sql).await.join(" "), ids, "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn a_cast_is_compared_as_cast_wherever_it_stands() {
+    let asker = World::open().asker();
+    for (sql, expected) in [
+        ("SELECT id FROM (SELECT id, CAST(x AS INTEGER) AS i FROM t) WHERE i = 12", "1 2"),
+        ("SELECT id FROM (SELECT id, CAST(x AS INTEGER) * 1 AS i FROM t) WHERE i = 12", "1 2"),
+        ("SELECT a.id FROM t a JOIN t b ON a.id = b.id AND CAST(a.x AS INTEGER) = 12", "1 2"),
+        ("SELECT a.id FROM t a JOIN (SELECT 12 AS n) b ON CAST(a.x AS INTEGER) = b.n", "1 2"),
+        ("SELECT a.id FROM t a LEFT JOIN t b ON a.id = b.id AND CAST(b.x AS INTEGER) = 12 WHERE b.id IS NULL", "3 4 5"),
+        ("SELECT a.id FROM t a JOIN t b ON CAST(a.x AS INTEGER) = CAST(b.x AS INTEGER) WHERE b.id = 2", "1 2"),
+        ("SELECT max(id) FROM t GROUP BY x HAVING CAST(max(x) AS INTEGER) = 12", "1 2"),
+        ("SELECT count(*) FILTER (WHERE CAST(x AS INTEGER) = 12) FROM t", "2"),
+        ("SELECT sum(CASE WHEN CAST(x AS INTEGER) = 12 THEN 1 ELSE 0 END) FROM t", "2"),
+        ("SELECT id FROM t WHERE EXISTS (SELECT 1 FROM t u WHERE u.id = t.id AND CAST(u.x AS INTEGER) = 12)", "1 2"),
+        ("SELECT id FROM t WHERE CAST(x AS INTEGER) IN (SELECT 12)", "1 2"),
+    ] {
+        assert_eq!(sorted(&asker, &format!("{COSTS} {sql}")).await.join(" "), expected, "{sql}");
+    }
+    let named = rows(&asker, &format!("{COSTS} SELECT narrowed(x) FROM t")).await.unwrap_err();
+    assert!(named.contains("narrowed"), "{named}");
+}
+
+#[tokio::test]
+async fn a_cast_is_compared_as_cast_at_one_body() {
+    at_one_body(&[
+        "SELECT uprn FROM lfb.incidents WHERE CAST(cost AS INTEGER) = 7",
+        "SELECT uprn FROM lfb.incidents WHERE CAST(cost AS BIGINT) IN (7, 0, -3)",
+        "SELECT year, count(*) FROM lfb.incidents WHERE CAST(cost AS INTEGER) BETWEEN 0 AND 9 GROUP BY year",
+        "SELECT year FROM lfb.incidents GROUP BY year HAVING CAST(max(cost) AS INTEGER) = 55",
+        "SELECT i.uprn, c.crew FROM lfb.incidents i LEFT JOIN lfb.crews c ON i.uprn = c.uprn AND CAST(c.hours AS INTEGER) = 1",
+    ])
+    .await;
+    let world = World::open();
+    for (condition, expected) in [
+        ("CAST(cost AS INTEGER) = 7", "2"),
+        ("CAST(cost AS INTEGER) = 0", "8 8"),
+        ("CAST(cost AS INTEGER) = -3", "11"),
+        ("CAST(cost AS DECIMAL(10,0)) IN (55, 7)", ""),
+    ] {
+        let sql = format!("SELECT uprn FROM lfb.incidents WHERE {condition}");
+        let found = sorted(&world.asker(), &sql).await.join(" ");
+        let expected =
+            if expected.is_empty() { sorted(&world.central(), &sql).await.join(" ") } else { expected.into() };
+        assert_eq!(found, expected, "{condition}");
+    }
+    let placed = world.placed("SELECT uprn FROM lfb.incidents WHERE CAST(cost AS INTEGER) = 7").await.unwrap();
+    assert!(placed.remotes.iter().all(|remote| !remote.sql().contains("narrowed")), "{}", placed.plan);
 }

@@ -24,7 +24,7 @@ use meridian_proto::{Column, Coverage, Covers, Dataset, DatasetName, Form, Name,
 
 use crate::placement::{Placed, place};
 use crate::remote::RemotePlanner;
-use crate::session::{optimizer_rules, session_config};
+use crate::session::{guarded_rules, optimizer_rules, session_config};
 use crate::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable, schema_of};
 use crate::tests::keyed::{Sent, keyed};
 use crate::{FederationPlanner, PlacementError, RemoteNode, physical_optimizer_rules};
@@ -315,6 +315,7 @@ impl World {
     fn engine(&self) -> SessionContext {
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(self.london())
+            .with_optimizer_rules(guarded_rules())
             .with_physical_optimizer_rules(physical_optimizer_rules());
         SessionContext::new_with_state(state.build())
     }

@@ -150,6 +150,14 @@ async fn csv_is_read_through_its_mapping() {
 }
 
 #[tokio::test]
+async fn a_mapping_compares_a_cast_as_cast() {
+    let mapping = "SELECT id FROM (SELECT id, CAST(cost AS DECIMAL(10,2)) AS cost FROM source LIMIT 9) \
+                   WHERE CAST(cost AS INTEGER) = 12";
+    let source = csv("id,cost\n1,12.40\n2,12.00\n3,-12.40\n4,\n", &["id bigint"], Some(mapping));
+    assert_rows(&rows(&source).await, &["|1|", "|2|"]);
+}
+
+#[tokio::test]
 async fn csv_without_a_mapping_takes_columns_by_name_and_casts_them() {
     let found = rows(&csv("b,a,c\n1,true,x\n,false,y\n", &["a boolean", "b integer"], None)).await;
     assert_rows(&found, &["|true|1|", "|false||"]);

@@ -1,6 +1,6 @@
 //! What holds in every row of a dataset: a column's one value, or the range of its values.
 
-use meridian_proto::{Column, Coverage, Covers};
+use meridian_proto::{Column, ColumnType, Coverage, Covers};
 use toml::{Spanned, Table, Value};
 
 use super::super::problem::{File, Report};
@@ -74,5 +74,38 @@ fn text(column: &Column, value: &Value) -> Option<String> {
         Value::Datetime(moment) => Some(moment.to_string()),
         other => values::constant(other),
     };
-    text.filter(|text| literal(column.column_type, text).is_some())
+    text.filter(|text| literal(column.column_type, text).is_some() && is_whole(column.column_type, text))
+}
+
+/// Whether a number has no more digits behind the point than its type, which would round it: of a range's end, out of the range.
+fn is_whole(column_type: ColumnType, text: &str) -> bool {
+    let ColumnType::Decimal(_, scale) = column_type else { return true };
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let behind = number.split_once('.').map_or(0, |(_, behind)| behind.trim_end_matches('0').len());
+    let (Ok(behind), Ok(exponent)) = (i64::try_from(behind), exponent.parse::<i64>()) else { return false };
+    behind.saturating_sub(exponent) <= i64::from(scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_with_more_digits_than_its_column_is_none() {
+        let cost = ColumnType::Decimal(10, 2);
+        for (text, whole) in [
+            ("12", true),
+            ("12.34", true),
+            ("12.3400", true),
+            ("-0.5", true),
+            ("12.345", false),
+            ("-0.001", false),
+            ("1e-2", true),
+            ("1e-3", false),
+            ("12.345e1", true),
+        ] {
+            assert_eq!(is_whole(cost, text), whole, "{text}");
+        }
+        assert!(is_whole(ColumnType::Double, "0.125"));
+    }
 }
