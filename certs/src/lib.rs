@@ -23,6 +23,7 @@ mod signed;
 #[cfg(test)]
 mod testing;
 mod verified;
+mod verifier;
 
 pub use authority::{Authority, Validity};
 pub use client::Connector;
@@ -32,3 +33,4 @@ pub use identity::Identity;
 pub use request::{KeyAndRequest, Request};
 pub use server::{Acceptor, TlsConnection};
 pub use verified::Verified;
+pub use verifier::Verifier;

@@ -49,6 +49,7 @@ use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
+use crate::witness::Witnessing;
 
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
@@ -105,6 +106,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The log.
     pub log: Arc<Log>,
+    /// The witnesses of the log, and the logs that this node is a witness of.
+    pub witnessing: Arc<Witnessing>,
     /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
     pub near_alert: u64,
     /// The node's own certificate, which signs release records.
@@ -252,6 +255,16 @@ impl Engine {
     /// What this caller may see.
     pub fn listed(&self, caller: &Caller) -> Vec<Listed> {
         self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).listed()
+    }
+
+    /// The witnesses of the log, and the logs that this node is a witness of.
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.parts.witnessing
+    }
+
+    /// The way to the other bodies.
+    pub fn peers(&self) -> &Peers {
+        &self.parts.peers
     }
 
     /// The descriptions that are newer than what a peer holds.

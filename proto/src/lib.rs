@@ -8,12 +8,14 @@ mod dataset;
 mod error;
 mod name;
 mod release;
+mod witness;
 
 pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
 pub use name::{DatasetName, Name};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
+pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};
 
 /// The messages as they travel, generated from `proto/meridian.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -26,6 +28,12 @@ pub const DESCRIBE_ACTION: &str = "meridian.describe";
 
 /// The Flight action by which a body is asked whether it would release the answer to a query.
 pub const CHECK_ACTION: &str = "meridian.check";
+
+/// The Flight action by which a node hands its newest checkpoint to a witness: a [`WitnessRequest`], a [`WitnessAnswer`].
+pub const WITNESS_ACTION: &str = "meridian.witness";
+
+/// The Flight action by which a log is asked for the proof of a record: a [`wire::ProofRequest`], a [`Witnessed`].
+pub const PROOF_ACTION: &str = "meridian.proof";
 
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers", "rights"],
+    &["sources", "peers", "rights", "witness"],
     &["gate"],
     &["audit", "clock", "history", "secrets", "telemetry"],
     &["seal"],

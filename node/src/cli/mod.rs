@@ -52,7 +52,10 @@ enum Command {
     /// Run the node of a body, or prepare it
     #[command(subcommand)]
     Node(Node),
-    /// Read the log of one's own body, with what of it stays at home
+    /// Read, check or have witnessed a receipt that was kept in a file
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptFile),
+    /// Read, search and verify the log of one's own body, and prove what stands in it
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
@@ -101,6 +104,7 @@ impl Cli {
             Command::Reference(reference) => client(or_interrupted(reference.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
+            Command::Receipt(receipt) => receipt.run(out),
             Command::Audit(audit) => audit.run(out),
             Command::Rights(rights) => rights.run(out),
             Command::Authority(authority) => authority.run(),
