@@ -27,6 +27,7 @@ mod standing;
 #[cfg(test)]
 mod testing;
 mod verified;
+mod verifier;
 
 pub use analysts::{Analyst, Analysts};
 pub use authority::{Authority, Joined, Office, Refusal, Validity};
@@ -39,3 +40,4 @@ pub use request::{KeyAndRequest, Request};
 pub use server::{Acceptor, TlsConnection};
 pub use standing::Excluded;
 pub use verified::Verified;
+pub use verifier::Verifier;

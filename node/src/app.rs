@@ -20,7 +20,7 @@ use meridian_federation::remote::Peers;
 use meridian_proto::Name;
 use tokio::net::TcpListener;
 
-use crate::audit::{Keeping, Log, LogError};
+use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::config::{Config, NodeConfig, Reader};
@@ -31,7 +31,11 @@ use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
+use crate::witness::{self, Witnessing};
 use describe::Describer;
+
+/// The most time that the first answers wait for what witnesses know of the log.
+const WITNESS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +102,7 @@ pub async fn serve(
     let credentials = credentials(node)?;
     credentials.trust(&analysts(node))?;
     let secret = Arc::new(Secret::open(&node.state)?);
-    let keeping = Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days };
-    let log = Log::open(&node.state.join("audit"), &keeping)?;
+    let log = Log::open(&node.state.join("audit"), &keeping(node, &secret))?;
     let endpoints: HashMap<Name, String> =
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
@@ -111,6 +114,15 @@ pub async fn serve(
         Arc::clone(&peers),
         node.state.join("peers"),
     );
+    let witnessing = Witnessing::open(witness::Parts {
+        federation: node.federation.clone(),
+        body: node.body.clone(),
+        log: Arc::clone(&log),
+        seed: secret.key(Purpose::Witness),
+        credentials: Arc::clone(&credentials),
+        peers: Arc::clone(&peers),
+        folder: node.state.join("witness"),
+    });
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
@@ -121,6 +133,7 @@ pub async fn serve(
         title: node.title.clone(),
         credentials: Arc::clone(&credentials),
         directory: Arc::clone(&directory),
+        log_keys: witnessing.keys().clone(),
         told: None,
     };
     let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
@@ -132,7 +145,8 @@ pub async fn serve(
         body: node.body.clone(),
         catalogue: Arc::clone(&catalogue),
         clock: clock.clone(),
-        log,
+        log: Arc::clone(&log),
+        witnessing: Arc::clone(&witnessing),
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
@@ -142,13 +156,14 @@ pub async fn serve(
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
     })?;
+    log.hold();
     let mut background = vec![
+        tokio::spawn(witnessed(log, witnessing, readiness.clone())),
         tokio::spawn(directory.learn()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer)),
     ];
     background.extend(members.map(|members| tokio::spawn(members.follow())));
-    readiness.set(true);
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
     let limits = flight::Limits {
         streams: node.limits.streams,
@@ -163,6 +178,15 @@ pub async fn serve(
         task.abort();
     }
     served.map_err(|error| Error::Service(error.to_string()))
+}
+
+/// Lets the log be witnessed. The node is ready when the first witnesses were asked, and not if its log is not the newest
+/// that they know.
+async fn witnessed(log: Arc<Log>, witnessing: Arc<Witnessing>, readiness: Readiness) {
+    witnessing.begin(WITNESS_PATIENCE).await;
+    readiness.set(log.stopped().is_none());
+    witnessing.run().await;
+    readiness.set(false);
 }
 
 fn listen(
@@ -202,6 +226,13 @@ pub(crate) fn analysts(node: &NodeConfig) -> Analysts {
 
 /// The membership's file in the state folder.
 pub(crate) const MEMBERSHIP_FILE: &str = "membership";
+
+/// By which keys the node's log is kept.
+fn keeping(node: &NodeConfig, secret: &Secret) -> Keeping {
+    let name = audit::origin(node.federation.as_str(), node.body.as_str());
+    let log = LogKey::new(&name, &secret.key(Purpose::Log));
+    Keeping { key: secret.key(Purpose::Audit), days: node.audit.private_days, log }
+}
 
 /// The node's certificate, which must be its body's.
 fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {

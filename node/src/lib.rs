@@ -21,6 +21,7 @@ pub mod secrets;
 pub mod sources;
 pub mod telemetry;
 pub mod web;
+pub mod witness;
 
 #[cfg(test)]
 mod proofs;

@@ -50,6 +50,7 @@ use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
 use crate::membership::Members;
+use crate::witness::Witnessing;
 
 pub use crate::catalogue::Listed;
 pub use closing::Closing;
@@ -106,6 +107,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The log.
     pub log: Arc<Log>,
+    /// The witnesses of the log, and the logs that this node is a witness of.
+    pub witnessing: Arc<Witnessing>,
     /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
     pub near_alert: u64,
     /// The node's own certificate, which signs release records.
@@ -260,6 +263,16 @@ impl Engine {
     /// Who is in, where the authority says so.
     pub fn members(&self) -> Option<&Arc<Members>> {
         self.parts.members.as_ref()
+    }
+
+    /// The witnesses of the log, and the logs that this node is a witness of.
+    pub fn witnessing(&self) -> &Witnessing {
+        &self.parts.witnessing
+    }
+
+    /// The way to the other bodies.
+    pub fn peers(&self) -> &Peers {
+        &self.parts.peers
     }
 
     /// The descriptions that are newer than what a peer holds.

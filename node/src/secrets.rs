@@ -36,6 +36,10 @@ pub enum Purpose<'a> {
     Snapshots,
     /// The private parts of the log's records.
     Audit,
+    /// The seed of the key that signs the log's checkpoints.
+    Log,
+    /// The seed of the key that cosigns the checkpoints of other logs.
+    Witness,
     /// The list of objections, erasures, restrictions and rectifications at rest.
     Rights,
 }
@@ -114,6 +118,8 @@ impl Secret {
             Purpose::History => ("history", ""),
             Purpose::Snapshots => ("snapshots", ""),
             Purpose::Audit => ("audit", ""),
+            Purpose::Log => ("log key", ""),
+            Purpose::Witness => ("witness key", ""),
             Purpose::Rights => ("rights", ""),
         };
         let info = [b"meridian ".as_slice(), name.as_bytes(), b"\0", of.as_bytes()];

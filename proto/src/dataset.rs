@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use prost::Message;
 
-use crate::{Invalid, Name, wire};
+use crate::{Invalid, LogKeys, Name, wire};
 
 /// How a dataset may leave its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
@@ -252,6 +252,8 @@ pub struct Description {
     pub title: String,
     /// Its listed datasets.
     pub datasets: Vec<Dataset>,
+    /// The keys of its log; a body that tells none has no log that others can verify.
+    pub log_keys: Option<LogKeys>,
 }
 
 impl Description {
@@ -283,6 +285,7 @@ impl TryFrom<wire::Description> for Description {
             version: message.version,
             title: message.title,
             datasets,
+            log_keys: message.log_keys.map(LogKeys::try_from).transpose()?,
         })
     }
 }
@@ -295,6 +298,7 @@ impl From<&Description> for wire::Description {
             version: value.version,
             title: value.title.clone(),
             datasets: value.datasets.iter().map(Into::into).collect(),
+            log_keys: value.log_keys.as_ref().map(Into::into),
         }
     }
 }
@@ -494,6 +498,12 @@ mod tests {
             body: "lfb".parse().unwrap(),
             version: 7,
             title: "London Fire Brigade".into(),
+            log_keys: Some(LogKeys {
+                federation: "london".parse().unwrap(),
+                body: "lfb".parse().unwrap(),
+                log: "london/lfb/log+00000000+AQ==".into(),
+                witness: "london/lfb/witness+00000000+BA==".into(),
+            }),
             datasets: vec![Dataset {
                 name: "incidents".parse().unwrap(),
                 title: "Fires".into(),

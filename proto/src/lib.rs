@@ -9,6 +9,7 @@ mod error;
 mod membership;
 mod name;
 mod release;
+mod witness;
 
 pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
@@ -16,6 +17,7 @@ pub use error::Invalid;
 pub use membership::{Member, Membership, Revoked};
 pub use name::{DatasetName, Name};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
+pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};
 
 /// The messages as they travel, generated from `proto/meridian.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -34,6 +36,12 @@ pub const MEMBERSHIP_ACTION: &str = "meridian.membership";
 
 /// The request header in which a node says which version of the membership it holds.
 pub const MEMBERSHIP_HEADER: &str = "meridian-membership";
+
+/// The Flight action by which a node hands its newest checkpoint to a witness: a [`WitnessRequest`], a [`WitnessAnswer`].
+pub const WITNESS_ACTION: &str = "meridian.witness";
+
+/// The Flight action by which a log is asked for the proof of a record: a [`wire::ProofRequest`], a [`Witnessed`].
+pub const PROOF_ACTION: &str = "meridian.proof";
 
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";

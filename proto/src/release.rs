@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use crate::{Form, Invalid, wire};
+use crate::{Form, Invalid, Witnessed, wire};
 
 /// Bytes signed by a node; verified by `meridian_certs`, decoded only after that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub struct ReleaseRecord {
     pub time_ms: u64,
     /// The log record that was durable before the first byte: its index …
     pub log_index: u64,
-    /// … and its SHA-256.
+    /// … and its hash in the log's tree (RFC 6962).
     pub log_hash: Vec<u8>,
     /// What a reader of the answer must know.
     pub notices: Vec<String>,
@@ -104,6 +104,10 @@ pub struct ReleaseRecord {
     pub commitment: Vec<u8>,
     /// … and to that of the record which says how the release ended.
     pub closing_commitment: Vec<u8>,
+    /// The key that verifies the checkpoints of the body's log: name, id and key …
+    pub log_key: String,
+    /// … and the proof that the log record is in it, a tlog-proof.
+    pub log_proof: Vec<u8>,
 }
 
 impl ReleaseRecord {
@@ -148,6 +152,8 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
             notices: message.notices,
             commitment: message.commitment,
             closing_commitment: message.closing_commitment,
+            log_key: message.log_key,
+            log_proof: message.log_proof,
         })
     }
 }
@@ -175,6 +181,8 @@ impl From<&ReleaseRecord> for wire::ReleaseRecord {
             notices: value.notices,
             commitment: value.commitment,
             closing_commitment: value.closing_commitment,
+            log_key: value.log_key,
+            log_proof: value.log_proof,
         }
     }
 }
@@ -210,6 +218,8 @@ pub struct Receipt {
     pub query_id: String,
     /// Signed release records: the answering body's own first, then those of the bodies that it asked.
     pub releases: Vec<Signed>,
+    /// Proofs of the same log records under later checkpoints, which others have cosigned.
+    pub witnessed: Vec<Witnessed>,
 }
 
 impl Receipt {
@@ -220,13 +230,15 @@ impl Receipt {
             return Err(Invalid::Missing { message: "Receipt", field: "releases" });
         }
         let releases = message.releases.into_iter().map(Signed::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { query_id: message.query_id, releases })
+        let witnessed = message.witnessed.into_iter().map(Witnessed::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { query_id: message.query_id, releases, witnessed })
     }
 
     /// Encodes it for the last message of an answer.
     pub fn encode(&self) -> Vec<u8> {
         let releases = self.releases.iter().map(Into::into).collect();
-        wire::Receipt { query_id: self.query_id.clone(), releases }.encode_to_vec()
+        let witnessed = self.witnessed.iter().map(Into::into).collect();
+        wire::Receipt { query_id: self.query_id.clone(), releases, witnessed }.encode_to_vec()
     }
 }
 
@@ -258,6 +270,8 @@ mod tests {
             notices: vec![],
             commitment: vec![8; 32],
             closing_commitment: vec![9; 32],
+            log_key: "london/lfb/log+00000000+AQ==".into(),
+            log_proof: vec![1],
         }
     }
 
@@ -278,6 +292,8 @@ mod tests {
 
     #[test]
     fn a_receipt_without_releases_is_none() {
-        assert!(Receipt::decode(&Receipt { query_id: "q".into(), releases: vec![] }.encode()).is_err());
+        assert!(
+            Receipt::decode(&Receipt { query_id: "q".into(), releases: vec![], witnessed: vec![] }.encode()).is_err()
+        );
     }
 }

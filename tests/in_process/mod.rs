@@ -11,13 +11,14 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use meridian::audit::{Keeping, Log};
+use meridian::audit::{Keeping, Log, LogKey};
 use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_COLUMN};
 use meridian::history::History;
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
+use meridian::witness::{self, Witnessing};
 use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
 use meridian_federation::remote::Peers;
@@ -71,7 +72,7 @@ impl InProcess {
         let datasets = datasets(&history);
         let tell = |credentials: &Credentials, body: &Name, datasets: Vec<Dataset>| {
             let (federation, body, title) = (federation.clone(), body.clone(), body.to_string());
-            let description = Description { federation, body, version: 1, title, datasets };
+            let description = Description { federation, body, version: 1, title, datasets, log_keys: None };
             directory.accept(credentials.sign(description.encode()).unwrap()).unwrap();
         };
         tell(&credentials, &body, datasets.iter().map(|(terms, _)| terms.dataset.as_ref().clone()).collect());
@@ -87,11 +88,24 @@ impl InProcess {
                 (name, Own::Ready(Arc::new(PublishedTable::new(Arc::new(terms), rows).unwrap())))
             })
             .collect();
+        let log = LogKey::new("london/lfb/log", &[7; 32]);
+        let keeping = Keeping { key: [8; 32], days: 90, log };
+        let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
+        let witnessing = Witnessing::open(witness::Parts {
+            federation: federation.clone(),
+            body: body.clone(),
+            log: Arc::clone(&log),
+            seed: [9; 32],
+            credentials: Arc::clone(&credentials),
+            peers: Arc::clone(&peers),
+            folder: folder.path().join("witness"),
+        });
         let engine = Engine::new(Parts {
             catalogue: Catalogue::new(federation.clone(), body.clone(), own, directory),
             federation,
             body,
-            log: Log::open(&folder.path().join("audit"), &Keeping { key: [8; 32], days: 90 }).unwrap(),
+            log,
+            witnessing,
             near_alert: 20,
             credentials: Arc::clone(&credentials),
             peers,

@@ -108,10 +108,10 @@ fn no_process_survives_the_demo_however_it_ends() {
 fn a_demo_that_answered_and_is_killed_leaves_no_process() {
     let (demo, dir) = staying(&[]);
     // LODA's log tells the end of the answer: from then on the demo waits for Ctrl-C.
-    let log = dir.join("loda/state/audit/log.jsonl");
+    let log = dir.join("loda/state/audit/journal/00000000000000000000");
     until("the demo has answered", || {
         assert!(demo.is_running(), "the demo ended too early");
-        fs::read_to_string(&log).is_ok_and(|log| log.contains("\"completed\"")).then_some(())
+        fs::read(&log).is_ok_and(|log| String::from_utf8_lossy(&log).contains("\"completed\"")).then_some(())
     });
     assert_eq!(nodes_below(&dir).len(), 4);
     send_signal(demo.id(), "KILL");

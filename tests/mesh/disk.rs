@@ -94,8 +94,8 @@ fn an_asker_whose_disk_is_full_answers_nothing() {
 fn a_node_whose_log_can_not_be_opened_does_not_start() {
     let mesh = Mesh::prepared();
     let audit = mesh.folder("lfb").join("state/audit");
-    std::fs::create_dir_all(audit.join("log.jsonl")).unwrap();
+    std::fs::create_dir_all(audit.join("lock")).unwrap();
     let ran = super::support::Running::start(&mut mesh.serve("lfb")).end();
     let said = ran.fails(1);
-    assert!(said.contains("log.jsonl") && said.contains("can't be opened"), "{said}");
+    assert!(said.contains("audit/lock") && said.contains("can't be opened"), "{said}");
 }

@@ -39,7 +39,7 @@ fn what_the_log_may_not_keep_is_committed_to_shown_to_the_owner_and_deleted() {
     assert_eq!(ended.json["commitment"], hex::encode(&record.closing_commitment));
     let folder = mesh.folder("lfb").join("state/audit");
     let day = fs::read_dir(folder.join("private")).unwrap().next().unwrap().unwrap().path();
-    for file in [folder.join("log.jsonl"), day.clone()] {
+    for file in [folder.join("journal/00000000000000000000"), day.clone()] {
         let bytes = fs::read(&file).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"Zamora"), "{}", file.display());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use meridian_examples::london::FIRE_RISK;
 use meridian_proto::Form;
 
-use super::support::{Line, Mesh, chained, until};
+use super::support::{Line, Mesh, chained, groups, journal, until};
 
 /// The records of a body once every release has its outcome.
 fn settled(mesh: &Mesh, body: &str, query_id: &str) -> Vec<Line> {
@@ -113,23 +113,26 @@ fn a_receipt_that_was_tampered_with_does_not_verify() {
     }
 }
 
-/// Gains nothing: a log with one digit changed stops the node, which names the line.
+/// Gains nothing: a log with one digit changed stops the node, which names the record.
 #[test]
-fn a_log_that_was_edited_stops_the_node_with_the_line() {
+fn a_log_that_was_edited_stops_the_node_with_the_record() {
     let mesh = Mesh::small();
     for _ in 0..3 {
         mesh.ask("SELECT gss FROM gla.boroughs").ok();
     }
     mesh.stop("gla");
-    let file = mesh.folder("gla").join("state/audit/log.jsonl");
-    let log = std::fs::read_to_string(&file).unwrap();
-    assert!(log.lines().count() >= 4);
-    let mut lines: Vec<String> = log.lines().map(str::to_owned).collect();
-    lines[1] = lines[1].replacen("\"time_ms\":1", "\"time_ms\":2", 1);
-    std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let file = journal(&mesh.folder("gla").join("state/audit")).remove(0);
+    let log = std::fs::read(&file).unwrap();
+    let found = groups(&log);
+    assert!(found.len() >= 4);
+    let mut edited = log.clone();
+    let second = &mut edited[found[0].end..found[1].end];
+    let digit = second.windows(11).position(|window| window == b"\"time_ms\":1").unwrap() + 10;
+    second[digit] = b'2';
+    std::fs::write(&file, edited).unwrap();
     let ran = super::support::Running::start(&mut mesh.serve("gla")).end();
     let said = ran.fails(1);
-    assert!(said.contains("log.jsonl") && said.contains("line 3"), "{said}");
+    assert!(said.contains("journal/") && said.contains("record 1: a group was changed"), "{said}");
     std::fs::write(&file, log).unwrap();
     mesh.start("gla");
     mesh.ask("SELECT gss FROM gla.boroughs").ok();

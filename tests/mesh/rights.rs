@@ -339,7 +339,7 @@ fn who_objects_is_in_no_later_release_and_in_statistics_from_the_next_snapshot()
 
     let canaries = [number("the unit", UNIT), text("its town", TOWN), text("the reason", "asked")];
     assert_eq!(found(&canaries[..2], &written_down(&mesh, "gla")), [""; 0]);
-    let log = fs::read(mesh.folder("gla").join("state/audit/log.jsonl")).unwrap();
+    let log = fs::read(mesh.folder("gla").join("state/audit/journal/00000000000000000000")).unwrap();
     assert_eq!(found(&canaries, &log), [""; 0]);
     assert_eq!(found(&canaries, said.as_bytes()), [""; 0]);
 }
@@ -543,7 +543,7 @@ fn nothing_is_lost_while_the_node_is_down_or_the_command_is_killed() {
         child.wait().unwrap();
     }
     // Somebody else has the log: it is recorded by whoever has it next.
-    let log = File::options().append(true).open(mesh.folder("gla").join("state/audit/log.jsonl")).unwrap();
+    let log = File::options().append(true).open(mesh.folder("gla").join("state/audit/lock")).unwrap();
     log.lock().unwrap();
     let said = rights_by(&mesh, &["erase", "--kind", "person", "--unit", "1", "--datasets", "visits"], "");
     assert!(said.ok().contains("The node records it"), "{}", said.ok());

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub(crate) use audit::{Line, chained, log_lines};
+pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
 pub(crate) use folder::{Demo, Pair, certify, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};

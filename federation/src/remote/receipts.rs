@@ -177,10 +177,17 @@ mod tests {
             notices: Vec::new(),
             commitment: vec![8; 32],
             closing_commitment: vec![9; 32],
+            log_key: String::new(),
+            log_proof: Vec::new(),
         };
         let signed = Signed { payload: record.encode(), chain: vec![vec![0]], signature: vec![0], scheme: 0 };
         let receipts = Receipts::new(Arc::new(|_| Ok("lfb".parse().unwrap())));
-        let answer = receipts.take((part, several), "q", 1, Receipt { query_id: "q".into(), releases: vec![signed] });
+        let answer = receipts.take(
+            (part, several),
+            "q",
+            1,
+            Receipt { query_id: "q".into(), releases: vec![signed], witnessed: vec![] },
+        );
         assert_eq!(receipts.all().len(), usize::from(answer.is_ok()));
         answer
     }

@@ -87,9 +87,11 @@ impl Transport for InMemory {
             notices: Vec::new(),
             commitment: vec![0; 32],
             closing_commitment: vec![0; 32],
+            log_key: String::new(),
+            log_proof: Vec::new(),
         };
         let signed = Signed { payload: record.encode(), chain: Vec::new(), signature: Vec::new(), scheme: 0 };
-        let receipt = Receipt { query_id: query.query_id, releases: vec![signed] };
+        let receipt = Receipt { query_id: query.query_id, releases: vec![signed], witnessed: vec![] };
         let items = batches.into_iter().map(RemoteItem::Batch).chain([RemoteItem::Receipt(receipt)]).map(Ok);
         Ok(RemoteStream { items: stream::iter(items.collect::<Vec<_>>()).boxed() })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use meridian_certs::Credentials;
-use meridian_proto::{Dataset, Description, Name};
+use meridian_proto::{Dataset, Description, LogKeys, Name};
 
 use crate::peers::Directory;
 
@@ -15,6 +15,7 @@ pub(super) struct Describer {
     pub(super) title: String,
     pub(super) credentials: Arc<Credentials>,
     pub(super) directory: Arc<Directory>,
+    pub(super) log_keys: LogKeys,
     pub(super) told: Option<Told>,
 }
 
@@ -51,6 +52,7 @@ impl Describer {
             version,
             title: self.title.clone(),
             datasets: datasets.clone(),
+            log_keys: Some(self.log_keys.clone()),
         };
         let until = self.credentials.valid_until();
         let signed = self.credentials.sign(description.encode()).map_err(|error| error.to_string())?;

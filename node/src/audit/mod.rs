@@ -1,31 +1,61 @@
-//! The log: an append-only chain of records of what this node released and refused, durable before the first byte.
+//! The log: an append-only Merkle tree of records of what this node released and refused, durable before the first byte.
 //!
-//! First form: JSON lines in `audit/log.jsonl`, each holding the SHA-256 of the line before it. One writer thread
-//! commits whatever has gathered with one `fdatasync` (group commit). What the chain catches: edits, insertions and
-//! deletions in the middle; a cut tail and a fork are caught only by whoever holds a later hash, such as a receipt.
+//! Its form is C2SP's: the files below `audit` are a log of [tlog-tiles](https://c2sp.org/tlog-tiles) (hashes as in
+//! RFC 6962, `tile/…`, `tile/entries/…`), and its newest `checkpoint` a signed note. A record is a line of JSON.
+//!
+//! One writer thread commits whatever has gathered with one `fdatasync` (group commit) into the [`journal`], each group
+//! with the signed checkpoint that covers it; only then is it acknowledged. From there another thread builds the tiles. So
+//! a checkpoint never covers what is not durable, and the disk is waited for once.
+//!
+//! What the log finds out by itself: edits, insertions and deletions. That it is the only one that this body shows, and
+//! whole up to its end, others must say: whoever holds an earlier checkpoint, such as the witnesses among its peers.
 //!
 //! What a record must not hold for good (literals of the SQL, numbers of withheld cells) is its private part, in a side
 //! file that forgets: [`Private`].
 //!
-//! One process writes: whoever has the file locked (`flock`), which ends with the process however that ends. That is the
-//! node while it runs. `meridian rights` takes the lock where no node has it; otherwise the node records what it did.
+//! One process writes: whoever has the file `lock` locked (`flock`), which ends with the process however that ends. That is
+//! the node while it runs. `meridian rights` takes the lock where no node has it; otherwise the node records what it did.
 
-mod chain;
+mod disk;
+mod journal;
+mod log;
+mod note;
+mod position;
 mod private;
+mod proof;
+mod publish;
 mod read;
 mod record;
+mod replay;
+mod rights;
+mod seal;
+mod shared;
 mod side;
+mod tiles;
+mod tree;
+mod verify;
 mod writer;
 
-pub use chain::{Broken, Rights, Verified, verify};
+pub use log::{Durable, Log};
+pub use note::{LogKey, NoteError, Signed, Witness, WitnessVerifier, origin, witness_name};
 pub use private::{Cells, Committed, Private};
-pub use read::{Kept, Recorded, private, records, records_if_any};
-pub use record::{Alert, Entry, Outcome, Record, Right, Use};
+pub use proof::{Proof, ProofError};
+pub use read::{Entries, Kept, Recorded, each, private, proof, published, records, records_if_any, rights};
+pub use record::{Alert, Entry, Long, Outcome, Record, Right, Use};
+pub use rights::Rights;
+pub use seal::seal;
+pub use shared::Head;
 pub use side::Keeping;
-pub use writer::{Durable, Log};
+pub use tlog_tiles::{Hash, check_tree, record_hash};
+pub use verify::{Broken, Report, verify};
 
-/// The log's name in its folder.
-const FILE: &str = "log.jsonl";
+/// Puts a file in its place at once, whole and durable; its folder is made where it is not there.
+pub fn durable_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    tiles::write(path, bytes, true)
+}
+
+/// Locked by whoever writes the log.
+const LOCK: &str = "lock";
 
 /// Why the log can't take a record, so that the node answers nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,6 +67,8 @@ pub enum LogError {
         path: String,
         /// The operating system's reason.
         why: String,
+        /// Whether it is not there.
+        gone: bool,
     },
     /// Another process writes it.
     #[error("the log {path} is held by another process; end the other node that has this state folder")]
@@ -44,8 +76,11 @@ pub enum LogError {
         /// The file.
         path: String,
     },
-    /// The chain does not hold.
-    #[error("the log {path} is damaged: {why}; the node answers nothing until it is restored or set aside")]
+    /// The log is not what was written.
+    #[error(
+        "the log {path} is damaged: {why}; the node answers nothing until the folder is restored as it was, or set aside as \
+         a whole: `meridian audit verify` says what of it holds"
+    )]
     Damaged {
         /// The file.
         path: String,
@@ -58,4 +93,18 @@ pub enum LogError {
     /// The disk said that what it had taken may be lost.
     #[error("the log can't be made durable: {0}; the node answers nothing until it is restarted")]
     Sync(String),
+    /// Something can't be proven by it.
+    #[error("the log proves nothing: {0}; run `meridian audit verify`")]
+    Proof(String),
+    /// A witness holds a checkpoint of it that it does not continue.
+    #[error(
+        "the log is not the one that {witness} has seen: {why}; the node answers nothing until the newest log is put back \
+         (it may have been restored from an old backup), and then restarted"
+    )]
+    Betrayed {
+        /// Who holds the checkpoint.
+        witness: String,
+        /// In which way they differ.
+        why: String,
+    },
 }

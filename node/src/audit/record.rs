@@ -1,6 +1,16 @@
-//! What a record of the log says, and how it is written as one line of JSON.
+//! What a record of the log says, and how it is written: as one line of JSON.
+//!
+//! An entry of tlog-tiles has 65,535 bytes at most. A record that is longer, such as one of a long statement over many
+//! datasets, lies in a file of its own, `long/<SHA-256>`, and the entry says so.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::tiles;
 
 /// A dataset that a query used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,13 +99,11 @@ pub struct Right {
     pub at_ms: u64,
 }
 
-/// One line.
+/// An entry of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Line {
     /// Position from 0.
     pub(super) index: u64,
-    /// SHA-256 of the line before, in hexadecimal; zeros for the first.
-    pub(super) previous: String,
     /// Milliseconds since the Unix epoch.
     pub(super) time_ms: u64,
     /// What commits to the record's private part, in hexadecimal; empty where it has none.
@@ -104,6 +112,59 @@ pub(super) struct Line {
     /// The record.
     #[serde(flatten)]
     pub(super) record: Record,
+}
+
+impl Line {
+    /// The entry. The content of one that is too long for the log is durable in its own file when this returns.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<Vec<u8>> {
+        let entry = serde_json::to_vec(self)?;
+        if entry.len() <= tiles::MOST_RECORD {
+            return Ok(entry);
+        }
+        let content = serde_json::to_vec(&self.record)?;
+        let sha256 = hex::encode(Sha256::digest(&content));
+        tiles::write(&folder.join(LONG).join(&sha256), &content, true)?;
+        let record = Record::Long(Long { sha256, bytes: content.len() as u64 });
+        Ok(serde_json::to_vec(&Self { record, commitment: self.commitment.clone(), ..*self })?)
+    }
+
+    /// Reads an entry, or what lies in a file of its own in its place.
+    pub(super) fn read(folder: &Path, entry: &[u8]) -> Result<Self, &'static str> {
+        let line: Self = serde_json::from_slice(entry).map_err(|_| "it is no record")?;
+        let Record::Long(Long { sha256, .. }) = &line.record else { return Ok(line) };
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err("it names no SHA-256");
+        }
+        let content = fs::read(folder.join(LONG).join(sha256));
+        let content = content.map_err(|_| "the file in which the whole of it lies can't be read")?;
+        if hex::encode(Sha256::digest(&content)) != *sha256 {
+            return Err("the file in which the whole of it lies was changed");
+        }
+        let record = serde_json::from_slice(&content).map_err(|_| "the file in which it lies holds no record")?;
+        Ok(Self { record, ..line })
+    }
+}
+
+impl Line {
+    /// The file of its own, below the log's folder, in which an entry lies that is too long for the log.
+    pub(super) fn file(entry: &[u8]) -> Option<PathBuf> {
+        match serde_json::from_slice::<Self>(entry).ok()?.record {
+            Record::Long(long) => Some(Path::new(LONG).join(long.sha256)),
+            _ => None,
+        }
+    }
+}
+
+/// The folder of records that are too long for the log.
+const LONG: &str = "long";
+
+/// Stands for a record that is too long for the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Long {
+    /// SHA-256 of the record, and the name of its file below `long`.
+    pub sha256: String,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// The kinds of record.
@@ -125,6 +186,8 @@ pub enum Record {
     },
     /// Somebody made many near pairs of counts.
     Alert(Alert),
+    /// It is too long for the log, and lies in a file of its own.
+    Long(Long),
     /// A right was exercised.
     Right(Right),
     /// Rights are in force: every later release of a dataset is made from rows to which they are applied.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate};
 
+use super::note::LogKey;
 use super::private::Committed;
 use crate::seal::Seal;
 
@@ -18,18 +19,20 @@ const FOLDER: &str = "private";
 /// Bytes of a value's length.
 const LENGTH: usize = 4;
 
-/// How long private parts are kept, and under which key.
+/// By which keys a log is kept, and how long its private parts are.
 #[derive(Clone)]
 pub struct Keeping {
-    /// The key under which they are sealed.
+    /// The key under which private parts are sealed.
     pub key: [u8; 32],
     /// The most days that one is kept.
     pub days: u32,
+    /// The key that signs checkpoints.
+    pub log: LogKey,
 }
 
 impl std::fmt::Debug for Keeping {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeping").field("days", &self.days).finish_non_exhaustive()
+        f.debug_struct("Keeping").field("days", &self.days).field("log", &self.log).finish_non_exhaustive()
     }
 }
 
@@ -150,6 +153,74 @@ pub(super) fn read(audit: &Path, key: &[u8; 32], index: u64, time_ms: u64) -> io
     Ok(opened.filter_map(|bytes| Committed::from_bytes(&bytes)).collect())
 }
 
+/// Days whose values are held at a time.
+const DAYS_HELD: usize = 3;
+/// Values that are passed over at most: those of one commit that a crash left behind without its records.
+const PASSED: usize = 4096;
+
+/// What is there of a private part.
+pub(super) enum Found {
+    /// It is what the record commits to.
+    Whole,
+    /// There is another in its place.
+    Other,
+    /// There is none in the file of its day.
+    Missing,
+    /// The file of its day was deleted.
+    Over,
+}
+
+/// All private parts beside a log, looked up in the order of their records.
+pub(super) struct Parts {
+    folder: PathBuf,
+    seal: Seal,
+    days: Vec<DayRead>,
+}
+
+struct DayRead {
+    day: NaiveDate,
+    /// The file, where there is one.
+    bytes: Option<Vec<u8>>,
+    /// Up to where it was looked at.
+    next: usize,
+}
+
+impl Parts {
+    pub(super) fn new(audit: &Path, key: &[u8; 32]) -> io::Result<Self> {
+        Ok(Self { folder: audit.join(FOLDER), seal: seal(key)?, days: Vec::new() })
+    }
+
+    /// The private part of a record that commits to it in hexadecimal.
+    pub(super) fn find(&mut self, index: u64, time_ms: u64, commitment: &str) -> io::Result<Found> {
+        let day = day_of(time_ms);
+        if !self.days.iter().any(|read| read.day == day) {
+            if self.days.len() >= DAYS_HELD {
+                self.days.remove(0);
+            }
+            let bytes = match fs::read(self.folder.join(day.to_string())) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                bytes => Some(bytes?),
+            };
+            self.days.push(DayRead { day, bytes, next: 0 });
+        }
+        let Some(read) = self.days.iter_mut().find(|read| read.day == day) else { return Ok(Found::Over) };
+        let Some(bytes) = &read.bytes else { return Ok(Found::Over) };
+        let place = place(index);
+        let (mut found, mut end) = (Found::Missing, read.next);
+        for value in values(bytes.get(read.next..).unwrap_or_default()).take(PASSED) {
+            end += LENGTH + value.len();
+            let Some(opened) = self.seal.open(&place, value) else { continue };
+            let part = Committed::from_bytes(&opened);
+            if part.is_some_and(|part| hex::encode(part.commitment()) == commitment) {
+                read.next = end;
+                return Ok(Found::Whole);
+            }
+            found = Found::Other;
+        }
+        Ok(found)
+    }
+}
+
 /// The day of a record, by UTC.
 pub(super) fn day_of(time_ms: u64) -> NaiveDate {
     let time = i64::try_from(time_ms).ok().and_then(DateTime::from_timestamp_millis);
@@ -193,7 +264,7 @@ mod tests {
     }
 
     fn open(folder: &Path, days: u32) -> Side {
-        Side::open(folder, &Keeping { key: KEY, days }).unwrap()
+        Side::open(folder, &Keeping { key: KEY, days, log: LogKey::new("london/lfb/log", &[1; 32]) }).unwrap()
     }
 
     fn literals(folder: &Path, index: u64, time_ms: u64) -> Vec<String> {

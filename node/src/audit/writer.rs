@@ -1,202 +1,125 @@
 //! Writing the log: one thread, group commit, and nothing acknowledged before it is on disk.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
+use tlog_tiles::record_hash;
 use tokio::sync::oneshot;
 
-use super::chain::{self, Rights, hash};
+use super::disk::Disk;
+use super::journal;
+use super::log::Durable;
+use super::note::{LogKey, Signed};
+use super::position::{Position, Standing};
 use super::private::Committed;
-use super::record::{Alert, Entry, Line, Outcome, Record, Right};
+use super::publish::{Feed, Publisher};
+use super::record::{Line, Outcome, Record};
+use super::replay::{self, Replayed, damaged, failed};
+use super::rights::Rights;
+use super::shared::{Head, Shared};
 use super::side::{Keeping, Side};
-use super::{FILE, LogError, Private, side};
+use super::tiles::CHECKPOINT;
+use super::tree::{Tree, WIDTH};
+use super::{LOCK, LogError, Private, side};
 
-/// How long a node waits for a command that is writing a record of its own.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two tries to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Time between looks for private parts whose days are over.
 const PURGE: Duration = Duration::from_secs(60 * 60);
+/// The length at which a file of the journal is followed by the next (bytes): what a node reads when it starts.
+const FILE_BYTES: u64 = 4 << 20;
+/// The most records of one commit.
+const MOST_JOBS: usize = 1024;
 
-/// Proof that a record is durable: the argument without which nothing is released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Durable {
-    index: u64,
-    hash: [u8; 32],
-    commitment: [u8; 32],
+/// A record that is to be written.
+pub(super) struct Job {
+    pub(super) record: Record,
+    pub(super) private: Committed,
+    /// Who waits for it.
+    pub(super) done: Option<oneshot::Sender<Result<Durable, LogError>>>,
 }
 
-impl Durable {
-    /// The record's position in the log, from 0.
-    pub fn index(&self) -> u64 {
-        self.index
-    }
-
-    /// SHA-256 of the record.
-    pub fn hash(&self) -> [u8; 32] {
-        self.hash
-    }
-
-    /// What commits to the record's private part.
-    pub fn commitment(&self) -> [u8; 32] {
-        self.commitment
-    }
-
-    /// For tests of what takes the proof.
-    #[cfg(test)]
-    pub(crate) fn for_test() -> Self {
-        Self { index: 0, hash: [0; 32], commitment: [0; 32] }
-    }
-}
-
-struct Job {
-    record: Record,
-    private: Committed,
-    done: Option<oneshot::Sender<Result<Durable, LogError>>>,
-}
-
-/// The open log of this node.
-#[derive(Debug)]
-pub struct Log {
-    jobs: Sender<Job>,
-    found: Rights,
-}
-
-impl Log {
-    /// Opens or begins the log in `folder`, verifies its chain, sets a torn tail aside, and closes releases that a
-    /// crash left open as interrupted. Private parts whose days are over are deleted, then and from then on. The log is
-    /// this process's own until it is dropped.
-    pub fn open(folder: &Path, keeping: &Keeping) -> Result<Arc<Self>, LogError> {
-        Self::start(Writer::open(folder, keeping, LOCK_PATIENCE)?)
-    }
-
-    /// The same, or `None` where another process has it.
-    pub fn open_if_free(folder: &Path, keeping: &Keeping) -> Result<Option<Arc<Self>>, LogError> {
-        match Writer::open(folder, keeping, Duration::ZERO) {
-            Err(LogError::Held { .. }) => Ok(None),
-            writer => Self::start(writer?).map(Some),
-        }
-    }
-
-    fn start((mut writer, found): (Writer, Rights)) -> Result<Arc<Self>, LogError> {
-        let (jobs, queue) = channel();
-        std::thread::Builder::new()
-            .name("audit".into())
-            .spawn(move || writer.run(&queue))
-            .map_err(|error| LogError::Write(error.to_string()))?;
-        Ok(Arc::new(Self { jobs, found }))
-    }
-
-    /// What the log told of rights when it was opened.
-    pub fn found(&self) -> &Rights {
-        &self.found
-    }
-
-    /// Records a right that was exercised; returns when that is durable.
-    pub async fn right(&self, right: Right) -> Result<Durable, LogError> {
-        self.durable(Record::Right(right), &Private::default()).await
-    }
-
-    /// Records that rights are in force in a dataset; returns when that is durable.
-    pub async fn effect(&self, dataset: &str, rights: Vec<u64>) -> Result<Durable, LogError> {
-        self.durable(Record::Effect { dataset: dataset.to_owned(), rights }, &Private::default()).await
-    }
-
-    /// Records that a release is about to begin; returns when that is durable.
-    pub async fn release(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
-        self.durable(Record::Release(entry), private).await
-    }
-
-    /// Records a refusal; returns when that is durable.
-    pub async fn refusal(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
-        self.durable(Record::Refusal(entry), private).await
-    }
-
-    /// Records that a query would be released, as somebody was told; returns when that is durable.
-    pub async fn check(&self, entry: Entry, private: &Private) -> Result<Durable, LogError> {
-        self.durable(Record::Check(entry), private).await
-    }
-
-    /// Records how a release ended. It becomes durable with the next record; after a crash before that, the release
-    /// counts as interrupted.
-    pub fn outcome(&self, of: &Durable, outcome: Outcome, private: Committed) {
-        self.later(Record::Outcome { of: of.index, outcome }, private);
-    }
-
-    /// Records that somebody made many near pairs of counts. It becomes durable with the next record.
-    pub fn alert(&self, alert: Alert, private: Committed) {
-        self.later(Record::Alert(alert), private);
-    }
-
-    fn later(&self, record: Record, private: Committed) {
-        if self.jobs.send(Job { record, private, done: None }).is_err() {
-            tracing::error!("the log's writer has ended; a record is not written");
-        }
-    }
-
-    async fn durable(&self, record: Record, private: &Private) -> Result<Durable, LogError> {
-        let (done, answer) = oneshot::channel();
-        let gone = || LogError::Write("its writer has ended".into());
-        let private = Committed::new(private)?;
-        self.jobs.send(Job { record, private, done: Some(done) }).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
-    }
-}
-
-struct Writer {
-    path: PathBuf,
-    file: File,
+pub(super) struct Writer {
+    folder: PathBuf,
+    file: Box<dyn Disk>,
     side: Side,
+    /// Bytes of the journal's last file.
     length: u64,
-    records: u64,
-    head: [u8; 32],
+    file_bytes: u64,
+    tree: Tree,
+    standing: Standing,
+    key: LogKey,
+    shared: Arc<Shared>,
+    feed: Sender<Feed>,
     failed: Option<LogError>,
     /// The day on which private parts were last deleted.
     purged: Option<NaiveDate>,
 }
 
 impl Writer {
-    fn open(folder: &Path, keeping: &Keeping, patience: Duration) -> Result<(Self, Rights), LogError> {
-        let path = folder.join(FILE);
-        let failed =
-            |error: std::io::Error| LogError::Open { path: path.display().to_string(), why: error.to_string() };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
-        lock(&file, patience).map_err(|error| match error {
+    pub(super) fn open(folder: &Path, keeping: &Keeping, patience: Duration) -> Result<(Self, Rights), LogError> {
+        let path = folder.join(LOCK);
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, &error))?;
+        hold(&lock, patience).map_err(|error| match error {
             TryLockError::WouldBlock => LogError::Held { path: path.display().to_string() },
-            TryLockError::Error(error) => failed(error),
+            TryLockError::Error(error) => failed(&path, &error),
         })?;
-        let bytes = fs::read(&path).map_err(failed)?;
-        let found = chain::verify(&bytes).map_err(|why| LogError::Damaged { path: path.display().to_string(), why })?;
-        if let Some(torn) = bytes.get(found.whole..).filter(|torn| !torn.is_empty()) {
-            let aside = folder.join(format!("torn-{}", now_ms()));
-            fs::write(&aside, torn).map_err(failed)?;
-            file.set_len(found.whole as u64).map_err(failed)?;
-            tracing::warn!(bytes = torn.len(), kept = %aside.display(), "the log had a torn tail; it was set aside");
-        }
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        let mut side = Side::open(folder, keeping).map_err(failed)?;
-        side.purge(now_ms()).map_err(failed)?;
-        let length = found.whole as u64;
-        let mut writer =
-            Self { path, file, side, length, records: found.records, head: found.head, failed: None, purged: None };
-        let stopped = |of| {
+        let read = replay::journal(folder)?;
+        agrees(folder, &read, &keeping.log.verifier())?;
+        let (file, length) = last_file(folder, &read)?;
+        let mut side = Side::open(folder, keeping).map_err(|error| failed(folder, &error))?;
+        side.purge(now_ms()).map_err(|error| failed(folder, &error))?;
+        let note = match read.groups.last() {
+            Some((_, _, note)) => note.clone(),
+            None => signed(&keeping.log, &read.tree)?.1,
+        };
+        let root = read.tree.root().map_err(|error| LogError::Proof(error.to_string()))?;
+        let head = Arc::new(Head { tree: read.tree.clone(), root, note });
+        let shared = Arc::new(Shared::new(folder.to_owned(), Head::clone(&head)));
+        shared.advance(&head, &read.full);
+        let (feed, news) = channel();
+        let publisher = Publisher::new(Arc::clone(&shared), Arc::new(lock), read.start.tree.size());
+        std::thread::Builder::new()
+            .name("audit-tiles".into())
+            .spawn(move || publisher.run(&news))
+            .map_err(|error| LogError::Write(error.to_string()))?;
+        let _ = feed.send(Feed::Committed { head, entries: read.entries, full: read.full });
+        let mut writer = Self {
+            folder: folder.to_owned(),
+            file: Box::new(file),
+            side,
+            length,
+            file_bytes: FILE_BYTES,
+            tree: read.tree,
+            standing: read.standing,
+            key: keeping.log.clone(),
+            shared,
+            feed,
+            failed: None,
+            purged: None,
+        };
+        let found = writer.standing.rights.clone();
+        let stopped = |of: &u64| {
             let outcome = Outcome::Interrupted { why: "the node stopped".into(), rows: None, bytes: None };
-            let record = Record::Outcome { of, outcome };
+            let record = Record::Outcome { of: *of, outcome };
             Ok(Job { record, private: Committed::new(&Private::default())?, done: None })
         };
-        let outcomes = found.open.into_iter().map(stopped).collect::<Result<Vec<_>, LogError>>()?;
-        if !outcomes.is_empty() {
-            writer.commit(&outcomes)?;
-        }
-        Ok((writer, found.rights))
+        let outcomes = writer.standing.open.iter().map(stopped).collect::<Result<VecDeque<_>, LogError>>()?;
+        writer.take(outcomes, &mut |_, result| result.map(drop))?;
+        Ok((writer, found))
     }
 
-    fn run(&mut self, queue: &Receiver<Job>) {
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    pub(super) fn run(&mut self, queue: &Receiver<Job>) {
         loop {
             let first = match queue.recv_timeout(PURGE) {
                 Ok(first) => Some(first),
@@ -205,22 +128,73 @@ impl Writer {
             };
             self.purge();
             let Some(first) = first else { continue };
-            let mut jobs = vec![first];
-            jobs.extend(queue.try_iter());
-            match self.commit(&jobs) {
-                Ok(proofs) => {
-                    for (job, proof) in jobs.into_iter().zip(proofs) {
-                        answer(job, Ok(proof));
-                    }
-                }
+            let mut jobs = VecDeque::from([first]);
+            jobs.extend(queue.try_iter().take(MOST_JOBS));
+            // Nobody is left who would want to know what became of it: each job was answered.
+            let _ = self.take(jobs, &mut |job, result| {
+                answer(job, result);
+                Ok(())
+            });
+        }
+    }
+
+    /// Commits all jobs, in as many parts as files of the journal and bundles ask for, and tells of each what became of it.
+    fn take(
+        &mut self,
+        mut jobs: VecDeque<Job>,
+        tell: &mut dyn FnMut(Job, Result<Durable, LogError>) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        let mut ended = BTreeSet::new();
+        jobs.retain(|job| {
+            let Record::Outcome { of, .. } = &job.record else { return true };
+            let fits = self.standing.open.contains(of) && ended.insert(*of);
+            if !fits {
+                tracing::error!(of, "a release has two outcomes; the second is not recorded");
+            }
+            fits
+        });
+        while !jobs.is_empty() {
+            let part: Vec<Job> = jobs.drain(..self.room().min(jobs.len())).collect();
+            match self.commit(&part) {
+                Ok(proofs) => part.into_iter().zip(proofs).try_for_each(|(job, proof)| tell(job, Ok(proof)))?,
                 Err(error) => {
-                    tracing::error!(log = %self.path.display(), %error, "the log does not take records");
-                    for job in jobs {
-                        answer(job, Err(error.clone()));
-                    }
+                    let log = self.folder.display();
+                    tracing::error!(%log, %error, "the log does not take records");
+                    part.into_iter().try_for_each(|job| tell(job, Err(error.clone())))?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The number of records that may go into the journal's file; begins the next file where the last is long enough and
+    /// the last bundle full.
+    fn room(&mut self) -> usize {
+        if self.length < self.file_bytes {
+            return MOST_JOBS;
+        }
+        let open = self.tree.size() % WIDTH;
+        if open > 0 {
+            return usize::try_from(WIDTH - open).unwrap_or(1);
+        }
+        if self.failed.is_none()
+            && let Err(error) = self.begin_file()
+        {
+            tracing::warn!(log = %self.folder.display(), %error, "the journal of the log goes on in its old file");
+        }
+        MOST_JOBS
+    }
+
+    fn begin_file(&mut self) -> std::io::Result<()> {
+        let path = journal::file(&self.folder, self.tree.size());
+        let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        file.sync_all()?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+        self.file = Box::new(file);
+        self.length = 0;
+        let position = Position { tree: self.tree.clone(), standing: self.standing.clone() };
+        let _ = self.feed.send(Feed::Begun(Box::new(position)));
+        Ok(())
     }
 
     /// Deletes private parts whose days are over, once a day.
@@ -236,42 +210,50 @@ impl Writer {
     }
 
     /// Appends all jobs and makes them durable, or leaves the log as it was. Private parts are durable before the records
-    /// that commit to them.
+    /// that commit to them, and all of it before anybody sees the checkpoint that covers it.
     fn commit(&mut self, jobs: &[Job]) -> Result<Vec<Durable>, LogError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+        if let Some(error) = self.failed.clone().or_else(|| self.shared.stopped()) {
+            return Err(error);
         }
         let time_ms = now_ms();
-        let waits = jobs.iter().any(|job| job.done.is_some());
-        if let Err(error) = self.side.append(time_ms, (self.records..).zip(jobs.iter().map(|job| &job.private))) {
+        let first = self.tree.size();
+        if let Err(error) = self.side.append(time_ms, (first..).zip(jobs.iter().map(|job| &job.private))) {
             return Err(LogError::Write(error.to_string()));
         }
-        if waits && let Err(error) = self.side.sync() {
+        if let Err(error) = self.side.sync() {
             return Err(self.lost(&error));
         }
-        let mut bytes = Vec::new();
-        let mut head = self.head;
+        let (mut tree, mut full) = (self.tree.clone(), Vec::new());
+        let mut entries = Vec::with_capacity(jobs.len());
         let mut proofs = Vec::with_capacity(jobs.len());
-        for (index, job) in (self.records..).zip(jobs) {
+        for (index, job) in (first..).zip(jobs) {
             let commitment = job.private.commitment();
-            let (previous, record) = (hex::encode(head), job.record.clone());
-            let line = Line { index, previous, time_ms, commitment: hex::encode(commitment), record };
-            let text = serde_json::to_vec(&line).map_err(|error| LogError::Write(error.to_string()))?;
-            head = hash(&text);
-            bytes.extend_from_slice(&text);
-            bytes.push(b'\n');
-            proofs.push(Durable { index, hash: head, commitment });
+            let line = Line { index, time_ms, commitment: hex::encode(commitment), record: job.record.clone() };
+            let entry = line.write(&self.folder).map_err(|error| self.undo(&error))?;
+            let hash = record_hash(&entry);
+            tree.push(hash, &mut full);
+            entries.push(entry);
+            proofs.push(Durable { index, hash: hash.0, commitment });
         }
-        if let Err(error) = self.file.write_all(&bytes) {
+        let (root, note) = signed(&self.key, &tree)?;
+        let group = journal::encode(entries.iter().map(Vec::as_slice), &note);
+        if let Err(error) = self.file.append(&group) {
             return Err(self.undo(&error));
         }
-        if waits && let Err(error) = self.file.sync_data() {
+        if let Err(error) = self.file.sync() {
             return Err(self.lost(&error));
         }
         self.side.keep();
-        self.length += bytes.len() as u64;
-        self.records += jobs.len() as u64;
-        self.head = head;
+        self.length += group.len() as u64;
+        for (index, job) in (first..).zip(jobs) {
+            if let Err(why) = self.standing.add(index, &job.record) {
+                tracing::error!(index, why, "a record of the log is one too many");
+            }
+        }
+        let head = Arc::new(Head { tree: tree.clone(), root, note });
+        self.tree = tree;
+        self.shared.advance(&head, &full);
+        let _ = self.feed.send(Feed::Committed { head, entries, full });
         Ok(proofs)
     }
 
@@ -282,20 +264,88 @@ impl Writer {
         error
     }
 
-    /// Cuts a half-written line off, so that the next record can be tried on a clean end.
+    /// Cuts a half-written group off, so that the next record can be tried on a clean end.
     fn undo(&mut self, error: &std::io::Error) -> LogError {
         self.side.undo();
         let error = LogError::Write(error.to_string());
-        let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
-        if cut.is_err() {
+        if self.file.cut(self.length).is_err() {
             self.failed = Some(error.clone());
         }
         error
     }
 }
 
+fn signed(key: &LogKey, tree: &Tree) -> Result<(tlog_tiles::Hash, Vec<u8>), LogError> {
+    let root = tree.root().map_err(|error| LogError::Proof(error.to_string()))?;
+    let note = key.checkpoint(tree.size(), root).map_err(|error| LogError::Proof(error.to_string()))?;
+    Ok((root, note))
+}
+
+/// The published checkpoint must be one of the journal's, and the last of the journal signed by this node.
+fn agrees(folder: &Path, read: &Replayed, key: &str) -> Result<(), LogError> {
+    let path = folder.join(CHECKPOINT);
+    let begin = read.start.tree.size();
+    let note = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && begin == 0 => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(damaged(&path, begin, "it is missing"));
+        }
+        note => Some(note.map_err(|error| failed(&path, &error))?),
+    };
+    let (mut notes, size) = (note.iter(), read.tree.size());
+    if let Some(note) = notes.next() {
+        let of_own = "it is not signed by this node's log: put back state/secret.key that belongs to it";
+        let published = Signed::verify(note, key).map_err(|_| damaged(&path, 0, of_own))?;
+        let known = read.groups.iter().any(|(size, root, _)| *size == published.size && *root == published.root);
+        let known =
+            known || (published.size == begin && read.start.tree.root().is_ok_and(|root| root == published.root));
+        if published.size > size {
+            return Err(damaged(
+                &path,
+                size,
+                "the journal ends here, and the checkpoint covers more: records are missing",
+            ));
+        }
+        if !known {
+            return Err(damaged(&path, published.size.saturating_sub(1), "the checkpoint is of other records"));
+        }
+    }
+    if let (Some((_, _, note)), Some(last)) = (read.groups.last(), &read.last) {
+        let of_own =
+            "the checkpoint behind it is not signed by this node's log: put back state/secret.key that belongs to it";
+        Signed::verify(note, key).map_err(|_| damaged(&last.path, size.saturating_sub(1), of_own))?;
+    }
+    Ok(())
+}
+
+/// The file to append to and its length, a torn tail set aside.
+fn last_file(folder: &Path, read: &Replayed) -> Result<(File, u64), LogError> {
+    let path = journal::file(folder, read.last.as_ref().map_or(0, |last| last.first));
+    let error = |error: std::io::Error| failed(&path, &error);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(error)?;
+    }
+    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(error)?;
+    let mut length = 0;
+    if let Some(last) = &read.last {
+        length = last.whole as u64;
+        if !last.torn.is_empty() {
+            let aside = folder.join(format!("torn-{}", now_ms()));
+            fs::write(&aside, &last.torn).map_err(error)?;
+            file.set_len(length).map_err(error)?;
+            let bytes = last.torn.len();
+            tracing::warn!(bytes, kept = %aside.display(), "the log had a torn tail; it was set aside");
+        }
+    }
+    file.sync_all().map_err(error)?;
+    for folder in [path.parent().unwrap_or(folder), folder] {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(error)?;
+    }
+    Ok((file, length))
+}
+
 /// Takes the lock, which goes with the file.
-fn lock(file: &File, patience: Duration) -> Result<(), TryLockError> {
+fn hold(file: &File, patience: Duration) -> Result<(), TryLockError> {
     let began = Instant::now();
     loop {
         match file.try_lock() {
@@ -317,135 +367,4 @@ fn now_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-    use super::super::{Cells, Kept, Recorded, records};
-    use super::*;
-
-    fn entry(id: &str) -> Entry {
-        Entry { query_id: id.into(), caller: "spiffe://london/body/loda/node".into(), ..Entry::default() }
-    }
-
-    fn keeping() -> Keeping {
-        Keeping { key: [3; 32], days: 90 }
-    }
-
-    fn private() -> Private {
-        Private { literals: vec!["'Zamora'".into()], ..Private::default() }
-    }
-
-    fn read(folder: &Path) -> Vec<u8> {
-        fs::read(folder.join("log.jsonl")).unwrap()
-    }
-
-    #[tokio::test]
-    async fn records_are_chained_and_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        let first = log.release(entry("a"), &private()).await.unwrap();
-        let cells = Cells { withheld: 2, ..Cells::default() };
-        let closing = Private { cells: vec![cells], ..Private::default() };
-        log.outcome(&first, Outcome::Completed { rows: 3, bytes: 64 }, Committed::new(&closing).unwrap());
-        let second = log.refusal(entry("b"), &private()).await.unwrap();
-        assert_eq!((first.index(), second.index()), (0, 2));
-        let found = chain::verify(&read(folder.path())).unwrap();
-        assert_eq!(found.records, 3);
-        assert_eq!(found.head, second.hash());
-        assert!(found.open.is_empty());
-        let records = records(folder.path()).unwrap();
-        let kept = |index: usize| super::super::private(folder.path(), &[3; 32], &records[index]).unwrap();
-        assert_eq!(hex::encode(first.commitment()), records[0].commitment);
-        assert_eq!((kept(0), kept(1), kept(2)), (Kept::Whole(private()), Kept::Whole(closing), Kept::Whole(private())));
-        assert!(!String::from_utf8(read(folder.path())).unwrap().contains("Zamora"));
-        // What is shown in its place is told apart, and so is what was deleted.
-        let other = Recorded { commitment: records[1].commitment.clone(), ..records[0].clone() };
-        assert_eq!(super::super::private(folder.path(), &[3; 32], &other).unwrap(), Kept::Altered);
-        fs::remove_dir_all(folder.path().join("private")).unwrap();
-        assert_eq!(kept(0), Kept::Deleted);
-    }
-
-    #[tokio::test]
-    async fn every_edit_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        for id in ["a", "b", "c"] {
-            log.refusal(entry(id), &private()).await.unwrap();
-        }
-        let good = read(folder.path());
-        let lines: Vec<&[u8]> = good.split_inclusive(|b| *b == b'\n').collect();
-        let edited = String::from_utf8(good.clone()).unwrap().replace("\"query_id\":\"a\"", "\"query_id\":\"x\"");
-        let cases = [
-            ("edited", edited.into_bytes()),
-            ("dropped", [lines[0], lines[2]].concat()),
-            ("swapped", [lines[1], lines[0], lines[2]].concat()),
-            ("doubled", [lines[0], lines[0], lines[1]].concat()),
-            ("garbage", [lines[0], b"garbage\n".as_slice()].concat()),
-        ];
-        for (name, bytes) in cases {
-            assert!(chain::verify(&bytes).is_err(), "{name}");
-            let other = tempfile::tempdir().unwrap();
-            fs::write(other.path().join("log.jsonl"), bytes).unwrap();
-            assert!(matches!(Log::open(other.path(), &keeping()), Err(LogError::Damaged { .. })), "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_crash_leaves_a_torn_tail_and_an_open_release() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        log.release(entry("a"), &private()).await.unwrap();
-        let mut bytes = read(folder.path());
-        bytes.extend_from_slice(b"{\"index\":1,\"prev");
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("log.jsonl"), bytes).unwrap();
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        log.refusal(entry("b"), &private()).await.unwrap();
-        let text = String::from_utf8(read(folder.path())).unwrap();
-        assert!(text.contains("interrupted"), "{text}");
-        assert_eq!(chain::verify(text.as_bytes()).unwrap().records, 3);
-        let torn = fs::read_dir(folder.path())
-            .unwrap()
-            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("torn-"));
-        assert_eq!(torn.count(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_stops_answers_and_loses_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut writer, _) = Writer::open(folder.path(), &keeping(), Duration::ZERO).unwrap();
-        // /dev/full takes an open and refuses every write, as a full disk does.
-        let Ok(full) = OpenOptions::new().append(true).open("/dev/full") else { return };
-        let good = std::mem::replace(&mut writer.file, full);
-        let job =
-            || [Job { record: Record::Refusal(entry("a")), private: Committed::new(&private()).unwrap(), done: None }];
-        let error = writer.commit(&job()).unwrap_err().to_string();
-        assert!(error.contains("answers nothing"), "{error}");
-        writer.file = good;
-        writer.failed = None;
-        writer.commit(&job()).unwrap();
-        let records = records(folder.path()).unwrap();
-        let kept = super::super::private(folder.path(), &[3; 32], &records[0]).unwrap();
-        assert_eq!(kept, Kept::Whole(private()), "what was not recorded left nothing in its place");
-        assert_eq!(chain::verify(&read(folder.path())).unwrap().records, 1);
-    }
-
-    #[tokio::test]
-    async fn one_process_writes_and_what_it_says_of_rights_is_found_again() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(super::super::records_if_any(folder.path()).unwrap().is_empty());
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        assert!(Log::open_if_free(folder.path(), &keeping()).unwrap().is_none(), "it is held");
-        let right = |number| Right { number, right: "object".into(), unit_kind: "person".into(), ..Right::default() };
-        log.right(right(1)).await.unwrap();
-        log.right(right(2)).await.unwrap();
-        log.effect("people", vec![1]).await.unwrap();
-        // It may be read all the same.
-        let lines = super::super::records_if_any(folder.path()).unwrap();
-        assert!(matches!(&lines[2].record, Record::Effect { dataset, .. } if dataset == "people"));
-        drop(log);
-        // Its thread gives the file up.
-        let log = Log::open(folder.path(), &keeping()).unwrap();
-        assert_eq!(log.found().last(), 2);
-        assert!(log.found().effects.contains(&("people".into(), 1)) && log.found().effects.len() == 1);
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{Action, FlightInfo};
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
-use meridian_proto::{CHECK_ACTION, CheckAnswer, Receipt, Signed, wire};
+use meridian_proto::{CHECK_ACTION, CheckAnswer, PROOF_ACTION, Receipt, Signed, Witnessed, wire};
 use prost::Message;
 use tonic::transport::Channel;
 
@@ -96,6 +96,19 @@ impl Client {
             return Err(unusable(&self.node, "is no one decision: is it a Meridian node?".into()));
         };
         CheckAnswer::decode(&result.body).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+    }
+
+    /// Asks for the proof of a record of a body's log, under a checkpoint that others have cosigned.
+    pub(crate) async fn proof(&mut self, body: &str, index: u64) -> Result<Witnessed, Error> {
+        let request = wire::ProofRequest { body: body.to_owned(), index };
+        let action = Action { r#type: PROOF_ACTION.into(), body: request.encode_to_vec().into() };
+        let results = self.flight.do_action(action).await.map_err(|error| failure(&self.node, &error))?;
+        let results: Vec<_> =
+            results.try_collect().await.map_err(|status| failure(&self.node, &FlightError::Tonic(Box::new(status))))?;
+        let [result] = results.as_slice() else {
+            return Err(unusable(&self.node, "is no one proof: is it a Meridian node?".into()));
+        };
+        Witnessed::decode(&result.body).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
     }
 
     /// Asks for the tables that the caller may see, with their schemas.

@@ -57,7 +57,10 @@ enum Command {
     /// Say who may ask one's own body's node
     #[command(subcommand)]
     Analyst(analyst::Analyst),
-    /// Read the log of one's own body, with what of it stays at home
+    /// Read, check or have witnessed a receipt that was kept in a file
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptFile),
+    /// Read, search and verify the log of one's own body, and prove what stands in it
     #[command(subcommand)]
     Audit(audit::Audit),
     /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
@@ -114,6 +117,7 @@ impl Cli {
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
             Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
             Command::Analyst(analyst) => analyst.run(out),
+            Command::Receipt(receipt) => receipt.run(out),
             Command::Audit(audit) => audit.run(out),
             Command::Rights(rights) => rights.run(out),
             Command::Authority(authority) => authority.run(out),

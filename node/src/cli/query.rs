@@ -1,6 +1,8 @@
 //! `meridian query`: an answer on stdout, its receipt on stderr.
 
+use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -26,7 +28,7 @@ pub(crate) struct Query {
 }
 
 /// How an answer and its receipt are written.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Output {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t)]
@@ -34,6 +36,9 @@ pub(crate) struct Output {
     /// How much of the receipt is printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) receipt: Detail,
+    /// Keep the receipt in this file, for `meridian receipt`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt_file: Option<PathBuf>,
 }
 
 impl Query {
@@ -46,13 +51,13 @@ impl Query {
         if self.partial {
             client.take_partial();
         }
-        ask(&mut client, &statement, self.output, out).await
+        ask(&mut client, &statement, &self.output, out).await
     }
 }
 
 impl Output {
     /// Refuses to spill bytes onto a terminal.
-    pub(crate) fn check(self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.format == Format::Arrow && io::stdout().is_terminal() {
             return Err(Error::Usage("arrow is a binary format: redirect the output into a file or a program".into()));
         }
@@ -64,7 +69,7 @@ impl Output {
 pub(crate) async fn ask(
     client: &mut Client,
     statement: &Statement,
-    output: Output,
+    output: &Output,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     if let Some(purpose) = &statement.purpose {
@@ -77,7 +82,12 @@ pub(crate) async fn ask(
         has_null |= batch.columns().iter().any(|column| column.null_count() > 0);
         sheet.write(&batch, out)?;
     }
-    let receipt = receipt::check(&answer.receipt()?, |signed| client.verify(signed));
+    let whole = answer.receipt()?;
+    if let Some(file) = &output.receipt_file {
+        let written = fs::write(file, whole.encode());
+        written.map_err(|source| Error::Write { path: file.clone(), source })?;
+    }
+    let receipt = receipt::check(&whole, |signed, _| client.verify(signed));
     let null = if receipt.has_statistics() { "(withheld)" } else { "NULL" };
     sheet.finish(null, out)?;
     if has_null && receipt.has_statistics() {

@@ -1,11 +1,17 @@
-//! The receipt for people: who released what behind an answer, checked signature by signature.
+//! The receipt for people: who released what behind an answer, checked signature by signature and log by log.
+
+mod file;
+mod logged;
 
 use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::ValueEnum;
 use meridian_proto::{Form, Receipt, ReleaseRecord, Signed};
 
 use super::format::{printable, printable_lines};
+pub(crate) use file::ReceiptFile;
+use logged::Logged;
 
 /// How much of the receipt is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -31,25 +37,37 @@ pub(crate) struct Signer {
 pub(crate) struct Checked {
     query_id: String,
     records: Vec<ReleaseRecord>,
+    /// What is proven of each record's place in its body's log.
+    logged: Vec<Logged>,
     /// Why a record doesn't hold.
     broken: Vec<String>,
 }
 
-/// Verifies every record of a receipt. `verify` checks a signature and says whose it is.
-pub(crate) fn check(receipt: &Receipt, verify: impl Fn(&Signed) -> Result<Signer, String>) -> Checked {
-    let mut checked = Checked { query_id: receipt.query_id.clone(), records: Vec::new(), broken: Vec::new() };
+/// Verifies every record of a receipt. `verify` checks a signature, which was made at about that time, and says whose it is.
+pub(crate) fn check(receipt: &Receipt, verify: impl Fn(&Signed, SystemTime) -> Result<Signer, String>) -> Checked {
+    let query_id = receipt.query_id.clone();
+    let mut checked = Checked { query_id, records: Vec::new(), logged: Vec::new(), broken: Vec::new() };
     for (index, signed) in receipt.releases.iter().enumerate() {
-        let record = verify(signed).and_then(|signer| record(signed, &signer, &receipt.query_id));
+        let record = record(signed, &receipt.query_id, &verify);
+        let record = record.and_then(|record| Ok((logged::check(&record, receipt, &verify)?, record)));
         match record {
-            Ok(record) => checked.records.push(record),
+            Ok((logged, record)) => {
+                checked.records.push(record);
+                checked.logged.push(logged);
+            }
             Err(why) => checked.broken.push(format!("record {} of {}: {why}", index + 1, receipt.releases.len())),
         }
     }
     checked
 }
 
-fn record(signed: &Signed, signer: &Signer, query_id: &str) -> Result<ReleaseRecord, String> {
+fn record(
+    signed: &Signed,
+    query_id: &str,
+    verify: &impl Fn(&Signed, SystemTime) -> Result<Signer, String>,
+) -> Result<ReleaseRecord, String> {
     let record = ReleaseRecord::decode(&signed.payload).map_err(|error| error.to_string())?;
+    let signer = verify(signed, UNIX_EPOCH + Duration::from_millis(record.time_ms))?;
     if !signer.node || signer.federation != record.federation || signer.body != record.body {
         return Err(format!("it speaks for {} but was signed by another", record.body));
     }
@@ -76,6 +94,7 @@ impl Checked {
         if detail != Detail::None {
             self.heading(&mut text);
             self.table(&mut text);
+            let _ = writeln!(text, "{}", logged::sentence(&self.logged));
             if detail == Detail::Full {
                 self.records.iter().for_each(|record| full(record, &mut text));
             }
@@ -195,6 +214,7 @@ fn full(record: &ReleaseRecord, text: &mut String) {
     }
     item("rules", &record.rules.join(", "));
     item("log hash", &hex::encode(&record.log_hash));
+    item("log key", &record.log_key);
     let commitments = [&record.commitment, &record.closing_commitment].map(hex::encode);
     item("private", &format!("not shown; commitments {}", commitments.join(" and ")));
     for (index, sql) in printable_lines(&record.sql).lines().enumerate() {

@@ -47,7 +47,7 @@ impl Reference {
         while let Some(batch) = answer.next().await? {
             batches.push(batch);
         }
-        let receipt = receipt::check(&answer.receipt()?, |signed| client.verify(signed));
+        let receipt = receipt::check(&answer.receipt()?, |signed, _| client.verify(signed));
         if let broken @ 1.. = receipt.broken().len() {
             return Err(Error::Receipt(broken));
         }

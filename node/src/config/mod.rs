@@ -131,13 +131,15 @@ impl Default for Limits {
 pub struct AuditConfig {
     /// The most days that the private part of a record is kept: literals of the SQL, cells withheld and reused.
     pub private_days: u32,
+    /// The days after which records may be sealed: archived and removed, except for their hashes. For good where none is said.
+    pub record_days: Option<u32>,
     /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
     pub near_alert: u32,
 }
 
 impl Default for AuditConfig {
     fn default() -> Self {
-        Self { private_days: 90, near_alert: 20 }
+        Self { private_days: 90, record_days: None, near_alert: 20 }
     }
 }
 

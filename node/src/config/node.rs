@@ -136,7 +136,9 @@ fn number(file: &File, key: &str, said: Option<&Spanned<u32>>, default: u32, rep
 fn audit(file: &File, raw: &raw::Audit, report: &mut Report) -> AuditConfig {
     let default = AuditConfig::default();
     let mut number = |key, said, default| number(file, key, said, default, report);
+    let record_days = raw.record_days.as_ref().map(|days| number("audit.record_days", Some(days), u32::MAX));
     AuditConfig {
+        record_days,
         private_days: number("audit.private_days", raw.private_days.as_ref(), default.private_days),
         near_alert: number("audit.near_alert", raw.near_alert.as_ref(), default.near_alert),
     }

@@ -59,6 +59,7 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields)]
 pub(super) struct Audit {
     pub(super) private_days: Option<Spanned<u32>>,
+    pub(super) record_days: Option<Spanned<u32>>,
     pub(super) near_alert: Option<Spanned<u32>>,
 }
 

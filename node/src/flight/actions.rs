@@ -16,14 +16,14 @@ use arrow_flight::{
 use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
-use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, wire};
+use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, PROOF_ACTION, WITNESS_ACTION, wire};
 use prost::Message;
 use tonic::Status;
 
 use super::command::{self, Ticketed};
 use super::sessions::{self, InSession, Sessions};
 use super::statements::Statements;
-use super::{PURPOSE_HEADER, remote, status};
+use super::{PURPOSE_HEADER, logs, remote, status};
 use crate::gate::Caller;
 use crate::query::{Engine, Partial};
 
@@ -33,7 +33,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 10] = [
+const ACTIONS: [(&str, &str); 12] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -63,6 +63,15 @@ const ACTIONS: [(&str, &str); 10] = [
     (
         MEMBERSHIP_ACTION,
         "Who is in the federation, for nodes. meridian.v1.MembershipRequest, a meridian.v1.Signed where there is a newer one",
+    ),
+    (
+        WITNESS_ACTION,
+        "Cosigns the newest checkpoint of the asking node's log. meridian.v1.WitnessRequest, meridian.v1.WitnessAnswer",
+    ),
+    (
+        PROOF_ACTION,
+        "Proves that a record is in a body's log, under a cosigned checkpoint. meridian.v1.ProofRequest, \
+         meridian.v1.Witnessed",
     ),
 ];
 
@@ -147,6 +156,8 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
         DESCRIBE_ACTION => describe(&action.body, engine, &verified),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
+        WITNESS_ACTION => logs::witness(&action.body, engine, &verified),
+        PROOF_ACTION => logs::proof(&action.body, engine, &caller).await,
         other => {
             let name: String = other.chars().filter(|c| !c.is_control()).take(60).collect();
             Err(Status::unimplemented(format!("{name:?} is no action of a node: ListActions says which there are")))
@@ -243,6 +254,6 @@ fn unexpected(command: &Command) -> Status {
     ))
 }
 
-fn unreadable(why: &prost::DecodeError) -> Status {
+pub(super) fn unreadable(why: &prost::DecodeError) -> Status {
     Status::invalid_argument(format!("the action's body can't be read: {why}"))
 }

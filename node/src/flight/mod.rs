@@ -20,6 +20,7 @@ mod actions;
 mod command;
 mod encode;
 mod layers;
+mod logs;
 mod metadata;
 mod partial;
 mod remote;

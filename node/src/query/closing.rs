@@ -58,6 +58,8 @@ impl Closing {
             notices: facts.notices.clone(),
             commitment: logged.commitment().to_vec(),
             closing_commitment: Vec::new(),
+            log_key: engine.parts.log.key().to_owned(),
+            log_proof: Vec::new(),
         };
         let (receipts, tally) = (Arc::clone(&planned.receipts), Arc::clone(planned.admitted.tally()));
         let (engine, logged) = (Arc::clone(engine), logged.clone());
@@ -100,12 +102,14 @@ impl Closing {
         }
         let private = self.private()?;
         self.record.closing_commitment = private.commitment().to_vec();
+        self.record.log_proof = self.engine.parts.log.prove(self.logged.index())?.encode();
         let own = self.engine.parts.credentials.sign(self.record.encode()).map_err(|error| {
             QueryError::new(ErrorKind::Internal, format!("the release record can't be signed: {error}"))
         })?;
         self.end(Outcome::Completed { rows, bytes }, private);
         let others = self.receipts.all().into_iter().map(|received| received.signed);
-        Ok(Receipt { query_id: self.record.query_id.clone(), releases: std::iter::once(own).chain(others).collect() })
+        let releases = std::iter::once(own).chain(others).collect();
+        Ok(Receipt { query_id: self.record.query_id.clone(), releases, witnessed: Vec::new() })
     }
 
     /// What became of the cells so far.

@@ -1,14 +1,13 @@
 //! The log under the hands of whoever holds its disk, and texts that act on whoever reads them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use meridian_proto::ReleaseRecord;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::town::Published;
-use crate::support::{Mesh, Running, chained};
+use crate::support::{Group, Mesh, Running, chained, groups, journal, scratch, until};
 
 /// Clears the screen, sets a title, turns the direction of reading, ends a tag.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{2066}<script>alert(1)</script>";
@@ -21,22 +20,25 @@ pub(super) fn datasets() -> Vec<Published> {
     vec![Published::new("hostile", "", &columns, csv).in_form("open").titled(HOSTILE)]
 }
 
-/// The GLA's node alone, with some releases behind it.
+/// The GLA's node with some releases behind it, and LODA's, which is one of its witnesses.
 struct Logged {
     mesh: Mesh,
-    file: PathBuf,
+    audit: PathBuf,
     /// What LODA holds of them.
     receipts: Vec<ReleaseRecord>,
 }
 
 impl Logged {
+    /// Four releases, witnessed; then LODA's node stops, and the GLA's.
     fn new() -> Self {
         let mesh = Mesh::prepared();
-        mesh.start("gla");
-        let file = mesh.folder("gla").join("state/audit/log.jsonl");
-        let mut logged = Self { mesh, file, receipts: Vec::new() };
+        let audit = mesh.folder("gla").join("state/audit");
+        let mut logged = Self { mesh, audit, receipts: Vec::new() };
+        logged.mesh.start("loda");
+        logged.mesh.start("gla");
         (0..4).for_each(|_| logged.ask());
-        logged.mesh.stop("gla");
+        logged.stop_witnessed();
+        logged.mesh.stop("loda");
         logged
     }
 
@@ -45,17 +47,50 @@ impl Logged {
         self.receipts.extend(loda.remote("SELECT gss FROM gla.boroughs").unwrap().records());
     }
 
-    fn lines(&self) -> Vec<String> {
-        fs::read_to_string(&self.file).unwrap().lines().map(str::to_owned).collect()
+    /// Stops the GLA's node when LODA's has cosigned all of its log.
+    fn stop_witnessed(&self) {
+        let held = self.mesh.folder("loda").join("state/witness/gla/checkpoint");
+        until("LODA's node holds the newest checkpoint of the GLA's", || {
+            let note = fs::read_to_string(&held).ok()?;
+            (note.lines().nth(1)? == self.mesh.records("gla").len().to_string()).then_some(())
+        });
+        self.mesh.stop("gla");
     }
 
-    fn write(&self, lines: &[String]) {
-        fs::write(&self.file, lines.join("\n") + "\n").unwrap();
+    fn file(&self) -> PathBuf {
+        journal(&self.audit).remove(0)
+    }
+
+    /// The groups of the journal, each as its bytes.
+    fn groups(&self) -> Vec<Vec<u8>> {
+        let bytes = fs::read(self.file()).unwrap();
+        let mut begin = 0;
+        let group = |group: &Group| {
+            let whole = bytes[begin..group.end].to_vec();
+            begin = group.end;
+            whole
+        };
+        groups(&bytes).iter().map(group).collect()
     }
 
     /// What the node says in place of starting.
     fn complaint(&self) -> String {
         Running::start(&mut self.mesh.serve("gla")).end().fails(1).to_owned()
+    }
+
+    /// The GLA's node with what is in its folder now has to find out from LODA's that this is not the log that was there.
+    fn is_found_out(&self, words: &str) {
+        until("the node finds out", || self.mesh.log("gla").contains(words).then_some(()));
+        let mut loda = self.mesh.client("gla", Some(&self.mesh.node_pair("loda")));
+        let said = loda.remote("SELECT gss FROM gla.boroughs").unwrap_err().message().to_owned();
+        assert!(said.contains("loda") && said.contains("answers nothing"), "{said}");
+        until("it is not ready", || self.mesh.health("gla", "/ready").contains("503").then_some(()));
+    }
+
+    fn evidence(&self) -> Vec<String> {
+        let held = fs::read_dir(self.mesh.folder("loda").join("state/witness/gla")).unwrap().flatten();
+        let files = held.filter(|entry| entry.file_name().to_string_lossy().starts_with("evidence-"));
+        files.map(|entry| fs::read_to_string(entry.path()).unwrap()).collect()
     }
 
     /// The receipts that point at a record which the log does not have.
@@ -70,77 +105,100 @@ impl Logged {
     }
 }
 
-/// The lines with their chain made anew from one of them on.
-fn rechained(lines: &[String], from: usize) -> Vec<String> {
-    let mut made: Vec<String> = lines[..from].to_vec();
-    for line in &lines[from..] {
-        let mut json: Value = serde_json::from_str(line).unwrap();
-        let previous = made.last().map_or_else(|| "0".repeat(64), |line| hex::encode(Sha256::digest(line)));
-        json["previous"] = previous.into();
-        json["index"] = made.len().into();
-        made.push(json.to_string());
+/// A folder and all that is in it.
+fn copied(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copied(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
-    made
 }
 
-/// Gains nothing: a log whose lines change places stops the node, which names the line.
+/// Gains nothing: a log whose parts change places stops the node, which names the record.
 #[test]
 fn a_reordered_log() {
     let logged = Logged::new();
-    let mut lines = logged.lines();
-    lines.swap(2, 4);
-    logged.write(&lines);
+    let mut groups = logged.groups();
+    groups.swap(2, 4);
+    fs::write(logged.file(), groups.concat()).unwrap();
     let said = logged.complaint();
-    assert!(said.contains("log.jsonl") && said.contains("line 3"), "{said}");
+    assert!(said.contains("journal/") && said.contains("record 2: its index is not the next one"), "{said}");
 }
 
-/// Gains that the node starts: a log cut at a line's end is a log, and only whoever holds a receipt of what was cut can
-/// tell, by an index and a hash that are not there any more. A line cut in two is set aside.
+/// Gains nothing: what was acknowledged is covered by the published checkpoint; and where that is taken away as well, by the
+/// one that a witness holds. A part that was never whole is set aside.
 #[test]
 fn a_truncated_log() {
     let logged = Logged::new();
-    let lines = logged.lines();
+    let groups = logged.groups();
     assert_eq!(logged.betrayed(), 0);
-    logged.write(&lines[..lines.len() - 2]);
+    let whole = groups.concat();
+    for cut in [groups[..groups.len() - 2].concat(), whole[..whole.len() - 9].to_vec()] {
+        fs::write(logged.file(), &cut).unwrap();
+        let said = logged.complaint();
+        assert!(said.contains("records are missing"), "{said}");
+    }
+    fs::write(logged.file(), [whole.as_slice(), &groups[0][..groups[0].len() - 9]].concat()).unwrap();
     logged.mesh.start("gla");
-    assert_eq!(logged.betrayed(), 1, "the last release's receipt");
     logged.mesh.stop("gla");
-    let whole = fs::read_to_string(&logged.file).unwrap();
-    fs::write(&logged.file, &whole[..whole.len() - 9]).unwrap();
-    logged.mesh.start("gla");
-    chained(&logged.mesh.records("gla"));
-    let aside = fs::read_dir(logged.file.parent().unwrap()).unwrap().flatten();
+    let aside = fs::read_dir(&logged.audit).unwrap().flatten();
     assert!(aside.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("torn-")));
+    assert_eq!(logged.betrayed(), 0);
+
+    fs::write(logged.file(), groups[..groups.len() - 2].concat()).unwrap();
+    fs::remove_file(logged.audit.join("checkpoint")).unwrap();
+    fs::remove_dir_all(logged.audit.join("tile")).unwrap();
+    assert_eq!(logged.betrayed(), 1, "the last release's receipt");
+    logged.mesh.start("loda");
+    logged.mesh.spawn("gla", &mut logged.mesh.serve("gla"));
+    logged.is_found_out("it holds a checkpoint of");
 }
 
-/// Gains that the node starts on a log rewritten from a line on with a chain of its own; every receipt from that line on
-/// says otherwise.
+/// Gains the answers that it gives until it reaches a witness again, and loses its name: a log that went another way from a
+/// backup on is found out, and receipts of both ways have one index.
 #[test]
 fn a_forked_log() {
-    let logged = Logged::new();
-    let mut lines = logged.lines();
-    lines[2] = lines[2].replacen("fire-risk", "something", 1);
-    logged.write(&rechained(&lines, 2));
+    let mut logged = Logged::new();
+    let backup = scratch("backup");
+    copied(&logged.audit, &backup);
+    logged.mesh.start("loda");
     logged.mesh.start("gla");
-    assert!(logged.betrayed() >= 2, "{} receipts", logged.betrayed());
+    logged.ask();
+    logged.stop_witnessed();
+    logged.mesh.stop("loda");
+    copied(&backup, &logged.audit);
+    logged.mesh.start("gla");
+    (0..3).for_each(|_| logged.ask());
+    assert_eq!(logged.betrayed(), 1, "the receipt of the other way");
+    logged.mesh.start("loda");
+    logged.is_found_out("is of other records");
 }
 
-/// Gains that the node starts with the log of an earlier day; what it records next has an index that another record had,
-/// and the two receipts together prove it.
+/// Gains nothing: a node that starts with the log of an earlier day learns from its witness that there was a later one, and
+/// answers nothing; the witness keeps what proves it.
 #[test]
 fn a_log_restored_from_an_old_backup() {
     let mut logged = Logged::new();
-    let backup = logged.lines();
+    let backup = scratch("backup");
+    copied(&logged.audit, &backup);
+    logged.mesh.start("loda");
     logged.mesh.start("gla");
     logged.ask();
-    logged.mesh.stop("gla");
-    logged.write(&backup);
-    logged.mesh.start("gla");
-    logged.ask();
-    let [.., before, after] = &logged.receipts[..] else { panic!("two receipts") };
-    assert_eq!(before.log_index, after.log_index);
-    assert_ne!(before.log_hash, after.log_hash);
-    assert_eq!(logged.betrayed(), 1);
+    logged.stop_witnessed();
+    copied(&backup, &logged.audit);
+    logged.mesh.spawn("gla", &mut logged.mesh.serve("gla"));
+    logged.is_found_out("it holds a checkpoint of");
+    let kept = logged.evidence();
+    assert!(
+        !kept.is_empty() && kept[0].matches("london/gla/log").count() >= 4,
+        "two checkpoints, signed by one key: {kept:?}"
+    );
+    assert!(logged.mesh.log("loda").contains("the log went back"), "the witness's operator is told");
 }
 
 fn is_safe(text: &str) -> bool {
@@ -182,7 +240,7 @@ fn terminal_escapes_bidirectional_text_html_and_formulas() {
     }
     for body in ["lfb", "loda"] {
         assert!(is_safe(&mesh.log(body)), "the log of {body}");
-        let audit = fs::read_to_string(mesh.folder(body).join("state/audit/log.jsonl")).unwrap();
+        let audit: String = mesh.records(body).iter().map(|line| line.json.to_string()).collect();
         assert!(!audit.contains('\u{1b}') && !audit.contains("<script>"), "literals and names stay out: {body}");
     }
 }

@@ -134,7 +134,8 @@ impl Mesh {
         self.wait_ready(body);
     }
 
-    fn spawn(&self, body: &str, command: &mut Command) {
+    /// Starts a body's node by a command of the test's own, and waits for nothing.
+    pub(crate) fn spawn(&self, body: &str, command: &mut Command) {
         let log = OpenOptions::new().append(true).create(true).open(self.log_path(body)).expect("node.log");
         // Through this process, so that what limits the node's files does not limit what it says.
         let mut child = command
@@ -151,7 +152,8 @@ impl Mesh {
         self.nodes().insert(body.to_owned(), Node { child, stdin });
     }
 
-    fn wait_ready(&self, body: &str) {
+    /// Waits until a body's node is ready.
+    pub(crate) fn wait_ready(&self, body: &str) {
         until(&format!("the node of {body} is ready"), || {
             let ended = self.nodes().get_mut(body).expect("a node").child.try_wait().expect("its status");
             assert!(ended.is_none(), "the node of {body} ended ({ended:?}): {}", self.log(body));
@@ -208,7 +210,7 @@ impl Mesh {
 
     /// The records of a body's log.
     pub(crate) fn records(&self, body: &str) -> Vec<Line> {
-        super::log_lines(&self.folder(body).join("state/audit/log.jsonl"))
+        super::log_lines(&self.folder(body).join("state/audit"))
     }
 
     /// A `meridian` command of LODA's analyst.

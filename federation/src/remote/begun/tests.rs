@@ -37,7 +37,7 @@ impl Transport for Bodies {
         let (.., does) = self.0.iter().find(|(of, sql, _)| *of == body.as_str() && *sql == query.sql).copied().unwrap();
         let batch = Ok(RemoteItem::Batch(batch()));
         let signed = Signed { payload: Vec::new(), chain: Vec::new(), signature: Vec::new(), scheme: 0 };
-        let receipt = Receipt { query_id: query.query_id, releases: vec![signed] };
+        let receipt = Receipt { query_id: query.query_id, releases: vec![signed], witnessed: vec![] };
         let items = match does {
             Does::Fails(kind) => return Err(RemoteError::new(body, kind, "no")),
             Does::Waits => return std::future::pending().await,

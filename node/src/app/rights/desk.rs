@@ -10,7 +10,7 @@ use meridian_proto::{Column, Name};
 
 use super::{kinds, now_ms, recorded};
 use crate::app::terms;
-use crate::audit::{self, Keeping, Log, LogError, Record, Recorded, Rights};
+use crate::audit::{self, Log, LogError, Record, Recorded};
 use crate::config::{Config, DatasetConfig, UnitKey};
 use crate::rights::{Entry, List, Right, RightsError, Store};
 use crate::secrets::{Purpose, Secret, SecretError};
@@ -186,7 +186,7 @@ impl Desk {
     /// All entries, oldest first.
     pub(crate) fn list(&self) -> Result<Vec<Listed>, DeskError> {
         let lines = self.log()?;
-        let list = self.read(&lines)?;
+        let list = self.read()?;
         let mut in_force: HashMap<u64, Vec<(String, u64)>> = HashMap::new();
         for line in &lines {
             if let Record::Effect { dataset, rights } = &line.record {
@@ -208,8 +208,8 @@ impl Desk {
     }
 
     /// The list, with all the entries that the log tells of.
-    pub(super) fn read(&self, lines: &[Recorded]) -> Result<List, RightsError> {
-        self.store.read(Rights::of(lines).last())
+    pub(super) fn read(&self) -> Result<List, DeskError> {
+        Ok(self.store.read(self.least()?)?)
     }
 
     pub(super) fn kind(&self, kind: &str) -> Result<Name, DeskError> {
@@ -274,7 +274,7 @@ impl Desk {
 
     /// Records whatever the log lacks, unless a node has it; whether that is done.
     pub(super) async fn record(&self, number: u64) -> Result<bool, DeskError> {
-        let keeping = Keeping { key: self.secret.key(Purpose::Audit), days: self.config.node.audit.private_days };
+        let keeping = super::super::keeping(&self.config.node, &self.secret);
         let unrecorded = |why| DeskError::Unrecorded { number, why };
         let Some(log) = Log::open_if_free(&self.audit(), &keeping).map_err(unrecorded)? else { return Ok(false) };
         let list = self.store.read(log.found().last())?;
@@ -352,7 +352,7 @@ impl Desk {
     }
 
     fn least(&self) -> Result<u64, LogError> {
-        Ok(Rights::of(&self.log()?).last())
+        Ok(audit::rights(&self.audit())?.last())
     }
 
     fn audit(&self) -> PathBuf {

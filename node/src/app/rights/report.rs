@@ -80,7 +80,7 @@ impl Desk {
         held.retain(|held| held.found.rows() > 0);
         units.extend(held.iter().flat_map(|held| &held.found.outer));
         let lines = self.log()?;
-        let list = self.read(&lines)?;
+        let list = self.read()?;
         let own: Vec<&Entry> =
             list.entries().iter().filter(|entry| entry.units.iter().any(|unit| units.contains(unit))).collect();
         let mut datasets: BTreeSet<&Name> = held.iter().map(|held| &held.dataset).collect();
@@ -131,7 +131,7 @@ fn releases(lines: &[Recorded], list: &List, own: &[&Entry], names: &HashMap<Str
                 let ended = found.iter_mut().filter(|release| release.index == *of);
                 ended.for_each(|release| release.outcome = Some(outcome.clone()));
             }
-            Record::Refusal(_) | Record::Check(_) | Record::Alert(_) | Record::Right(_) => {}
+            Record::Refusal(_) | Record::Check(_) | Record::Alert(_) | Record::Right(_) | Record::Long(_) => {}
         }
     }
     found

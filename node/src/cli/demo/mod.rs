@@ -167,7 +167,7 @@ impl Demo {
             .say("Asked as asha, an analyst of LODA, at LODA's node: dwelling fires per 1,000 households by borough\n");
         let statement = Statement { sql: FIRE_RISK.to_owned(), purpose: None };
         let began = Instant::now();
-        query::ask(&mut client, &statement, self.output, out).await?;
+        query::ask(&mut client, &statement, &self.output, out).await?;
         out.flush()?;
         say(format_args!("Answered in {} ms", began.elapsed().as_millis()));
         Ok(())

@@ -17,7 +17,7 @@ use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter, Writer
 use clap::ValueEnum;
 
 use grid::Grid;
-pub(crate) use text::{printable, printable_lines};
+pub(crate) use text::{csv_cell, printable, printable_json, printable_lines};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -25,6 +25,35 @@ pub(crate) fn printable_lines(text: &str) -> String {
     text.split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON whose texts act on no terminal either: what [`printable`] escapes stands in it as `\u` escapes, which say the same.
+pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_unsafe) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_unsafe(c) {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// One cell of CSV for people's spreadsheets: quoted where it must be, printable, and never a formula.
+pub(crate) fn csv_cell(text: &str) -> String {
+    let text = printable(text);
+    let formula = text.starts_with(['=', '+', '-', '@']);
+    let text = if formula { Cow::Owned(format!("'{text}")) } else { text };
+    if formula || text.contains([',', '"', '\'']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.into_owned()
+    }
+}
+
 /// Control characters, line and paragraph separators, and the marks that Unicode calls bidirectional controls.
 fn is_unsafe(c: char) -> bool {
     c.is_control()

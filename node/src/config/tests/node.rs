@@ -24,6 +24,7 @@ fn node_toml() {
     check(node, "127.0.0.1:50052", "127.0.0.1:50051", "node.toml:5: health is 127.0.0.1:50051, as is listen: choose");
     check(node, "tls/ca.pem", "tls/anchors.pem", "node.toml:9: tls.ca is tls/anchors.pem, which can't be read:");
     check(node, "streams = 8", "streams = 0", "node.toml:14: limits.streams is 0: write");
+    check(node, "[limits]", "[audit]\nrecord_days = 0\n\n[limits]", "node.toml:14: audit.record_days is 0: write");
     check(node, "[limits]", "[audit]\nprivate_days = 0\n\n[limits]", "node.toml:14: audit.private_days is 0: write");
     check(node, "[limits]", "[audit]\nnear_alert = 0\n\n[limits]", "node.toml:14: audit.near_alert is 0: write");
     check(node, "[limits]", "[audit]\nprivat_days = 9\n\n[limits]", "node.toml:14: unknown key `privat_days`: did you");

@@ -10,7 +10,7 @@ use prost::Message;
 use tempfile::TempDir;
 
 use super::transcript::{Answer, Told, Transcript, records};
-use crate::audit::{Keeping, Log};
+use crate::audit::{Keeping, Log, LogKey};
 use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
 use crate::flight::{Limits, Service, service};
@@ -21,6 +21,7 @@ use crate::proofs::case::{Case, Question};
 use crate::proofs::database::{self, name};
 use crate::proofs::sql;
 use crate::query::{Engine, Parts};
+use crate::witness::{self, Witnessing};
 
 /// Larger than any of these answers.
 const MESSAGE_BYTES: usize = 4 << 20;
@@ -48,11 +49,24 @@ impl Node {
             folder.path().join("peers"),
         );
         let catalogue = Catalogue::new(federation.clone(), body.clone(), Default::default(), directory);
+        let log = LogKey::new("london/lfb/log", &[7; 32]);
+        let keeping = Keeping { key: [8; 32], days: 90, log };
+        let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
+        let witnessing = Witnessing::open(witness::Parts {
+            federation: federation.clone(),
+            body: body.clone(),
+            log: Arc::clone(&log),
+            seed: [9; 32],
+            credentials: Arc::clone(&credentials),
+            peers: Arc::clone(&peers),
+            folder: folder.path().join("witness"),
+        });
         let engine = Engine::new(Parts {
             federation,
             body,
             catalogue: Arc::clone(&catalogue),
-            log: Log::open(&folder.path().join("audit"), &Keeping { key: [8; 32], days: 90 }).unwrap(),
+            log,
+            witnessing,
             near_alert: 20,
             credentials,
             peers,
@@ -103,15 +117,11 @@ impl Node {
     pub(super) async fn log(&mut self) -> Vec<serde_json::Value> {
         // A refusal is on disk when it is answered, and with it all that came before.
         Transcript::of(&self.service, "SELECT * FROM nothing_of_this_name", None).await;
-        let all = records(&log_file(self.folder.path()));
+        let all = records(&self.folder.path().join("audit"));
         let new = all.get(self.seen..).unwrap_or_default().to_vec();
         self.seen = all.len();
         new
     }
-}
-
-fn log_file(folder: &Path) -> std::path::PathBuf {
-    folder.join("audit").join("log.jsonl")
 }
 
 /// A folder in memory where there is one, since each question is written to the log and waited for.

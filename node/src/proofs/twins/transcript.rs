@@ -215,18 +215,26 @@ fn signed(receipt: &[u8]) -> ReleaseRecord {
     // Commitments are salted: what is left of them is their length.
     let (commitment, closing_commitment) = (vec![0; record.commitment.len()], vec![0; record.closing_commitment.len()]);
     let query_id = String::new();
-    ReleaseRecord { query_id, time_ms: 0, log_index: 0, log_hash: vec![], commitment, closing_commitment, ..record }
+    ReleaseRecord {
+        query_id,
+        time_ms: 0,
+        log_index: 0,
+        log_hash: vec![],
+        log_proof: vec![],
+        commitment,
+        closing_commitment,
+        ..record
+    }
 }
 
 /// The records of a log, without time, id and the chain.
-pub(super) fn records(file: &Path) -> Vec<serde_json::Value> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let record = |line: &str| {
-        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+pub(super) fn records(folder: &Path) -> Vec<serde_json::Value> {
+    let record = |recorded: &crate::audit::Recorded| {
+        let mut record = serde_json::to_value(&recorded.record).unwrap();
         stripped(&mut record);
         record
     };
-    text.lines().map(record).collect()
+    crate::audit::records(folder).unwrap().iter().map(record).collect()
 }
 
 /// Takes out what is time, id, and place in the log.

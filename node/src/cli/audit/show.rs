@@ -1,80 +1,11 @@
-//! `meridian audit`: a body reads its own log, with the private parts that stay at home.
+//! `meridian audit show` and `alerts`: records of one's own log, with the private parts that stay at home.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
-use chrono::DateTime;
-use clap::{Args, Subcommand};
-
-use super::Error;
-use super::format::printable;
-use crate::audit::{Alert, Cells, Entry, Kept, Outcome, Private, Record, Recorded, Right, private, records};
-use crate::config::Config;
-use crate::secrets::{Purpose, Secret};
-
-/// What is read.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Audit {
-    /// Show a record with its private part, where that still exists, and whether it is what the record commits to
-    Show(Show),
-    /// List who asked for counts that are near each other, and the alerts about it
-    Alerts(Alerts),
-}
-
-/// Options of `meridian audit show`.
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// The record's index, from 0, as receipts name it
-    index: u64,
-    #[command(flatten)]
-    of: Of,
-}
-
-/// Options of `meridian audit alerts`.
-#[derive(Debug, Args)]
-pub(crate) struct Alerts {
-    #[command(flatten)]
-    of: Of,
-}
-
-/// Whose log.
-#[derive(Debug, Args)]
-struct Of {
-    /// The node's configuration (TOML)
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-}
-
-/// A log that was read, and the key of its private parts.
-struct Opened {
-    folder: PathBuf,
-    key: [u8; 32],
-    days: u32,
-    records: Vec<Recorded>,
-}
-
-impl Audit {
-    /// Reads and prints.
-    pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), Error> {
-        let text = match self {
-            Self::Show(show) => show.of.open()?.show(show.index)?,
-            Self::Alerts(alerts) => alerts.of.open()?.alerts()?,
-        };
-        Ok(out.write_all(text.as_bytes())?)
-    }
-}
-
-impl Of {
-    fn open(&self) -> Result<Opened, Error> {
-        let config = Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
-        let state: &Path = &config.node.state;
-        let secret = Secret::read(state).map_err(|error| Error::Config(error.to_string()))?;
-        let folder = state.join("audit");
-        let records = records(&folder).map_err(|error| Error::Config(error.to_string()))?;
-        Ok(Opened { folder, key: secret.key(Purpose::Audit), days: config.node.audit.private_days, records })
-    }
-}
+use super::{Opened, caller, time};
+use crate::audit::{Alert, Cells, Entry, Kept, Outcome, Private, Record, Recorded, Right, private};
+use crate::cli::Error;
+use crate::cli::format::printable;
 
 impl Opened {
     fn private(&self, recorded: &Recorded) -> Result<Kept, Error> {
@@ -82,14 +13,15 @@ impl Opened {
     }
 
     /// One record, and where it is a release, how that ended.
-    fn show(&self, index: u64) -> Result<String, Error> {
-        let Some(recorded) = self.records.iter().find(|recorded| recorded.index == index) else {
-            let number = self.records.len();
+    pub(super) fn show(&self, index: u64) -> Result<String, Error> {
+        let records = self.records()?;
+        let Some(recorded) = records.iter().find(|recorded| recorded.index == index) else {
+            let number = records.len();
             return Err(Error::Usage(format!("the log has no record {index}: it has {number}, counted from 0")));
         };
         let mut text = String::new();
         self.one(recorded, &mut text)?;
-        let ended = self.records.iter().find(|other| matches!(other.record, Record::Outcome { of, .. } if of == index));
+        let ended = records.iter().find(|other| matches!(other.record, Record::Outcome { of, .. } if of == index));
         if let Some(ended) = ended {
             text.push('\n');
             self.one(ended, &mut text)?;
@@ -112,6 +44,7 @@ impl Opened {
             Record::Alert(alert) => alerted(alert, private, text),
             Record::Right(right) => exercised(right, text),
             Record::Effect { dataset, rights } => in_force(dataset, rights, text),
+            Record::Long(long) => text.push_str(&format!("a record of {} bytes that lies elsewhere\n", long.bytes)),
         }
         item("hash", &hex::encode(recorded.hash), text);
         let state = match &kept {
@@ -130,17 +63,19 @@ impl Opened {
     }
 
     /// Near pairs by day, caller, agreement and dataset, from the private parts that still exist.
-    fn alerts(&self) -> Result<String, Error> {
+    pub(super) fn alerts(&self) -> Result<String, Error> {
         let mut pairs: BTreeMap<[String; 4], u64> = BTreeMap::new();
         let mut alerts = Vec::new();
-        for recorded in &self.records {
+        let records = self.records()?;
+        for recorded in &records {
             match &recorded.record {
                 Record::Alert(alert) => alerts.push((recorded, alert)),
-                Record::Outcome { of, .. } => self.near(recorded, *of, &mut pairs)?,
+                Record::Outcome { of, .. } => self.near(recorded, &records, *of, &mut pairs)?,
                 Record::Release(_)
                 | Record::Refusal(_)
                 | Record::Check(_)
                 | Record::Right(_)
+                | Record::Long(_)
                 | Record::Effect { .. } => {}
             }
         }
@@ -163,9 +98,15 @@ impl Opened {
         Ok(text)
     }
 
-    fn near(&self, ended: &Recorded, of: u64, pairs: &mut BTreeMap<[String; 4], u64>) -> Result<(), Error> {
+    fn near(
+        &self,
+        ended: &Recorded,
+        records: &[Recorded],
+        of: u64,
+        pairs: &mut BTreeMap<[String; 4], u64>,
+    ) -> Result<(), Error> {
         let Kept::Whole(private) = self.private(ended)? else { return Ok(()) };
-        let begun = usize::try_from(of).ok().and_then(|of| self.records.get(of));
+        let begun = records.iter().find(|recorded| recorded.index == of);
         let Some(Record::Release(entry)) = begun.map(|begun| &begun.record) else { return Ok(()) };
         for cells in private.cells.iter().filter(|cells| cells.near > 0) {
             let day = time(ended.time_ms).split(' ').next().unwrap_or_default().to_owned();
@@ -196,13 +137,6 @@ fn in_force(dataset: &str, rights: &[u64], text: &mut String) {
     text.push_str("rights in force\n");
     item("dataset", dataset, text);
     item("entries", &numbers.join(", "), text);
-}
-
-fn caller(entry: &Entry) -> String {
-    match entry.on_behalf_of.as_str() {
-        "" => entry.caller.clone(),
-        analyst => format!("{} for {analyst}", entry.caller),
-    }
 }
 
 fn entry(kind: &str, entry: &Entry, private: Option<&Private>, text: &mut String) {
@@ -257,9 +191,4 @@ fn item(name: &str, value: &str, text: &mut String) {
     if !value.is_empty() {
         text.push_str(&format!("  {name:<10} {}\n", printable(value)));
     }
-}
-
-fn time(time_ms: u64) -> String {
-    let time = i64::try_from(time_ms).ok().and_then(DateTime::from_timestamp_millis);
-    time.map_or_else(|| "an unknown time".into(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

@@ -1,0 +1,51 @@
+//! The Flight actions about logs: cosigning another node's checkpoint, and proving a record.
+
+use bytes::Bytes;
+use meridian_certs::Verified;
+use meridian_proto::{Name, PROOF_ACTION, WitnessRequest, Witnessed, wire};
+use prost::Message;
+use tonic::Status;
+
+use super::actions::unreadable;
+use super::{remote, status};
+use crate::gate::Caller;
+use crate::query::Engine;
+use crate::witness::Refusal;
+
+/// Cosigns the newest checkpoint of the log of the node that asks.
+pub(super) fn witness(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "have checkpoints witnessed")?;
+    let request = WitnessRequest::decode(body).map_err(|why| Status::invalid_argument(why.to_string()))?;
+    match engine.witnessing().answer(verified, &request) {
+        Ok(answer) => Ok(vec![answer.encode().into()]),
+        Err(Refusal::Bad(why)) => Err(Status::failed_precondition(why)),
+        Err(error @ Refusal::Disk(_)) => {
+            tracing::error!(%error, "a checkpoint of another body is not kept");
+            Err(Status::unavailable("the witness can't keep the checkpoint; ask again later"))
+        }
+    }
+}
+
+/// The proof of a record, of this node's log or, for its analysts, of another's. It holds hashes, and nothing of the record.
+pub(super) async fn proof(body: &[u8], engine: &Engine, caller: &Caller) -> Result<Vec<Bytes>, Status> {
+    let request = wire::ProofRequest::decode(body).map_err(|why| unreadable(&why))?;
+    let of: Name = request.body.parse().map_err(|_| Status::invalid_argument("ProofRequest.body names a body"))?;
+    if of == *engine.body() {
+        let proven = engine.witnessing().prove(request.index).map_err(|why| status::fault("prove a record", &why))?;
+        let proven = proven.ok_or_else(|| {
+            Status::unavailable(format!(
+                "no witness has cosigned record {} of {of} yet: ask again later",
+                request.index
+            ))
+        })?;
+        return Ok(vec![proven.encode().into()]);
+    }
+    if caller.is_peer() {
+        return Err(Status::permission_denied("a node proves the records of its own log to other nodes"));
+    }
+    let results = engine.peers().action(&of, PROOF_ACTION, body.to_vec()).await;
+    let results = results.map_err(|error| Status::unavailable(format!("{of}: {}", error.message)))?;
+    let [result] = results.as_slice() else { return Err(Status::unavailable(format!("{of} gave no one proof"))) };
+    let proven = Witnessed::decode(result).map_err(|why| Status::unavailable(format!("{of}: {why}")))?;
+    Ok(vec![proven.encode().into()])
+}
