@@ -3,7 +3,7 @@
 //! Its form is C2SP's: the files below `audit` are a log of [tlog-tiles](https://c2sp.org/tlog-tiles) (hashes as in
 //! RFC 6962, `tile/…`, `tile/entries/…`), and its newest `checkpoint` a signed note. A record is a line of JSON.
 //!
-//! One writer thread commits whatever has gathered with one `fdatasync` (group commit) into the [`journal`], each group
+//! One writer thread commits whatever has gathered with one `fdatasync` (group commit) into the `journal`, each group
 //! with the signed checkpoint that covers it; only then is it acknowledged. From there another thread builds the tiles. So
 //! a checkpoint never covers what is not durable, and the disk is waited for once.
 //!

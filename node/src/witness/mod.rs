@@ -1,9 +1,9 @@
 //! Witnesses: the bodies keep each other's checkpoints, so that none can show two histories or go back to an old backup.
 //!
 //! A node hands its newest checkpoint to up to three others, with the proof that it continues the one they hold. A witness
-//! checks that, keeps the new one and cosigns it ([`hold`]). Whoever can't be shown such a proof keeps both checkpoints, signed
+//! checks that, keeps the new one and cosigns it (`hold`). Whoever can't be shown such a proof keeps both checkpoints, signed
 //! by the log's own key: together they prove the fork or the rollback. A node whose log turns out to be behind what a
-//! witness holds answers nothing from then on ([`rounds`]).
+//! witness holds answers nothing from then on (`rounds`).
 
 mod hold;
 mod rounds;
