@@ -69,7 +69,8 @@ fn a_receipt_is_checked_offline_and_becomes_witnessed() {
     assert!(shown.stderr.contains("don't rely on this answer"), "{}", shown.stderr);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("DO NOT RELY ON IT"));
     // Peers hold what they cosigned, and so can hold this log against it.
-    let held = mesh.folder("gla").join("state/witness/lfb/checkpoint");
+    // The first of its witnesses is the body that follows it in the order of names.
+    let held = mesh.folder("loda").join("state/witness/lfb/checkpoint");
     let against = audit(&mesh, "lfb", &["verify", "--against", held.to_str().unwrap()]);
     assert!(against.ok().contains("continues      the checkpoint of"), "{}", against.ok());
     let other = audit(&mesh, "gla", &["verify", "--against", held.to_str().unwrap()]);

@@ -16,7 +16,7 @@ use super::rights::Rights;
 use super::shared::{Head, Shared};
 use super::side::Keeping;
 use super::writer::{Job, Writer};
-use super::{LogError, Private};
+use super::{LogError, Private, verify};
 
 /// How long a node waits for a command that is writing a record of its own.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -67,8 +67,24 @@ impl Log {
     /// Opens or begins the log in `folder`, verifies its journal, sets a torn tail aside, and closes releases that a
     /// crash left open as interrupted. Private parts whose days are over are deleted, then and from then on. The log is
     /// this process's own until it is dropped.
+    ///
+    /// What lies before the journal is verified meanwhile, in a thread of its own: where it is damaged, the log takes nothing
+    /// from then on.
     pub fn open(folder: &Path, keeping: &Keeping) -> Result<Arc<Self>, LogError> {
-        Self::start(Writer::open(folder, keeping, LOCK_PATIENCE)?, keeping)
+        let log = Self::start(Writer::open(folder, keeping, LOCK_PATIENCE)?, keeping)?;
+        let (shared, key, private) = (Arc::clone(&log.shared), log.key.clone(), keeping.key);
+        let folder = folder.to_owned();
+        let verified = move || match verify(&folder, &key, &private, &[]) {
+            Ok(report) => tracing::info!(records = report.records, sealed = report.sealed, "the log holds"),
+            Err(error @ LogError::Damaged { .. }) => {
+                tracing::error!(%error, "the log does not hold");
+                shared.stop(error);
+            }
+            Err(error) => tracing::warn!(%error, "the log can't be verified"),
+        };
+        let spawned = std::thread::Builder::new().name("audit-verify".into()).spawn(verified);
+        spawned.map_err(|error| LogError::Write(error.to_string()))?;
+        Ok(log)
     }
 
     /// The same, or `None` where another process has it.

@@ -217,7 +217,7 @@ const LIST: [Class; 11] = [
     (
         "log",
         &[
-            ("edited", &["records::a_log_that_was_edited_stops_the_node_with_the_line"]),
+            ("edited", &["records::a_log_that_was_edited_stops_the_node_with_the_record"]),
             ("reordered", &["log::a_reordered_log"]),
             ("truncated", &["log::a_truncated_log"]),
             ("forked", &["log::a_forked_log"]),

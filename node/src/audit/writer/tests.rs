@@ -286,6 +286,10 @@ async fn a_crash_leaves_a_torn_tail_and_an_open_release() {
     bytes.extend_from_slice(&group[..group.len() - 5]);
     let other = tempfile::tempdir().unwrap();
     fs::create_dir_all(other.path().join("journal")).unwrap();
+    fs::create_dir_all(other.path().join("private")).unwrap();
+    for day in fs::read_dir(folder.path().join("private")).unwrap().flatten() {
+        fs::copy(day.path(), other.path().join("private").join(day.file_name())).unwrap();
+    }
     fs::write(journal::file(other.path(), 0), bytes).unwrap();
     let log = Log::open(other.path(), &keeping()).unwrap();
     log.refusal(entry("b"), &private()).await.unwrap();
@@ -453,4 +457,19 @@ fn sealed_records_go_and_their_hashes_stay() {
     fs::write(folder.path().join("tile/0/000"), tile).unwrap();
     let error = report(folder.path(), &[]).unwrap_err().to_string();
     assert!(error.contains("tile holds another hash") || error.contains("sealed records are not"), "{error}");
+}
+
+#[test]
+fn a_node_that_starts_on_a_log_damaged_long_ago_finds_out() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path(), 700);
+    bundle(folder.path(), 0, |records| records[7] = replaced(&records[7], "\"query_id\":\"7\"", "\"query_id\":\"8\""));
+    let log = Log::open(folder.path(), &keeping()).unwrap();
+    let began = Instant::now();
+    while log.stopped().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it takes records on a log that does not hold");
+        std::thread::yield_now();
+    }
+    let error = log.stopped().unwrap().to_string();
+    assert!(error.contains("record 7") && error.contains("answers nothing"), "{error}");
 }
