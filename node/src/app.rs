@@ -135,6 +135,7 @@ pub async fn serve(
         directory: Arc::clone(&directory),
         log_keys: witnessing.keys().clone(),
         told: None,
+        failed: None,
     };
     let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
     datasets.put_views(&catalogue);

@@ -6,6 +6,7 @@
 //! which version it holds, so that a node that holds an older one fetches the newer before it answers. An older version
 //! is never taken after a newer one, from nobody. A membership that is older than 96 hours lets only open data leave to other bodies.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -53,7 +54,8 @@ pub struct Members {
     clock: Clock,
     path: PathBuf,
     held: RwLock<Held>,
-    fetching: Mutex<()>,
+    /// The bodies that a membership was fetched from, each busy while one is.
+    fetching: Mutex<HashMap<Name, Arc<Mutex<()>>>>,
 }
 
 #[derive(Debug)]
@@ -155,8 +157,9 @@ impl Members {
 
     /// Fetches the membership from a body that says that it holds `version`, unless this node holds it already.
     pub async fn catch_up(&self, body: &Name, version: u64) -> Result<(), String> {
-        // One after another: those who wait find that it has come.
-        let _turn = self.fetching.lock().await;
+        // Each body's requests one after another: those who wait find that it has come.
+        let turn = Arc::clone(self.fetching.lock().await.entry(body.clone()).or_default());
+        let _turn = turn.lock().await;
         if self.version() >= version {
             return Ok(());
         }

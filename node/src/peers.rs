@@ -75,15 +75,18 @@ impl Directory {
         members
     }
 
-    /// The descriptions that are known.
+    /// The descriptions that are known, of those who are members now.
     pub fn known(&self) -> BTreeMap<Name, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let members = self.members();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of_member = |body: &Name| Some((body.clone(), known.get(body)?.clone()));
+        members.iter().filter_map(of_member).collect()
     }
 
     /// Those that are newer than what the asker holds.
     pub fn newer_than(&self, held: &[(Name, u64)]) -> Vec<Signed> {
         let held: BTreeMap<&Name, u64> = held.iter().map(|(body, version)| (body, *version)).collect();
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let newer = known.iter().filter(|(body, known)| held.get(body).is_none_or(|v| known.description.version > *v));
         newer.map(|(_, known)| known.signed.clone()).collect()
     }

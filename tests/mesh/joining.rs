@@ -211,6 +211,11 @@ fn a_suspended_body_is_cut_off_everywhere_and_comes_back() {
     until("it is in again", || (mesh.ask(every).code == Some(0)).then_some(()));
     assert_eq!(mesh.ask(every).csv()[1], ["9000"]);
     assert!(client(&town, "borough_1", "gla").actions().is_ok());
+
+    // Whoever is no member any more is no part of a standard either.
+    town.run(&["authority", "remove", "borough_2"]).ok();
+    until("it is out", || (mesh.ask(every).csv()[1] == ["6000"]).then_some(()));
+    assert!(mesh.ask("SELECT * FROM borough_2.rows").fails(1).contains("borough_2"));
 }
 
 /// Gains nothing: an old membership is taken from nobody, and without one, or with a broken one, a node does not start.

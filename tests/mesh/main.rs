@@ -25,6 +25,7 @@ mod private;
 mod protection;
 mod records;
 mod references;
+mod register;
 mod rights;
 mod sessions;
 mod support;

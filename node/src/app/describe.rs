@@ -17,6 +17,8 @@ pub(super) struct Describer {
     pub(super) directory: Arc<Directory>,
     pub(super) log_keys: LogKeys,
     pub(super) told: Option<Told>,
+    /// Why it could not be told, as the log has said.
+    pub(super) failed: Option<String>,
 }
 
 /// What was last told.
@@ -36,7 +38,11 @@ impl Describer {
         }
         match self.try_tell(datasets) {
             Ok(version) => tracing::info!(version, "the federation is told what this body publishes"),
-            Err(why) => tracing::error!(why, "the federation can't be told what this body publishes"),
+            Err(why) if self.failed.as_ref() == Some(&why) => {}
+            Err(why) => {
+                tracing::error!(why, "the federation can't be told what this body publishes");
+                self.failed = Some(why);
+            }
         }
     }
 
@@ -57,6 +63,7 @@ impl Describer {
         let until = self.credentials.valid_until();
         let signed = self.credentials.sign(description.encode()).map_err(|error| error.to_string())?;
         self.directory.accept(signed)?;
+        self.failed = None;
         self.told = Some(Told { version, datasets, until });
         Ok(version)
     }

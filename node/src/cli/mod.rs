@@ -15,6 +15,7 @@ mod profile;
 mod query;
 mod receipt;
 mod reference;
+mod register;
 mod rights;
 mod serve;
 mod statement;
@@ -63,6 +64,8 @@ enum Command {
     /// Read, search and verify the log of one's own body, and prove what stands in it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Write the pages that tell the public what a body shares, why, and how often it was used
+    Register(register::Make),
     /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
     #[command(subcommand)]
     Rights(rights::Rights),
@@ -119,6 +122,7 @@ impl Cli {
             Command::Analyst(analyst) => analyst.run(out),
             Command::Receipt(receipt) => receipt.run(out),
             Command::Audit(audit) => audit.run(out),
+            Command::Register(make) => make.run(),
             Command::Rights(rights) => rights.run(out),
             Command::Authority(authority) => authority.run(out),
         }

@@ -1,7 +1,6 @@
 //! Tests of what is taken for the membership, and for how long it counts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::collections::HashMap;
 use std::sync::Mutex as Locked;
 
 use chrono::{DateTime, TimeDelta, Utc};

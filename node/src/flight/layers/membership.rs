@@ -77,7 +77,9 @@ async fn still_in(
     // The layer below refuses who is not verified.
     let Some(verified) = verified else { return Ok(()) };
     let Identity::Node { body, .. } = verified.identity() else { return Ok(()) };
-    if let Some(version) = version?
+    // Whoever is out already has nothing fetched.
+    if members.admits(verified)
+        && let Some(version) = version?
         && version > members.version()
         && let Err(why) = members.catch_up(body, version).await
     {

@@ -113,6 +113,11 @@ impl Node {
         transcript
     }
 
+    /// The records that have been looked at.
+    pub(super) fn records(&self) -> usize {
+        self.seen
+    }
+
     /// The public records of the log since this was last asked.
     pub(super) async fn log(&mut self) -> Vec<serde_json::Value> {
         // A refusal is on disk when it is answered, and with it all that came before.
