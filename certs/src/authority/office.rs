@@ -169,18 +169,24 @@ impl Office {
 
     /// Shuts a member out, until it is resumed.
     pub fn suspend(&self, body: &Name, now: SystemTime) -> Result<()> {
-        self.change_member(body, now, |member| member.suspended = true)
+        self.act(now, |desk| {
+            desk.member(body)?.suspended = true;
+            Ok(())
+        })
     }
 
     /// Lets a suspended member in again.
     pub fn resume(&self, body: &Name, now: SystemTime) -> Result<()> {
-        self.change_member(body, now, |member| member.suspended = false)
+        self.act(now, |desk| {
+            desk.member(body)?.suspended = false;
+            Ok(())
+        })
     }
 
     /// Revokes every certificate that a member has; it joins again by an invitation.
     pub fn revoke(&self, body: &Name, now: SystemTime) -> Result<()> {
-        self.change_member(body, now, |_| {})?;
         self.act(now, |desk| {
+            desk.member(body)?;
             desk.revoke(body);
             Ok(())
         })
@@ -188,8 +194,9 @@ impl Office {
 
     /// Ends a membership, and revokes its certificates.
     pub fn remove(&self, body: &Name, now: SystemTime) -> Result<()> {
-        self.revoke(body, now)?;
         self.act(now, |desk| {
+            desk.member(body)?;
+            desk.revoke(body);
             desk.membership.members.retain(|member| member.body != *body);
             Ok(())
         })
@@ -224,15 +231,6 @@ impl Office {
         let _lock = self.lock()?;
         let invitations = Books::read(&self.dir)?.invitations.into_iter().filter(open).collect();
         Ok((self.read_membership()?, invitations))
-    }
-
-    fn change_member(&self, body: &Name, now: SystemTime, change: impl FnOnce(&mut Member)) -> Result<()> {
-        self.act(now, |desk| {
-            let member = desk.membership.members.iter_mut().find(|member| member.body == *body);
-            let problem = "is no member of the federation: `meridian authority list` says who is";
-            change(member.ok_or_else(|| super::issue(body, problem))?);
-            Ok(())
-        })
     }
 
     fn joined(&self, chain: String, now: SystemTime) -> Result<Joined> {
@@ -308,6 +306,11 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    fn member(&mut self, body: &Name) -> Result<&mut Member> {
+        let found = self.membership.members.iter_mut().find(|member| member.body == *body);
+        found.ok_or_else(|| super::issue(body, "is no member of the federation: `meridian authority list` says who is"))
+    }
+
     fn issue(&mut self, request: &Request, body: &Name, hosts: &[String]) -> Result<String> {
         let identity = Identity::Node { federation: self.authority.federation().clone(), body: body.clone() };
         let validity = Validity::from_now(Duration::from_secs(LIFE_SECONDS));
