@@ -69,7 +69,8 @@ pub(crate) async fn renew(
 /// Does so for as long as the node runs.
 pub(super) async fn keep(node: NodeConfig, credentials: Arc<Credentials>, members: Option<Arc<Members>>) {
     let analysts = super::analysts(&node);
-    let (mut file, mut list) = (changed(&node.tls.cert), changed(&analysts.file()));
+    // Both are read once more: they may have changed since the node read them and before this began.
+    let (mut file, mut list) = (None, None);
     let (mut day, mut not_before) = (a_day(), SystemTime::UNIX_EPOCH);
     loop {
         tokio::time::sleep(LOOK).await;
