@@ -74,7 +74,7 @@ fn from_nothing_to_an_answer_as_the_readme_says() {
     let secrets = [("FINGERPRINT", after("--fingerprint ")), ("TOKEN", after("--token "))];
     let shown: Vec<String> = words(join, &secrets);
     let printed: Vec<String> =
-        printed.split_whitespace().skip(1).map(|word| word.replace("7443", &ports[0].1)).collect();
+        printed.split_whitespace().skip(1).map(|word| word.replace(":7443", &format!(":{}", ports[0].1))).collect();
     assert_eq!(shown[..printed.len()], printed);
     run(join, &secrets).ok();
     fs::write(dir.join("camden/trees.csv"), "kind,trees\noak,3\n").unwrap();
