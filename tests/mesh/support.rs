@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
-pub(crate) use folder::{Demo, Pair, certify, scratch};
+pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;

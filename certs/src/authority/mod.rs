@@ -106,7 +106,7 @@ impl Authority {
     /// Signs a certificate for the request's key and returns the chain as PEM, its holder first.
     ///
     /// Who the holder is (`identity`) and which hosts their node may be reached at (`hosts`: DNS names or IP addresses,
-    /// for clients that check them) is decided here, not by the request. Analysts have no hosts.
+    /// for clients that check them) is decided here, not by the request. Analysts are signed by their own body.
     pub fn sign(&self, request: &Request, identity: &Identity, hosts: &[String], validity: Validity) -> Result<String> {
         self.issue(request, identity, hosts, validity).map(|(chain, _)| chain)
     }
@@ -121,6 +121,9 @@ impl Authority {
     ) -> Result<(String, Vec<u8>)> {
         if identity.federation() != &self.federation {
             return Err(issue(identity, format!("this authority signs for {} only", self.federation)));
+        }
+        if let Identity::Analyst { .. } = identity {
+            return Err(issue(identity, "a body signs its own analysts: use `meridian analyst add` at its node"));
         }
         if validity.not_after > self.not_after {
             let problem =

@@ -83,16 +83,12 @@ impl Office {
     /// Invites a body whose node will be reached at `endpoint` (`https://host:port`); its certificate will name that host and
     /// `hosts`. Returns the token, which can be used once within ten minutes.
     pub fn invite(&self, body: &Name, endpoint: &str, hosts: &[String], now: SystemTime) -> Result<String> {
-        let refused = |problem: String| Error::Endpoint { endpoint: endpoint.into(), problem };
-        let host = Address::parse(endpoint).map_err(refused)?.host().to_owned();
+        let host = host_of(endpoint)?;
         let token = hex::encode(&super::random::<20>().map_err(|problem| super::issue(body, problem))?);
         let mut names = vec![host];
         names.extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
-        self.act(now, |desk| {
-            let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;
-            if let Some(other) = desk.membership.members.iter().find(taken) {
-                return Err(refused(format!("{} is there; write another host or port", other.body)));
-            }
+        self.act::<_, Error>(now, |desk| {
+            desk.is_free(endpoint, body)?;
             desk.books.invitations.push(Invitation {
                 token_sha256: files::sha256(token.as_bytes()),
                 body: body.clone(),
@@ -158,10 +154,12 @@ impl Office {
             let request = request.map_err(|error| refused(error.to_string()))?.request;
             let request = Request::from_pem(&request).map_err(|error| refused(error.to_string()))?;
             // As the certificate that still holds names them: an authority signed that, perhaps another one.
-            let hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
-            if desk.membership.member(body).is_none() {
+            let mut hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
+            let Some(member) = desk.membership.member(body) else {
                 return Err(refused(format!("{body} is no member; ask to be invited")));
-            }
+            };
+            // It may have moved since.
+            hosts.extend(host_of(&member.endpoint).ok().filter(|host| !hosts.contains(host)));
             desk.issue(&request, body, &hosts).map_err(Refusal::Failed)
         })
         .and_then(|chain| Ok(self.joined(chain, now)?))
@@ -188,6 +186,16 @@ impl Office {
         self.act(now, |desk| {
             desk.member(body)?;
             desk.revoke(body);
+            Ok(())
+        })
+    }
+
+    /// Says that a member's node is reached at another endpoint from now on; the next certificate that it gets names its host.
+    pub fn relocate(&self, body: &Name, endpoint: &str, now: SystemTime) -> Result<()> {
+        host_of(endpoint)?;
+        self.act::<_, Error>(now, |desk| {
+            desk.is_free(endpoint, body)?;
+            desk.member(body)?.endpoint = endpoint.into();
             Ok(())
         })
     }
@@ -306,6 +314,18 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Whether no other member is at an endpoint.
+    fn is_free(&self, endpoint: &str, body: &Name) -> Result<()> {
+        let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;
+        match self.membership.members.iter().find(taken) {
+            Some(other) => {
+                let problem = format!("{} is there; write another host or port", other.body);
+                Err(Error::Endpoint { endpoint: endpoint.into(), problem })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn member(&mut self, body: &Name) -> Result<&mut Member> {
         let found = self.membership.members.iter_mut().find(|member| member.body == *body);
         found.ok_or_else(|| super::issue(body, "is no member of the federation: `meridian authority list` says who is"))
@@ -331,6 +351,12 @@ impl Desk<'_> {
         let of_body: Vec<Issued> = of_body;
         self.membership.revoked.extend(of_body.into_iter().filter_map(revoked));
     }
+}
+
+/// The host of a node's endpoint: `https://host:port`.
+fn host_of(endpoint: &str) -> Result<String> {
+    let refused = |problem: String| Error::Endpoint { endpoint: endpoint.into(), problem };
+    Ok(Address::parse(endpoint).map_err(refused)?.host().to_owned())
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -98,6 +98,27 @@ fn a_body_joins_once_with_its_invitation() {
 }
 
 #[test]
+fn a_member_that_moves_is_reached_there_and_its_next_certificate_says_so() {
+    let town = Town::new();
+    let (lfb, _) = (town.join("lfb"), town.join("gla"));
+    let before = town.membership().version;
+    town.office.relocate(&name("lfb"), "https://new.example:50051", now()).unwrap();
+    let membership = town.membership();
+    assert_eq!(membership.member(&name("lfb")).unwrap().endpoint, "https://new.example:50051");
+    assert!(membership.version > before);
+    let chain = files::certificates_of(&town.renew(&lfb).unwrap().chain).unwrap();
+    assert_eq!(certificate::hosts(&chain[0]), ["lfb.example", "new.example"]);
+    for (body, endpoint, says) in [
+        ("gla", "https://new.example:50051", "lfb is there"),
+        ("gla", "http://gla.example:50051", "TLS only"),
+        ("loda", "https://loda.example:50051", "no member"),
+    ] {
+        let error = town.office.relocate(&name(body), endpoint, now()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn nothing_of_an_invitation_can_be_used_from_the_books() {
     let town = Town::new();
     let token = town.invite("lfb");
