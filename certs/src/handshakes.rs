@@ -343,7 +343,8 @@ async fn whoever_is_shut_out_is_cut_off_and_let_in_again_when_they_are_not() {
     let members = |names: &[&str]| Some(names.iter().map(|name| name.parse().unwrap()).collect());
     let suspended = Excluded { suspended: ["loda".parse().unwrap()].into(), ..Excluded::default() };
     let no_member = Excluded { members: members(&["lfb"]), ..Excluded::default() };
-    let revoked = Excluded { revoked: [loda.serial()].into(), ..Excluded::default() };
+    let from_now = std::time::SystemTime::now();
+    let revoked = Excluded { revoked: [("loda".parse().unwrap(), from_now)].into(), ..Excluded::default() };
     for (excluded, says) in
         [(suspended, "loda is suspended"), (no_member, "loda is no member"), (revoked, "node was revoked")]
     {

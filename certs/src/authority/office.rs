@@ -7,10 +7,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use meridian_proto::{Member, Membership, Name, Revoked, Signed, wire};
+use meridian_proto::{Member, Membership, Name, Signed, wire};
 use prost::Message;
 
-use super::books::{Books, Invitation, Issued};
+use super::books::{Books, Invitation};
+use super::params::CLOCK_SKEW;
 use super::{Authority, Validity};
 use crate::anchors::Anchors;
 use crate::client::Address;
@@ -63,7 +64,6 @@ impl Office {
             version: 0,
             signed_at: 0,
             members: Vec::new(),
-            revoked: Vec::new(),
         };
         office.publish(&authority, &empty, now)?;
         Ok(office)
@@ -129,9 +129,9 @@ impl Office {
             let again = invitation.spent_by.replace(key).is_some();
             let Invitation { body, endpoint, hosts, .. } = invitation.clone();
             if !again {
-                desk.revoke(&body);
+                let valid_from = desk.from_now_on(&body);
                 desk.membership.members.retain(|member| member.body != body);
-                desk.membership.members.push(Member { body: body.clone(), endpoint, suspended: false });
+                desk.membership.members.push(Member { body: body.clone(), endpoint, suspended: false, valid_from });
                 desk.membership.members.sort_by(|a, b| a.body.cmp(&b.body));
             }
             desk.issue(&request, &body, &hosts).map_err(Refusal::Failed)
@@ -181,11 +181,11 @@ impl Office {
         })
     }
 
-    /// Revokes every certificate that a member has; it joins again by an invitation.
+    /// Revokes every certificate that a member has, whichever issuing key signed it; it joins again by an invitation.
     pub fn revoke(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
-            desk.member(body)?;
-            desk.revoke(body);
+            let valid_from = desk.from_now_on(body);
+            desk.member(body)?.valid_from = valid_from;
             Ok(())
         })
     }
@@ -200,11 +200,10 @@ impl Office {
         })
     }
 
-    /// Ends a membership, and revokes its certificates.
+    /// Ends a membership; its certificates do not count again where it joins anew.
     pub fn remove(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
             desk.member(body)?;
-            desk.revoke(body);
             desk.membership.members.retain(|member| member.body != *body);
             Ok(())
         })
@@ -253,7 +252,6 @@ impl Office {
         let (mut membership, mut books) = (before.clone(), known.clone());
         let now_seconds = seconds(now);
         books.forget(now_seconds);
-        membership.revoked.retain(|revoked| revoked.not_after > now_seconds);
         let (dir, membership_, books_) = (self.dir.as_path(), &mut membership, &mut books);
         let mut desk = Desk { dir, authority: &authority, books: books_, membership: membership_, now: now_seconds };
         let done = act(&mut desk)?;
@@ -333,23 +331,17 @@ impl Desk<'_> {
 
     fn issue(&mut self, request: &Request, body: &Name, hosts: &[String]) -> Result<String> {
         let identity = Identity::Node { federation: self.authority.federation().clone(), body: body.clone() };
+        let valid_from = self.membership.member(body).map_or(0, |member| member.valid_from);
         let validity = Validity::from_now(Duration::from_secs(LIFE_SECONDS));
-        let (chain, serial) = self.authority.issue(request, &identity, hosts, validity)?;
-        self.books.issued.push(Issued {
-            serial: hex::encode(&serial),
-            body: body.clone(),
-            not_after: seconds(validity.not_after),
-        });
-        Ok(chain)
+        let validity = validity.from_at_least(UNIX_EPOCH + Duration::from_secs(valid_from));
+        self.authority.sign(request, &identity, hosts, validity)
     }
 
-    fn revoke(&mut self, body: &Name) {
-        let (of_body, others) = self.books.issued.drain(..).partition(|issued| issued.body == *body);
-        self.books.issued = others;
-        let revoked =
-            |issued: Issued| Some(Revoked { serial: hex::decode(&issued.serial).ok()?, not_after: issued.not_after });
-        let of_body: Vec<Issued> = of_body;
-        self.membership.revoked.extend(of_body.into_iter().filter_map(revoked));
+    /// The time from which certificates of a body are valid that are signed from now on, and no earlier one is: all are
+    /// back-dated alike, for clocks that are slow.
+    fn from_now_on(&self, body: &Name) -> u64 {
+        let before = self.membership.member(body).map_or(0, |member| member.valid_from);
+        self.now.saturating_sub(CLOCK_SKEW.as_secs()).max(before).saturating_add(1)
     }
 }
 
