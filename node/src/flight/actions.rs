@@ -16,7 +16,9 @@ use arrow_flight::{
 use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
-use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, PROOF_ACTION, WITNESS_ACTION, wire};
+use meridian_proto::{
+    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION, WITNESS_ACTION, wire,
+};
 use prost::Message;
 use tonic::Status;
 
@@ -33,7 +35,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 12] = [
+const ACTIONS: [(&str, &str); 13] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -55,6 +57,11 @@ const ACTIONS: [(&str, &str); 12] = [
         CHECK_ACTION,
         "Whether every body that a query needs would release its part; nothing runs. meridian.v1.RemoteQuery (an analyst \
          fills sql alone), meridian.v1.CheckAnswer",
+    ),
+    (
+        NEEDS_ACTION,
+        "What an agreement has to grant for a query to run, for analysts. meridian.v1.RemoteQuery with sql alone, \
+         meridian.v1.Needs",
     ),
     (
         DESCRIBE_ACTION,
@@ -153,6 +160,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
+        NEEDS_ACTION => needs(&action.body, statements, caller).await,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
         DESCRIBE_ACTION => describe(&action.body, engine, &verified),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
@@ -218,6 +226,15 @@ async fn check(
         statements.asked(caller, sql, Vec::new())?
     };
     Ok(vec![statements.check(asked).await?.encode().into()])
+}
+
+async fn needs(body: &[u8], statements: &Statements, caller: Caller) -> Result<Vec<Bytes>, Status> {
+    if caller.is_peer() {
+        return Err(Status::permission_denied("an analyst of this body asks what a query needs, and no other node"));
+    }
+    let wire::RemoteQuery { sql, .. } = wire::RemoteQuery::decode(body).map_err(|why| unreadable(&why))?;
+    let needs = statements.needs(statements.asked(caller, sql, Vec::new())?).await?;
+    Ok(vec![Needs(needs).encode().into()])
 }
 
 fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
