@@ -65,6 +65,8 @@ pub struct NodeConfig {
     pub agreements: PathBuf,
     /// Certificates and key.
     pub tls: TlsPaths,
+    /// Where the register is served for anybody, if it is.
+    pub public: Option<PublicConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -89,6 +91,24 @@ pub struct TlsPaths {
     pub ca: PathBuf,
     /// The node's own chain, PEM.
     pub cert: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// Where anybody may read the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicConfig {
+    /// The address; a loopback address where there is no certificate.
+    pub listen: SocketAddr,
+    /// Certificate chain and key (PEM) that browsers trust; plain HTTP where there is none.
+    pub tls: Option<PublicTls>,
+}
+
+/// Files of a certificate that browsers trust; each existed when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicTls {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
 }

@@ -27,6 +27,7 @@ pub(super) struct Node {
     #[serde(default)]
     pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
+    pub(super) public: Option<Public>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -41,6 +42,14 @@ pub(super) struct Tls {
     pub(super) ca: Spanned<String>,
     pub(super) cert: Spanned<String>,
     pub(super) key: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Public {
+    pub(super) listen: Spanned<String>,
+    pub(super) certificate: Option<Spanned<String>>,
+    pub(super) key: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
