@@ -23,6 +23,7 @@ mod outages;
 mod partial;
 mod private;
 mod protection;
+mod public;
 mod records;
 mod references;
 mod register;

@@ -34,7 +34,7 @@ fn the_register_counts_what_left_and_acts_on_nobody() {
     let config = mesh.folder("lfb").join("node.toml");
     Running::start(meridian().args(["register", "--config"]).arg(config).arg("--dir").arg(&dir)).end().ok();
     let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
-    let register: serde_json::Value = serde_json::from_str(&read("register.json")).unwrap();
+    let register: serde_json::Value = serde_json::from_str(&read("bodies/lfb.json")).unwrap();
     let entries = register["agreements"].as_array().unwrap();
     let entry = entries.iter().find(|entry| entry["id"] == "fire-risk-2026").unwrap();
     assert_eq!((&entry["title"], &entry["in_force"]), (&hostile.into(), &true.into()));
@@ -42,23 +42,20 @@ fn the_register_counts_what_left_and_acts_on_nobody() {
     assert_eq!(months.iter().map(|month| month["questions"].as_u64().unwrap()).sum::<u64>(), 3);
     let class = |number: u64| {
         let below = 10_u64.pow(number.ilog10());
-        format!("{below} to {}", below * 10 - 1)
+        serde_json::json!({ "from": below, "to": below * 10 - 1 })
     };
     // The questions may fall on both sides of midnight at the end of a month; then each class holds a part.
     if let [month] = months.as_slice() {
-        assert_eq!(
-            (month["rows"].as_str().unwrap(), month["bytes"].as_str().unwrap()),
-            (&*class(rows), &*class(bytes))
-        );
+        assert_eq!((&month["rows"], &month["bytes"]), (&class(rows), &class(bytes)));
     }
     assert_eq!((of_log("rows"), of_log("bytes")), ([3, rows], [3, bytes]), "receipts and log say the same");
     assert_eq!(register["refused"][0]["questions"], 1);
 
-    let page = read("index.html");
+    let page = read("bodies/lfb.html");
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert('x')&lt;/script&gt; &amp; =1+1"), "{page}");
     for said in [
         "<html lang=\"en-GB\">",
-        "What is shared",
+        "What it shares under agreements",
         "fire-risk-2026",
         "incidents",
         "statistics of groups of at least 10",
@@ -67,7 +64,7 @@ fn the_register_counts_what_left_and_acts_on_nobody() {
     }
     let csv = read("agreements.csv");
     assert!(csv.contains("&") && csv.lines().all(|line| !line.contains(",=")), "{csv}");
-    assert!(read("usage.csv").lines().any(|line| line.starts_with("fire-risk-2026,")));
+    assert!(read("usage.csv").lines().any(|line| line.starts_with("lfb,fire-risk-2026,")));
 }
 
 /// LFB's file of the agreement on fire risk.

@@ -109,11 +109,7 @@ pub fn each(folder: &Path, visit: &mut dyn FnMut(Recorded) -> ControlFlow<()>) -
 }
 
 /// The same from an index on.
-pub fn each_from(
-    folder: &Path,
-    from: u64,
-    visit: &mut dyn FnMut(Recorded) -> ControlFlow<()>,
-) -> Result<(), LogError> {
+pub fn each_from(folder: &Path, from: u64, visit: &mut dyn FnMut(Recorded) -> ControlFlow<()>) -> Result<(), LogError> {
     let (mut entries, _) = Entries::new(folder, from)?;
     while let Some((index, entry)) = entries.take()? {
         let recorded = recorded(folder, index, &entry)?;

@@ -147,7 +147,12 @@ fn public(
         (Some(_), None) | (None, Some(_)) => {
             let (has, lacks) = if raw.key.is_some() { ("key", "certificate") } else { ("certificate", "key") };
             let what = format!("public has a {has} and no {lacks}");
-            file.problem(report, raw.listen.span(), what, format!("add {lacks}, or remove {has} to serve a loopback address"));
+            file.problem(
+                report,
+                raw.listen.span(),
+                what,
+                format!("add {lacks}, or remove {has} to serve a loopback address"),
+            );
             return None;
         }
     };

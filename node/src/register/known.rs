@@ -235,8 +235,9 @@ impl Registers {
 /// Reads what was told; it speaks of its own body.
 fn read(told: &ToldRegister) -> Result<Register, String> {
     // The error's text may hold what the peer wrote.
-    let register: Register = serde_json::from_slice(&told.json)
-        .map_err(|error| format!("what {} told is no register (line {}, column {})", told.body, error.line(), error.column()))?;
+    let register: Register = serde_json::from_slice(&told.json).map_err(|error| {
+        format!("what {} told is no register (line {}, column {})", told.body, error.line(), error.column())
+    })?;
     if register.body != told.body || register.federation != told.federation {
         return Err(format!("{} speaks of {}", told.body, register.body));
     }

@@ -34,7 +34,8 @@ impl Table {
 
     /// An object for each row.
     pub(super) fn json(&self) -> String {
-        let object = |row: &Vec<Value>| Value::Object(self.head.iter().cloned().zip(row.iter().cloned()).collect::<Map<_, _>>());
+        let object =
+            |row: &Vec<Value>| Value::Object(self.head.iter().cloned().zip(row.iter().cloned()).collect::<Map<_, _>>());
         let rows = Value::Array(self.rows.iter().map(object).collect());
         format!("{rows:#}\n")
     }
@@ -124,7 +125,8 @@ pub(super) fn usage(view: &View, is_meant: impl Fn(&Register, &str) -> bool) -> 
         used("", "open", &register.open);
         for refused in &register.refused {
             let mut row = HEAD.map(|_| Value::Null);
-            let said = [json!(register.body), json!(""), json!(refused.month), json!("refused"), json!(refused.questions)];
+            let said =
+                [json!(register.body), json!(""), json!(refused.month), json!("refused"), json!(refused.questions)];
             row.iter_mut().zip(said).for_each(|(cell, value)| *cell = value);
             rows.push(row);
         }

@@ -216,7 +216,10 @@ mod tests {
             let months = usage.told().of_agreement(id).into_iter();
             let text = |month: Month| {
                 let Month { month, questions, interrupted, unknown, rows, bytes } = month;
-                format!("{month} {questions} {interrupted} {unknown} {}-{} {}-{}", rows.from, rows.to, bytes.from, bytes.to)
+                format!(
+                    "{month} {questions} {interrupted} {unknown} {}-{} {}-{}",
+                    rows.from, rows.to, bytes.from, bytes.to
+                )
             };
             months.map(text).collect::<Vec<_>>()
         };

@@ -145,7 +145,8 @@ impl View {
             }
             ["algorithms", body, id] => {
                 self.algorithm(body, id)?;
-                let is_it = |register: &Register, it: &Algorithm| register.body.as_str() == *body && it.id.as_str() == *id;
+                let is_it =
+                    |register: &Register, it: &Algorithm| register.body.as_str() == *body && it.id.as_str() == *id;
                 Some(tables::algorithms(self, is_it))
             }
             _ => None,
@@ -176,7 +177,11 @@ impl View {
     }
 
     fn whole(&self) -> Option<String> {
-        let bodies: Vec<_> = self.bodies.iter().map(|(body, register)| serde_json::json!({ "body": body, "register": register.as_deref() })).collect();
+        let bodies: Vec<_> = self
+            .bodies
+            .iter()
+            .map(|(body, register)| serde_json::json!({ "body": body, "register": register.as_deref() }))
+            .collect();
         let day = self.today.to_string();
         let whole = serde_json::json!({ "federation": self.federation, "made": day, "bodies": bodies });
         serde_json::to_string_pretty(&whole).ok().map(|text| text + "\n")

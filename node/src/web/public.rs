@@ -60,7 +60,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
 #[derive(Debug, thiserror::Error)]
 pub enum PublicError {
     /// The port can't be had.
-    #[error("the public port {address} can't be opened: {why}; stop what uses it, or set [public] listen in node.toml to another")]
+    #[error(
+        "the public port {address} can't be opened: {why}; stop what uses it, or set [public] listen in node.toml to another"
+    )]
     Port {
         /// The address.
         address: SocketAddr,
@@ -102,7 +104,10 @@ impl Public {
         let tls = files.map(Tls::load).transpose()?;
         let port = |why| PublicError::Port { address, why };
         if tls.is_none() && !address.ip().is_loopback() {
-            return Err(port(io::Error::new(io::ErrorKind::InvalidInput, "it is no loopback address and has no certificate")));
+            return Err(port(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is no loopback address and has no certificate",
+            )));
         }
         let listener = TcpListener::bind(address).await.map_err(port)?;
         Ok(Self { listener: listener.into_std().map_err(port)?, tls })
@@ -110,7 +115,8 @@ impl Public {
 
     /// Answers for as long as the process runs.
     pub fn serve(self, registers: Arc<Registers>, clock: Clock) -> Result<(), PublicError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
         let serve = move || {
             let served = runtime.block_on(self.answer(Arc::new(Shelf { registers, clock })));
             if let Err(error) = served {
@@ -281,7 +287,8 @@ impl std::fmt::Debug for Tls {
 impl Tls {
     fn load(files: Files) -> Result<Self, PublicError> {
         let changed = changed(&files);
-        let acceptor = acceptor(&files).map_err(|why| PublicError::Certificate { path: files.certificate.clone(), why })?;
+        let acceptor =
+            acceptor(&files).map_err(|why| PublicError::Certificate { path: files.certificate.clone(), why })?;
         Ok(Self { files, acceptor, changed, looked: Instant::now() })
     }
 

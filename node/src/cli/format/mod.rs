@@ -15,8 +15,8 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter, WriterBuilder as JsonWriterBuilder};
 use clap::ValueEnum;
 
-use grid::Grid;
 pub(crate) use crate::printable::{csv_cell, printable, printable_json, printable_lines};
+use grid::Grid;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

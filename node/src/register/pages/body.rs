@@ -94,15 +94,18 @@ fn section(frame: &Frame<'_>, agreement: &Agreement) -> Markup {
 }
 
 fn refused(register: &Register) -> Markup {
-    wide("Refused questions", &html! {
-        table {
-            caption { "Questions that were refused" }
-            thead { tr { th scope="col" { "Month" } th.number scope="col" { "Questions" } } }
-            tbody {
-                @for refused in register.refused.iter().rev() {
-                    tr { th scope="row" { (refused.month.told()) } td.number { (number(refused.questions)) } }
+    wide(
+        "Refused questions",
+        &html! {
+            table {
+                caption { "Questions that were refused" }
+                thead { tr { th scope="col" { "Month" } th.number scope="col" { "Questions" } } }
+                tbody {
+                    @for refused in register.refused.iter().rev() {
+                        tr { th scope="row" { (refused.month.told()) } td.number { (number(refused.questions)) } }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }

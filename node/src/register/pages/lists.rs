@@ -126,7 +126,8 @@ pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
         }
     }
     shared.retain(|(item, id, title), bodies| {
-        let of_body = bodies.iter().any(|body| frame.search.is_some() && frame.shows(&[body.as_str(), frame.view.title(body)]));
+        let of_body =
+            bodies.iter().any(|body| frame.search.is_some() && frame.shows(&[body.as_str(), frame.view.title(body)]));
         frame.shows(&[item.dataset.as_str(), item.title.as_str(), id, title]) || of_body
     });
     let table = html! {

@@ -201,7 +201,13 @@ mod tests {
 
     #[test]
     fn classes_of_bytes_are_told_in_units() {
-        for (count, told) in [(0, "0"), (7, "1 B to 10 B"), (320, "100 B to 1 kB"), (99_999, "10 kB to 100 kB"), (1 << 30, "1 GB to 10 GB")] {
+        for (count, told) in [
+            (0, "0"),
+            (7, "1 B to 10 B"),
+            (320, "100 B to 1 kB"),
+            (99_999, "10 kB to 100 kB"),
+            (1 << 30, "1 GB to 10 GB"),
+        ] {
             assert_eq!(bytes(Class::of(count)), told);
         }
         assert_eq!(class(Class::of(12_345)), "10,000 to 99,999");
@@ -211,7 +217,8 @@ mod tests {
     fn only_addresses_become_links() {
         assert!(contact("data@lfb.example").into_string().starts_with("<a href=\"mailto:data@lfb.example\""));
         assert!(contact("https://lfb.example/x").into_string().starts_with("<a href=\"https://lfb.example/x\""));
-        for text in ["javascript:alert(1)", "data:text/html,x", "https://x \" onclick=1", "a@b@c", "Jo <jo@x.example>"] {
+        for text in ["javascript:alert(1)", "data:text/html,x", "https://x \" onclick=1", "a@b@c", "Jo <jo@x.example>"]
+        {
             assert!(!contact(text).into_string().contains("<a"), "{text}");
         }
     }
