@@ -10,8 +10,10 @@ use tokio::sync::watch;
 
 use crate::audit::LogError;
 use crate::clock::Clock;
-use crate::config::{AgreementConfig, Config, GrantConfig, NodeConfig};
-use crate::register::{Agreement, Day, Ended, Id, Item, Register, Registers, Text, Told, Usage};
+use crate::config::{AgreementConfig, AlgorithmConfig, Config, GrantConfig, NodeConfig, SectionConfig};
+use crate::register::{
+    Agreement, Algorithm, Day, Ended, Field, Id, Item, Register, Registers, Section, Text, Told, Usage,
+};
 
 /// The folder, below the node's state, in which the bodies' registers are kept.
 pub(crate) const KEPT: &str = "registers";
@@ -44,7 +46,7 @@ pub(crate) fn made(config: &Config, usage: &Told, today: NaiveDate) -> Register 
         ended,
         open: usage.open(),
         refused: usage.refused(),
-        algorithms: Vec::new(),
+        algorithms: config.algorithms.iter().filter_map(algorithm).collect(),
         agreements,
     }
 }
@@ -82,6 +84,23 @@ fn item(config: &Config, grant: &GrantConfig) -> Item {
         smallest_group: if grant.form == Form::Statistics { threshold } else { 0 },
         onward: grant.onward,
     }
+}
+
+fn algorithm(said: &AlgorithmConfig) -> Option<Algorithm> {
+    let section = |said: &SectionConfig| {
+        let field = |(key, label, text): &(&'static str, &'static str, String)| {
+            Some(Field { key: key.parse().ok()?, label: Text::of(label), text: Text::of(text) })
+        };
+        let fields = said.fields.iter().filter_map(field).collect();
+        Section { tier: said.tier, title: Text::of(said.title), fields }
+    };
+    Some(Algorithm {
+        id: said.id.parse().ok()?,
+        sections: said.sections.iter().map(section).collect(),
+        datasets: said.datasets.iter().map(|dataset| Text::of(dataset)).collect(),
+        // As it is now, and not as it was when the record was read.
+        sql: Text::of(std::fs::read_to_string(&said.sql).unwrap_or_default().trim_end()),
+    })
 }
 
 /// Keeps the register as new as configuration and log for as long as the node runs.

@@ -10,11 +10,12 @@ use toml::Spanned;
 use super::problem::{File, Report};
 use super::{AuditConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, raw};
 
-/// The folders of datasets, views and agreements.
+/// The folders of datasets, views, agreements and algorithms.
 pub(super) struct Folders {
     pub(super) datasets: PathBuf,
     pub(super) views: PathBuf,
     pub(super) agreements: PathBuf,
+    pub(super) algorithms: PathBuf,
 }
 
 pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
@@ -25,6 +26,7 @@ pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
         datasets: folder("datasets", raw.datasets.as_ref()),
         views: folder("views", raw.views.as_ref()),
         agreements: folder("agreements", raw.agreements.as_ref()),
+        algorithms: folder("algorithms", raw.algorithms.as_ref()),
     }
 }
 
@@ -41,10 +43,11 @@ fn named(file: &File, key: &str, said: Option<&Spanned<String>>, path: &Path, re
 
 pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
     let base = file.folder();
-    let Folders { datasets, views, agreements } = folders(file, raw);
+    let Folders { datasets, views, agreements, algorithms } = folders(file, raw);
     named(file, "datasets", raw.datasets.as_ref(), &datasets, report);
     named(file, "views", raw.views.as_ref(), &views, report);
     named(file, "agreements", raw.agreements.as_ref(), &agreements, report);
+    named(file, "algorithms", raw.algorithms.as_ref(), &algorithms, report);
     let federation = file.name(report, "federation", &raw.federation);
     let body = body(file, &raw.body, report);
     let title = file.text(report, "title", &raw.title);
@@ -74,6 +77,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         datasets,
         views,
         agreements,
+        algorithms,
         tls: tls?,
         public: match public {
             Some(checked) => Some(checked?),

@@ -1,14 +1,14 @@
 //! The page of an agreement, as all its bodies tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use meridian_proto::Name;
 
 use super::Frame;
 use super::lists::some;
-use super::parts::{as_of, beside, class, contact, dates, leaves, state, wide};
-use crate::register::model::{Agreement, Item};
+use super::parts::{Alike, alike, as_of, beside, class, contact, dates, leaves, state, wide};
+use crate::register::model::{Agreement, Fact};
 use crate::register::view::{Said, Told, answered};
 use crate::register::words::{MonthName, many, number};
 
@@ -52,48 +52,75 @@ pub(super) fn variants(texts: Vec<String>) -> Vec<(String, Vec<usize>)> {
     said
 }
 
+/// More different answers than this are folded.
+const MOST_ANSWERS: usize = 3;
+
 /// What it says of itself.
 fn facts(frame: &Frame<'_>, agreements: &[(&Name, &Agreement)]) -> Markup {
-    let of = |(_, agreement): &(&Name, &Agreement)| {
-        let mut facts: Vec<(&str, &str, String)> =
-            agreement.facts().into_iter().map(|fact| (fact.key, fact.label, fact.text)).collect();
-        facts.push(("dates", "When", dates(agreement)));
-        facts
-    };
-    let all: Vec<Vec<(&str, &str, String)>> = agreements.iter().map(of).collect();
-    let labels: Vec<(&str, &str)> = all.iter().take(1).flatten().map(|(key, label, _)| (*key, *label)).collect();
+    let all: Vec<Vec<Fact>> = agreements.iter().map(|(_, agreement)| agreement.facts()).collect();
+    let when = variants(agreements.iter().map(|(_, agreement)| dates(agreement)).collect());
+    let first = all.first().map(Vec::as_slice).unwrap_or_default();
     html! {
         dl.facts {
-            @for (at, (key, label)) in labels.iter().enumerate() {
-                @let said = variants(all.iter().filter_map(|facts| facts.get(at)).map(|(_, _, text)| text.clone()).collect());
+            @for (at, Fact { key, label, .. }) in first.iter().enumerate() {
+                @let texts: Vec<String> = all.iter().filter_map(|facts| facts.get(at)).map(|fact| fact.text.clone()).collect();
+                @let said = if is_of_bodies(key) { union(&texts) } else { variants(texts) };
                 @if said.iter().any(|(text, _)| !text.is_empty()) {
                     dt { (label) }
-                    @for (text, places) in &said {
-                        dd {
-                            (value(frame, key, text))
-                            @if said.len() > 1 {
-                                div.by { (some(frame, &places.iter().filter_map(|at| agreements.get(*at)).map(|it| it.0).collect::<Vec<_>>())) }
-                            }
+                    (answers(frame, key, &said, agreements))
+                }
+            }
+            dt { "When" }
+            (answers(frame, "when", &when, agreements))
+            dt { "Name in the logs" }
+            dd { code { (agreements.first().map(|(_, agreement)| agreement.id.as_str()).unwrap_or_default()) } }
+        }
+    }
+}
+
+/// What is said, and by whom where not all say the same.
+fn answers(frame: &Frame<'_>, key: &str, said: &[(String, Vec<usize>)], agreements: &[(&Name, &Agreement)]) -> Markup {
+    let by = |places: &[usize]| -> Vec<&Name> {
+        places.iter().filter_map(|at| agreements.get(*at)).map(|(body, _)| *body).collect()
+    };
+    html! {
+        @if said.len() > MOST_ANSWERS {
+            dd {
+                details {
+                    summary { (many(said.len() as u64, "answer", "different answers")) }
+                    ul.plain.said {
+                        @for (text, places) in said {
+                            li { (value(frame, key, text)) div.by { (some(frame, &by(places))) } }
                         }
                     }
                 }
             }
-            dt { "Name in the logs" } dd { code { (agreements.first().map(|it| it.1.id.as_str()).unwrap_or_default()) } }
+        } @else {
+            @for (text, places) in said {
+                dd { (value(frame, key, text)) @if said.len() > 1 { div.by { (some(frame, &by(places))) } } }
+            }
         }
     }
+}
+
+/// Whether a fact lists bodies: then all that are named by any body belong to it.
+fn is_of_bodies(key: &str) -> bool {
+    matches!(key, "recipients" | "parties" | "controllers" | "processors")
+}
+
+fn union(texts: &[String]) -> Vec<(String, Vec<usize>)> {
+    let words: BTreeSet<&str> = texts.iter().flat_map(|text| text.split(' ')).filter(|word| !word.is_empty()).collect();
+    vec![(words.into_iter().collect::<Vec<_>>().join(" "), Vec::new())]
 }
 
 /// A fact as a page shows it: bodies and addresses are links.
 pub(super) fn value(frame: &Frame<'_>, key: &str, text: &str) -> Markup {
     match key {
-        "recipients" | "parties" | "controllers" | "processors" => html! {
-            @for (at, word) in text.split(' ').enumerate() {
-                @if at > 0 { ", " }
-                @match word.parse::<Name>() { Ok(body) => { (frame.named(&body)) } Err(_) => { (word) } }
-            }
-        },
+        key if is_of_bodies(key) => {
+            let bodies: Vec<Name> = text.split(' ').filter_map(|word| word.parse().ok()).collect();
+            some(frame, &bodies.iter().collect::<Vec<_>>())
+        }
         "purpose" => html! { code { (text) } },
-        "" => html! {},
         _ if text.is_empty() => html! { "Not said" },
         _ => contact(text),
     }
@@ -101,19 +128,13 @@ pub(super) fn value(frame: &Frame<'_>, key: &str, text: &str) -> Markup {
 
 /// What is shared: what many bodies share alike is said once.
 fn items(frame: &Frame<'_>, agreements: &[(&Name, &Agreement)]) -> Markup {
-    let mut shared: BTreeMap<&Item, Vec<&Name>> = BTreeMap::new();
-    for (body, agreement) in agreements {
-        for item in &agreement.items {
-            shared.entry(item).or_default().push(body);
-        }
-    }
     html! {
         ul.items {
-            @for (item, bodies) in &shared {
+            @for Alike { item, title, bodies, .. } in alike(agreements.iter().copied()) {
                 li {
-                    h3 { (item.title) " " code { (item.dataset) } }
+                    h3 { (title) " " code { (item.dataset) } }
                     p { (leaves(item)) }
-                    div.by { "Of " (some(frame, bodies)) }
+                    div.by { (some(frame, &bodies)) }
                 }
             }
         }
@@ -131,7 +152,7 @@ fn used(told: &[Told<'_>]) -> Markup {
         return html! { p { "It was not used so far." } };
     }
     let table = html! {
-        table {
+        table.broad {
             caption { "Answers by month, at all bodies" }
             thead {
                 tr {
@@ -162,7 +183,7 @@ fn used(told: &[Told<'_>]) -> Markup {
 fn bodies(frame: &Frame<'_>, title: &str, told: &[Told<'_>]) -> Markup {
     let month = frame.view.month();
     let table = html! {
-        table {
+        table.broad {
             caption { "Who shares data under “" (title) "”" }
             thead {
                 tr {

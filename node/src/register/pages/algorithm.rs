@@ -50,6 +50,7 @@ pub(in crate::register) fn algorithm(frame: &Frame<'_>, register: &Register, alg
         h2 { "Data that it uses" }
         ul { @for dataset in &algorithm.datasets { li { code { (dataset) } } } }
         h2 { "The query" }
+        @if algorithm.sql.is_empty() { p { "It can't be read at the moment." } }
         div.wide tabindex="0" role="region" aria-label="The query" { pre { code { (algorithm.sql) } } }
         @if frame.place == Place::Served { p.meta { "As it is in force now; the address of this page stays." } }
         (beside(frame))

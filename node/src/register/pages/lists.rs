@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use meridian_proto::Name;
 
 use super::Frame;
-use super::parts::{as_of, beside, dates, form, found, search, state, wide};
-use crate::register::model::{Item, Register};
+use super::parts::{Alike, alike, as_of, beside, dates, form, found, search, state, wide};
+use crate::register::model::Register;
 use crate::register::view::answered;
 use crate::register::words::{MonthName, many, number};
 
@@ -81,9 +81,9 @@ pub(in crate::register) fn agreements(frame: &Frame<'_>) -> String {
 /// The page of all bodies.
 pub(in crate::register) fn bodies(frame: &Frame<'_>) -> String {
     let view = frame.view;
+    // By name and not by title: most titles begin with what kind of body it is.
     let shown = view.bodies.iter().filter(|(body, _)| frame.shows(&[body.as_str(), view.title(body)]));
-    let mut shown: Vec<_> = shown.collect();
-    shown.sort_by_key(|(body, _)| view.title(body).to_lowercase());
+    let shown: Vec<_> = shown.collect();
     let main = html! {
         h1 { "Bodies" }
         p.lead { "The public bodies of the federation, and as of when each has told its register." }
@@ -94,7 +94,12 @@ pub(in crate::register) fn bodies(frame: &Frame<'_>) -> String {
                 li {
                     (frame.named(body))
                     @match register {
-                        Some(register) => { span.meta { (shares(register)) ". " (as_of(frame, register)) } }
+                        Some(register) => {
+                            span.meta {
+                                (shares(register))
+                                @if !frame.view.is_fresh(register) { ". " (as_of(frame, register)) }
+                            }
+                        }
                         None => { span.meta { strong { "Has not told its register yet" } } }
                     }
                 }
@@ -107,31 +112,24 @@ pub(in crate::register) fn bodies(frame: &Frame<'_>) -> String {
 
 fn shares(register: &Register) -> String {
     let in_force = register.agreements.iter().filter(|agreement| agreement.in_force).count();
-    many(in_force as u64, "agreement", "agreements") + " in force"
+    if in_force == 0 {
+        "No agreement in force".into()
+    } else {
+        many(in_force as u64, "agreement", "agreements") + " in force"
+    }
 }
-
-/// A dataset as it is shared under an agreement.
-type Shared<'a> = (&'a Item, &'a str, &'a str);
 
 /// The page of what is shared.
 pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
-    // The same dataset of many bodies is one line.
-    let mut shared: BTreeMap<Shared<'_>, Vec<&Name>> = BTreeMap::new();
-    for register in frame.view.registers() {
-        for agreement in &register.agreements {
-            for item in &agreement.items {
-                let line = (item, agreement.id.as_str(), agreement.title.as_str());
-                shared.entry(line).or_default().push(&register.body);
-            }
-        }
-    }
-    shared.retain(|(item, id, title), bodies| {
-        let of_body =
-            bodies.iter().any(|body| frame.search.is_some() && frame.shows(&[body.as_str(), frame.view.title(body)]));
-        frame.shows(&[item.dataset.as_str(), item.title.as_str(), id, title]) || of_body
+    let agreements =
+        frame.view.registers().flat_map(|it| it.agreements.iter().map(move |agreement| (&it.body, agreement)));
+    let mut shared = alike(agreements);
+    shared.retain(|Alike { item, title, agreement, bodies }| {
+        let of_body = || bodies.iter().any(|body| frame.shows(&[body.as_str(), frame.view.title(body)]));
+        frame.shows(&[item.dataset.as_str(), title, item.title.as_str(), agreement.title.as_str()]) || of_body()
     });
     let table = html! {
-        table {
+        table.broad {
             caption { "Datasets and the agreements under which they are shared" }
             thead {
                 tr {
@@ -142,11 +140,11 @@ pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
                 }
             }
             tbody {
-                @for ((item, id, title), bodies) in &shared {
+                @for Alike { item, title, agreement, bodies } in &shared {
                     tr {
-                        th scope="row" { (item.title) br; code { (item.dataset) } }
+                        th scope="row" { (title) br; code { (item.dataset) } }
                         td { (form(item)) }
-                        td { a href=(frame.to(&format!("agreements/{id}"))) { (title) } }
+                        td { a href=(frame.to(&format!("agreements/{}", agreement.id))) { (agreement.title) } }
                         td { (some(frame, bodies)) }
                     }
                 }

@@ -82,9 +82,7 @@ impl Frame<'_> {
 
     /// The federation's name for people.
     fn federation(&self) -> String {
-        let name = self.view.federation.as_str().replace('_', " ");
-        let mut letters = name.chars();
-        letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+        parts::readable(&self.view.federation)
     }
 
     /// The whole page.

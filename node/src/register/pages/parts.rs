@@ -1,7 +1,9 @@
 //! What several pages show: figures, tables of months, what is shared, a field to search with.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
-use meridian_proto::Form;
+use meridian_proto::{Form, Name};
 
 use super::Frame;
 use crate::register::model::{Agreement, Class, Item, Month, Register};
@@ -18,7 +20,8 @@ pub(super) fn figures(figures: &[Figure]) -> Markup {
             @for (label, count, beside) in figures {
                 div {
                     dt { (label) }
-                    dd { (number(*count)) @if !beside.is_empty() { span.beside { (beside) } } }
+                    dd.count { (number(*count)) }
+                    @if !beside.is_empty() { dd.beside { (beside) } }
                 }
             }
         }
@@ -36,7 +39,7 @@ pub(super) fn months(caption: &str, months: &[Month]) -> Markup {
         return html! { p { (caption) ": none so far." } };
     }
     let table = html! {
-        table {
+        table.broad {
             caption { (caption) }
             thead {
                 tr {
@@ -90,6 +93,40 @@ pub(super) fn bytes(class: Class) -> String {
     }
 }
 
+/// A dataset that bodies share alike under an agreement.
+pub(super) struct Alike<'a> {
+    pub(super) item: &'a Item,
+    /// The bodies' own where they say the same, else the dataset's name.
+    pub(super) title: String,
+    pub(super) agreement: &'a Agreement,
+    pub(super) bodies: Vec<&'a Name>,
+}
+
+/// Gathers what bodies share alike: what is said of it may name the body, so that titles are not compared.
+pub(super) fn alike<'a>(agreements: impl IntoIterator<Item = (&'a Name, &'a Agreement)>) -> Vec<Alike<'a>> {
+    let mut found: BTreeMap<_, Alike<'a>> = BTreeMap::new();
+    for (body, agreement) in agreements {
+        for item in &agreement.items {
+            let Item { dataset, title, form, columns, smallest_group, onward } = item;
+            let key = (&agreement.id, dataset, form, columns, smallest_group, onward);
+            let first = || Alike { item, title: title.to_string(), agreement, bodies: Vec::new() };
+            let alike = found.entry(key).or_insert_with(first);
+            alike.bodies.push(body);
+            if alike.title != title.as_str() {
+                alike.title = readable(dataset);
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// A name as a person reads it.
+pub(super) fn readable(name: &Name) -> String {
+    let words = name.as_str().replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
+
 /// What leaves of a dataset, in words.
 pub(super) fn leaves(item: &Item) -> Markup {
     html! {
@@ -139,7 +176,7 @@ pub(super) fn dates(agreement: &Agreement) -> String {
 pub(super) fn as_of(frame: &Frame<'_>, register: &Register) -> Markup {
     html! {
         "As of " (register.made.told())
-        @if !frame.view.is_fresh(register) { " – " strong { "not heard of since" } }
+        @if !frame.view.is_fresh(register) { ", " strong { "not heard of since" } }
     }
 }
 
