@@ -56,13 +56,12 @@ impl Analysts {
 
     /// Signs a certificate for an analyst and returns the chain as PEM. A certificate that they had before counts until it
     /// ends, or until they are removed.
-    pub fn add(&self, name: &Name, request: &Request, life: Duration, now: SystemTime) -> Result<String> {
+    pub fn add(&self, name: &Name, request: &Request, validity: Validity, now: SystemTime) -> Result<String> {
         let _lock = self.lock()?;
         let identity =
             Identity::Analyst { federation: self.federation.clone(), body: self.body.clone(), name: name.clone() };
         let wrong = |problem: String| Error::Issue { subject: identity.to_string(), problem };
         let issuer = self.issuer()?;
-        let validity = Validity::from_now(life);
         let params = params::member(&identity, &[], validity).map_err(wrong)?;
         let serial = params.serial_number.as_ref().map(|serial| hex::encode(serial.to_bytes())).unwrap_or_default();
         let signed = params.signed_by(request.public_key(), &issuer).map_err(|error| wrong(error.to_string()))?;
@@ -188,7 +187,7 @@ mod tests {
         let (lfb, gla) = (of("lfb"), of("gla"));
         let signed = |analysts: &Analysts, who: &str, life: Duration| {
             let (_, request) = KeyAndRequest::generate().unwrap();
-            let pem = analysts.add(&name(who), &Request::from_pem(&request).unwrap(), life, now).unwrap();
+            let pem = analysts.add(&name(who), &Request::from_pem(&request).unwrap(), Validity::from_now(life), now).unwrap();
             files::certificates_of(&pem).unwrap()
         };
         let anchors: Arc<Anchors> = london.anchors();

@@ -76,19 +76,26 @@ impl Anchors {
         Ok(())
     }
 
-    /// Whether one's own body vouches for an analyst of its own.
-    fn is_own_analyst(
+    /// Checks whether one's own body vouches for an analyst. The federation's authority does for none.
+    fn check_analyst(
         &self,
+        analyst: &Identity,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> bool {
+    ) -> Result<(), rustls::Error> {
         let analysts = self.analysts.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(trusted) = analysts.as_ref() else { return false };
-        let identity = certificate::end_entity(end_entity, Usage::Client, &self.federation);
-        let own =
-            identity.is_ok_and(|it| matches!(&it.identity, Identity::Analyst { body, .. } if *body == trusted.body));
-        own && trusted.verifier.verify_client_cert(end_entity, intermediates, now).is_ok()
+        let trusted = analysts.as_ref().filter(|trusted| trusted.body == *analyst.body());
+        let checked = trusted.map(|trusted| trusted.verifier.verify_client_cert(end_entity, intermediates, now));
+        match checked {
+            Some(Ok(_)) => Ok(()),
+            // Another authority may have the same name.
+            None
+            | Some(Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ))) => Err(refused(Unfit::NotOwnAnalyst(analyst.clone()))),
+            Some(Err(error)) => Err(error),
+        }
     }
 
     /// Who is shut out.
@@ -112,17 +119,21 @@ impl Anchors {
     }
 
     /// Checks a certificate with which somebody calls or signs: chain, times, use, one identity of the federation that is
-    /// not shut out.
+    /// not shut out. An analyst is vouched for by their own body alone, and only its own node trusts that.
     pub(crate) fn check_client(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<EndEntity, rustls::Error> {
-        if let Err(error) = self.clients.verify_client_cert(end_entity, intermediates, now)
-            && !self.is_own_analyst(end_entity, intermediates, now)
-        {
-            return Err(error);
+        match certificate::end_entity(end_entity, Usage::Client, &self.federation).map(|it| it.identity) {
+            Ok(analyst @ Identity::Analyst { .. }) => {
+                self.check_analyst(&analyst, end_entity, intermediates, now)?;
+            }
+            // What is wrong with it is told below, once it is known who signed it.
+            Ok(Identity::Node { .. }) | Err(_) => {
+                self.clients.verify_client_cert(end_entity, intermediates, now)?;
+            }
         }
         self.standing_of(end_entity, Usage::Client)
     }

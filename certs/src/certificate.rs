@@ -62,6 +62,10 @@ pub(crate) enum Unfit {
     Unexpected { found: Identity, expected: String },
     #[error("the certificate of {0} was revoked")]
     Revoked(Identity),
+    #[error(
+        "{0} is not let in here: an analyst asks the node of their own body, with a certificate that `meridian analyst add` made there"
+    )]
+    NotOwnAnalyst(Identity),
     #[error("{0} is suspended from the federation")]
     Suspended(Name),
     #[error("{0} is no member of the federation")]

@@ -73,10 +73,14 @@ fn assert_says(who: &str, case: &str, found: &str, expected: &str) {
 #[tokio::test]
 async fn both_sides_know_who_the_other_is() {
     let london = Federation::new("london");
-    let acceptor = london.credentials(LFB).server_acceptor();
+    let (loda, asha) = (london.credentials(LODA), london.credentials(ASHA).client_connector());
+    let acceptor = loda.server_acceptor();
+    let (early, _) = refused(&acceptor, &asha, Some(LODA)).await;
+    assert_says("server", "an analyst nobody vouched for", &early, "is not let in here");
+    loda.trust(&london.analysts("loda")).unwrap();
     for caller in [LODA, ASHA, LFB] {
-        let connector = london.credentials(caller).client_connector();
-        for expected in [Some(LFB), None] {
+        let connector = if caller == ASHA { asha.clone() } else { london.credentials(caller).client_connector() };
+        for expected in [Some(LODA), None] {
             let (accepted, connected) = meet(&acceptor, &connector, expected).await;
             assert_eq!(accepted.unwrap().peer().identity().to_string(), caller);
             let mut greeting = [0; 5];
@@ -119,6 +123,7 @@ async fn callers_without_a_right_certificate_are_refused_and_told_why() {
         ("the same URI twice", london.forge(&[LODA, LODA], &[ClientAuth]), "has 2 URI names", log),
         ("some URI", london.forge(&["https://loda.example"], &[ClientAuth]), "is no identity", log),
         ("foreign name", london.forge(&[berlin_node], &[ClientAuth]), "of another federation than london", log),
+        ("an analyst", london.forge(&[ASHA], &[ClientAuth]), "is not let in here", log),
         ("server use only", london.forge(&[LODA], &[ServerAuth]), "extended key usage", "extended key usage"),
         ("no use named", london.forge(&[LODA], &[]), "extended key usage", log),
         ("signed by a member", (sub_chain, sub_key), "EndEntityUsedAsCa", log),
@@ -153,7 +158,7 @@ async fn nodes_without_a_right_certificate_are_not_talked_to() {
             Some(LFB),
             "names spiffe://london/body/loda/node, where spiffe://london/body/lfb/node was expected",
         ),
-        ("an analyst", london.issue("d", ASHA, Validity::from_now(DAY)), None, "extended key usage"),
+        ("an analyst", london.forge(&[ASHA], &[ClientAuth]), None, "extended key usage"),
         ("an analyst as server", london.forge(&[ASHA], &both), None, "where a node of london was expected"),
         ("no URI", london.forge(&[], &both), None, "has 0 URI names"),
         ("two URIs", london.forge(&[LFB, LODA], &both), Some(LFB), "has 2 URI names"),
@@ -279,7 +284,10 @@ async fn requests_carry_the_verified_caller_beside_callers_who_say_nothing() {
     let london = Federation::new("london");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let incoming = london.credentials(LFB).server_acceptor().incoming(listener);
+    let (lfb, li) = (london.credentials(LFB), "spiffe://london/body/lfb/analyst/li");
+    let of_li = london.credentials(li).client_connector();
+    lfb.trust(&london.analysts("lfb")).unwrap();
+    let incoming = lfb.server_acceptor().incoming(listener);
     let server = tokio::spawn(Server::builder().serve_with_incoming(tower::service_fn(whoami), incoming));
     let mut silent = Vec::new();
     for _ in 0..20 {
@@ -289,8 +297,7 @@ async fn requests_carry_the_verified_caller_beside_callers_who_say_nothing() {
     rude.write_all(b"PRI * HTTP/2.0\r\n\r\n").await.unwrap();
     let endpoint = format!("https://{address}");
     let loda = london.credentials(LODA).client_connector();
-    for caller in [LODA, ASHA] {
-        let connector = london.credentials(caller).client_connector();
+    for (caller, connector) in [(LODA, &loda), (li, &of_li)] {
         let expected: Identity = LFB.parse().unwrap();
         let mut channel = connector.channel(&endpoint, Some(expected)).unwrap();
         assert_eq!(ask(&mut channel).await.unwrap(), caller);
@@ -336,7 +343,8 @@ async fn whoever_is_shut_out_is_cut_off_and_let_in_again_when_they_are_not() {
     let members = |names: &[&str]| Some(names.iter().map(|name| name.parse().unwrap()).collect());
     let suspended = Excluded { suspended: ["loda".parse().unwrap()].into(), ..Excluded::default() };
     let no_member = Excluded { members: members(&["lfb"]), ..Excluded::default() };
-    let revoked = Excluded { revoked: [loda.serial()].into(), ..Excluded::default() };
+    let from_now = std::time::SystemTime::now();
+    let revoked = Excluded { revoked: [("loda".parse().unwrap(), from_now)].into(), ..Excluded::default() };
     for (excluded, says) in
         [(suspended, "loda is suspended"), (no_member, "loda is no member"), (revoked, "node was revoked")]
     {

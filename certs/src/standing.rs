@@ -1,11 +1,11 @@
 //! Who is shut out although their certificate is signed and valid: whom the federation's membership suspends or no
-//! longer names, and certificates that were revoked.
+//! longer names, and certificates from before a revocation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meridian_proto::{Membership, Name};
 use tokio::sync::watch;
@@ -21,8 +21,8 @@ pub struct Excluded {
     pub members: Option<BTreeSet<Name>>,
     /// Members that are suspended.
     pub suspended: BTreeSet<Name>,
-    /// Serial numbers of certificates that were revoked, as their bytes are in the certificate.
-    pub revoked: BTreeSet<Vec<u8>>,
+    /// Members whose certificates are revoked where they are valid from before this time.
+    pub revoked: BTreeMap<Name, SystemTime>,
 }
 
 impl From<&Membership> for Excluded {
@@ -31,7 +31,9 @@ impl From<&Membership> for Excluded {
         Self {
             members: Some(members().map(|member| member.body.clone()).collect()),
             suspended: members().filter(|member| member.suspended).map(|member| member.body.clone()).collect(),
-            revoked: membership.revoked.iter().map(|revoked| revoked.serial.clone()).collect(),
+            revoked: members()
+                .map(|member| (member.body.clone(), UNIX_EPOCH + Duration::from_secs(member.valid_from)))
+                .collect(),
         }
     }
 }
@@ -106,11 +108,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 fn check(known: &Known, certificate: &EndEntity) -> Result<(), Unfit> {
     let Known { excluded, analysts } = known;
-    if excluded.revoked.contains(&certificate.serial) || analysts.contains(&certificate.serial) {
-        return Err(Unfit::Revoked(certificate.identity.clone()));
+    let revoked = || Unfit::Revoked(certificate.identity.clone());
+    if analysts.contains(&certificate.serial) {
+        return Err(revoked());
     }
     // Nobody keeps a body's own analysts from its own node; at another they are not admitted anyway.
     let Identity::Node { body, .. } = &certificate.identity else { return Ok(()) };
+    if excluded.revoked.get(body).is_some_and(|valid_from| certificate.not_before < *valid_from) {
+        return Err(revoked());
+    }
     if excluded.suspended.contains(body) {
         return Err(Unfit::Suspended(body.clone()));
     }

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
 use crate::anchors::Anchors;
-use crate::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity, files};
+use crate::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity, files};
 
 pub(crate) const LFB: &str = "spiffe://london/body/lfb/node";
 pub(crate) const LODA: &str = "spiffe://london/body/loda/node";
@@ -40,16 +40,23 @@ impl Federation {
         Arc::new(Anchors::load(&self.path("ca.pem")).unwrap())
     }
 
+    /// The analysts of a body.
+    pub(crate) fn analysts(&self, body: &str) -> Analysts {
+        Analysts::new(self.authority.federation().clone(), body.parse().unwrap(), self.path(&format!("{body}-analysts")))
+    }
+
     /// Key, request, certificate: the files `NAME.key` and `NAME.pem`.
     pub(crate) fn issue(&self, name: &str, identity: &str, validity: Validity) -> Pair {
         let made = KeyAndRequest::create(&self.path(&format!("{name}.key"))).unwrap();
         let identity: Identity = identity.parse().unwrap();
-        let hosts = match identity {
-            Identity::Node { .. } => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
-            Identity::Analyst { .. } => vec![],
-        };
         let request = Request::from_pem(made.pem()).unwrap();
-        let pem = self.authority.sign(&request, &identity, &hosts, validity).unwrap();
+        let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let pem = match &identity {
+            Identity::Node { .. } => self.authority.sign(&request, &identity, &hosts, validity).unwrap(),
+            Identity::Analyst { body, name, .. } => {
+                self.analysts(body.as_str()).add(name, &request, validity, SystemTime::now()).unwrap()
+            }
+        };
         let path = self.path(&format!("{name}.pem"));
         files::create_certificate(&path, &pem).unwrap();
         (files::certificates("test", &path).unwrap(), files::private_key(made.key_path()).unwrap())

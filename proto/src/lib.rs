@@ -15,7 +15,7 @@ mod witness;
 pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
-pub use membership::{Member, Membership, Revoked};
+pub use membership::{Member, Membership};
 pub use name::{DatasetName, Name};
 pub use register::{MOST_REGISTER_BYTES, ToldRegister};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};

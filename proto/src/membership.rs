@@ -17,8 +17,6 @@ pub struct Membership {
     pub signed_at: u64,
     /// The members, each once.
     pub members: Vec<Member>,
-    /// Certificates that were revoked and have not expired.
-    pub revoked: Vec<Revoked>,
 }
 
 /// A body that is in.
@@ -30,15 +28,8 @@ pub struct Member {
     pub endpoint: String,
     /// Whether it is shut out for now.
     pub suspended: bool,
-}
-
-/// A certificate that does not count any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revoked {
-    /// The serial number's bytes, as they are in the certificate.
-    pub serial: Vec<u8>,
-    /// Seconds since the Unix epoch at which the certificate ends by itself.
-    pub not_after: u64,
+    /// Its certificates that are valid from before this time, in seconds since the Unix epoch, are revoked.
+    pub valid_from: u64,
 }
 
 impl Membership {
@@ -74,10 +65,8 @@ impl TryFrom<wire::Membership> for Membership {
                 return Err(Invalid::value("Membership", "members", member.body.as_str(), "a body stands once"));
             }
         }
-        let revoked = message.revoked.into_iter();
-        let revoked = revoked.map(|it| Revoked { serial: it.serial, not_after: it.not_after }).collect();
         let (federation, version, signed_at) = (message.federation.parse()?, message.version, message.signed_at);
-        Ok(Self { federation, version, signed_at, members, revoked })
+        Ok(Self { federation, version, signed_at, members })
     }
 }
 
@@ -92,7 +81,7 @@ impl TryFrom<wire::Member> for Member {
         if message.endpoint.is_empty() {
             return Err(Invalid::Missing { message: "Member", field: "endpoint" });
         }
-        Ok(Self { body, endpoint: message.endpoint, suspended: message.suspended })
+        Ok(Self { body, endpoint: message.endpoint, suspended: message.suspended, valid_from: message.valid_from })
     }
 }
 
@@ -102,14 +91,13 @@ impl From<&Membership> for wire::Membership {
             body: member.body.to_string(),
             endpoint: member.endpoint.clone(),
             suspended: member.suspended,
+            valid_from: member.valid_from,
         };
-        let revoked = |it: &Revoked| wire::Revoked { serial: it.serial.clone(), not_after: it.not_after };
         Self {
             federation: value.federation.to_string(),
             version: value.version,
             signed_at: value.signed_at,
             members: value.members.iter().map(member).collect(),
-            revoked: value.revoked.iter().map(revoked).collect(),
         }
     }
 }
@@ -123,13 +111,13 @@ mod tests {
             body: body.parse().unwrap(),
             endpoint: format!("https://{body}:1"),
             suspended: *body == "gla",
+            valid_from: 9,
         };
         Membership {
             federation: "london".parse().unwrap(),
             version: 7,
             signed_at: 1_000,
             members: bodies.iter().map(member).collect(),
-            revoked: vec![Revoked { serial: vec![0, 255], not_after: 9 }],
         }
     }
 
@@ -146,7 +134,7 @@ mod tests {
         let twice = membership(&["lfb", "lfb"]);
         assert!(Membership::decode(&twice.encode()).unwrap_err().to_string().contains("stands once"));
         let nowhere = Membership {
-            members: vec![Member { body: "lfb".parse().unwrap(), endpoint: String::new(), suspended: false }],
+            members: vec![Member { body: "lfb".parse().unwrap(), endpoint: String::new(), suspended: false, valid_from: 0 }],
             ..membership(&[])
         };
         assert!(Membership::decode(&nowhere.encode()).unwrap_err().to_string().contains("endpoint"));

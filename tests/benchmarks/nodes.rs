@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arrow::datatypes::{DataType, Schema};
-use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity};
+use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity};
 use meridian_proto::Name;
 
 /// The longest that the nodes may take to be ready and to know of each other.
@@ -139,11 +139,15 @@ pub(crate) fn sites(bodies: &[&'static str]) -> Vec<Site> {
     held.iter().map(|(body, flight, health)| Site { body, flight: address(flight), health: address(health) }).collect()
 }
 
-/// What an analyst of `body` proves who they are with; their files are in `folder`.
-pub(crate) fn analyst(authority: &Authority, body: &str, folder: &Path) -> Arc<Credentials> {
-    let analyst = Identity::Analyst { federation: name("london"), body: name(body), name: name("asha") };
-    certify(authority, &analyst, &[], &folder.join("asha"));
-    credentials(&folder.join("authority/ca.pem"), &folder.join("asha"))
+/// What an analyst of `body`, whose node's folder is in this one, proves who they are with.
+pub(crate) fn analyst(body: &str, folder: &Path) -> Arc<Credentials> {
+    let analysts = Analysts::new(name("london"), name(body), folder.join(body).join("state/analysts"));
+    let path = folder.join("asha");
+    let made = KeyAndRequest::create(&path.with_extension("key")).unwrap();
+    let request = Request::from_pem(made.pem()).unwrap();
+    let signed = analysts.add(&name("asha"), &request, Validity::from_now(LIFE), SystemTime::now()).unwrap();
+    fs::write(path.with_extension("pem"), signed).unwrap();
+    credentials(&folder.join("authority/ca.pem"), &path)
 }
 
 /// Those of `<path>.pem` and `<path>.key`.

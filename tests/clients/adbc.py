@@ -16,7 +16,7 @@ from adbc_driver_flightsql import ConnectionOptions, DatabaseOptions
 
 def connect(folder, purpose="fire-risk", cookies=False, **overrides):
     """Connects as the profile says; `overrides` replaces cert and key by other files. With cookies a session is kept."""
-    profile_file = pathlib.Path(folder) / "profile.toml"
+    profile_file = pathlib.Path(folder) / "asha" / "profile.toml"
     profile = tomllib.loads(profile_file.read_text())
     profile.update(overrides)
 

@@ -19,7 +19,7 @@ use meridian::history::History;
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
 use meridian::witness::{self, Witnessing};
-use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
+use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
 use meridian_federation::remote::Peers;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Description, Form, Name, Role};
@@ -121,6 +121,7 @@ impl InProcess {
     /// Proof of an identity, as a handshake would give it.
     pub(crate) fn verified(&self, identity: &Identity) -> Verified {
         let signed = issued(self.folder.path(), &self.authority, identity).sign(b"it is me".to_vec()).unwrap();
+        self.credentials.trust(&analysts(self.folder.path(), "lfb")).unwrap();
         self.credentials.verify(&signed, SystemTime::now()).unwrap()
     }
 
@@ -146,14 +147,22 @@ fn issued(folder: &Path, authority: &Authority, identity: &Identity) -> Arc<Cred
     let path = |file: &str| folder.path().join(file);
     let made = KeyAndRequest::create(&path("key")).unwrap();
     let request = Request::from_pem(made.pem()).unwrap();
-    let hosts = match identity {
-        Identity::Node { .. } => vec!["localhost".to_owned()],
-        Identity::Analyst { .. } => vec![],
+    let validity = Validity::from_now(Duration::from_secs(24 * 3600));
+    let pem = match identity {
+        Identity::Node { .. } => authority.sign(&request, identity, &["localhost".to_owned()], validity).unwrap(),
+        Identity::Analyst { body, name, .. } => {
+            let analysts = analysts(folder.path().parent().unwrap(), body.as_str());
+            analysts.add(name, &request, validity, SystemTime::now()).unwrap()
+        }
     };
-    let pem = authority.sign(&request, identity, &hosts, Validity::from_now(Duration::from_secs(24 * 3600))).unwrap();
     std::fs::write(path("pem"), pem).unwrap();
     let ca = folder.path().parent().unwrap().join("ca.pem");
     Credentials::load(&ca, &path("pem"), &path("key")).unwrap()
+}
+
+/// Whom a body vouches for.
+fn analysts(folder: &Path, body: &str) -> Analysts {
+    Analysts::new(name("london"), name(body), folder.join(format!("{body}-analysts")))
 }
 
 /// Columns of equal length as one batch, all nullable.

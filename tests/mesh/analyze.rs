@@ -130,7 +130,7 @@ fn nothing_tells_how_many_rows_there_are_or_what_was_withheld() {
     // 4,711 visits.
     let mesh = with_visits(&"west,home,2022,10\n".repeat(4_462));
     let sql = "SELECT ward, kind, COUNT(*) AS n, SUM(cost) AS c FROM lfb.visits WHERE year = 2023 GROUP BY ward, kind";
-    let li = mesh.certify("spiffe://london/body/lfb/analyst/li");
+    let li = mesh.analyst("lfb", "li");
     let mut li = mesh.client("lfb", Some(&li));
     let mut asha = mesh.client("loda", Some(&mesh.asha()));
     for (client, released) in [(&mut li, true), (&mut asha, false)] {

@@ -2,8 +2,8 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use super::support::{Mesh, Ran, Running, until};
 
@@ -88,7 +88,7 @@ fn statements_that_are_no_query_are_refused() {
 #[test]
 fn the_command_line_says_what_it_needs() {
     let mesh = Mesh::shared();
-    let profile = mesh.dir.join("profile.toml");
+    let profile = mesh.profile();
     let without = Running::start(super::support::meridian().args(["query", "SELECT 1"])).end();
     assert!(without.fails(2).contains("--profile"), "{}", without.stderr);
     for (arguments, word) in [
@@ -191,11 +191,28 @@ fn a_port_in_use_is_named_with_what_to_do() {
     mesh.ask("SELECT gss FROM gla.boroughs").ok();
 }
 
+/// Has a body's certificate and its key in a file each, as when they are not renewed by themselves.
+fn in_two_files(mesh: &Mesh, body: &str) -> (PathBuf, PathBuf) {
+    let folder = mesh.folder(body);
+    let (cert, key) = (folder.join("node.pem"), folder.join("node.key"));
+    let text = fs::read_to_string(folder.join("identity.pem")).unwrap();
+    let sections = text.split_inclusive("-----\n").collect::<Vec<_>>();
+    let (certificates, keys): (Vec<&[&str]>, Vec<_>) =
+        sections.chunks(2).partition(|section| section.concat().contains("BEGIN CERTIFICATE"));
+    fs::write(&cert, certificates.concat().concat()).unwrap();
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&key).unwrap();
+    fs::write(&key, keys.concat().concat()).unwrap();
+    let file = folder.join("node.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let text = text.replace("cert = \"identity.pem\"", "cert = \"node.pem\"");
+    fs::write(file, text.replace("key = \"identity.pem\"", "key = \"node.key\"")).unwrap();
+    (cert, key)
+}
+
 #[test]
 fn a_certificate_or_key_that_can_not_be_used_is_named_with_what_to_do() {
     let mesh = Mesh::prepared();
-    let tls = mesh.folder("gla").join("tls");
-    let (cert, key) = (tls.join("node.pem"), tls.join("node.key"));
+    let (cert, key) = in_two_files(&mesh, "gla");
     let (good_cert, good_key) = (fs::read(&cert).unwrap(), fs::read(&key).unwrap());
     let text = String::from_utf8(good_cert.clone()).unwrap();
     let cut = text[..text.len() / 2].to_owned();
@@ -206,10 +223,10 @@ fn a_certificate_or_key_that_can_not_be_used_is_named_with_what_to_do() {
         assert!(ran.fails(1).contains("node.pem"), "{broken}: {}", ran.stderr);
     }
     // Somebody else's certificate, with this node's key and with its own.
-    let lfb = mesh.node_pair("lfb");
-    fs::copy(&lfb.cert, &cert).unwrap();
+    let (lfb_cert, lfb_key) = in_two_files(&mesh, "lfb");
+    fs::copy(lfb_cert, &cert).unwrap();
     assert!(does_not_start(&mesh, "gla").fails(1).contains("does not belong to"));
-    fs::copy(&lfb.key, &key).unwrap();
+    fs::copy(lfb_key, &key).unwrap();
     let ran = does_not_start(&mesh, "gla");
     let said = ran.fails(1);
     assert!(said.contains("body/lfb/node") && said.contains("body/gla/node"), "{said}");
@@ -236,7 +253,7 @@ fn a_configuration_that_can_not_be_meant_is_named_with_file_line_and_fix() {
     let cases: [Misconfigured; 8] = [
         ("node.toml", |text| text.replacen("listen =", "lisen =", 1), &["lisen", "listen"]),
         ("node.toml", |text| format!("colour = \"red\"\n{text}"), &["node.toml:1:", "colour"]),
-        ("node.toml", |text| text.replacen("tls/node.key", "tls/nobody.key", 1), &["nobody.key"]),
+        ("node.toml", |text| text.replacen("key = \"identity.pem\"", "key = \"nobody.key\"", 1), &["nobody.key"]),
         ("node.toml", |text| text.replacen("body = \"lfb\"", "body = \"LFB!\"", 1), &["LFB!", "lower-case"]),
         ("datasets/incidents.toml", |text| text.replacen("threshold = 10", "threshold = 1", 1), &["threshold", "3"]),
         ("datasets/incidents.toml", |text| text.replacen("ranges = true", "range = true", 1), &["range", "ranges"]),
@@ -269,7 +286,7 @@ fn every_problem_of_a_configuration_is_told_at_once() {
     let mesh = Mesh::prepared();
     let file = mesh.folder("lfb").join("node.toml");
     let text = fs::read_to_string(&file).unwrap();
-    let text = text.replacen("tls/node.key", "tls/nobody.key", 1).replacen("ca.pem", "nothing.pem", 1);
+    let text = text.replacen("key = \"identity.pem\"", "key = \"nobody.key\"", 1).replacen("ca.pem", "nothing.pem", 1);
     fs::write(&file, text).unwrap();
     let ran = does_not_start(&mesh, "lfb");
     let said = ran.fails(1);

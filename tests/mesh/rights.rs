@@ -275,7 +275,7 @@ fn who_objects_is_in_no_later_release_and_in_statistics_from_the_next_snapshot()
     let mesh = prepared();
     mesh.start("gla");
     let mut at_gla = loda(&mesh);
-    let own = mesh.certify("spiffe://london/body/gla/analyst/ann");
+    let own = mesh.analyst("gla", "ann");
     let in_incomes = |mesh: &Mesh| {
         let mut ann = mesh.client("gla", Some(&own));
         let sql = format!("SELECT person_id FROM gla.incomes WHERE person_id = {UNIT}");

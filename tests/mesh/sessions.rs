@@ -106,10 +106,10 @@ fn a_session_is_its_callers_own() {
     let mut asha = analyst(mesh);
     let cookie = begin(&mut asha, "fire-risk");
     let others = [
-        mesh.certify("spiffe://london/body/loda/analyst/bola"),
+        mesh.analyst("loda", "bola"),
         mesh.node_pair("loda"),
         // Of the same name, but another certificate.
-        mesh.certify("spiffe://london/body/loda/analyst/asha"),
+        mesh.analyst("loda", "asha"),
     ];
     for pair in others {
         let mut other = mesh.client("loda", Some(&pair));

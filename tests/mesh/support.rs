@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
-pub(crate) use folder::{Demo, Pair, certify, scratch};
+pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;

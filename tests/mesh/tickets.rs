@@ -35,7 +35,7 @@ fn is_unknown(client: &mut Client, ticket: Ticket) {
 fn a_ticket_is_good_once_and_for_its_caller_alone() {
     let mesh = Mesh::shared();
     let mut asha = mesh.client("loda", Some(&mesh.asha()));
-    let mut bola = mesh.client("loda", Some(&mesh.certify("spiffe://london/body/loda/analyst/bola")));
+    let mut bola = mesh.client("loda", Some(&mesh.analyst("loda", "bola")));
     let mut node = mesh.client("loda", Some(&mesh.node_pair("loda")));
     let ticket = ticket_of(&asha.info(statement(SQL)).unwrap());
     is_unknown(&mut bola, ticket.clone());
@@ -79,7 +79,7 @@ fn handles_are_long_and_never_the_same() {
 fn a_prepared_statement_is_its_callers_own() {
     let mesh = Mesh::shared();
     let mut asha = mesh.client("loda", Some(&mesh.asha()));
-    let mut bola = mesh.client("loda", Some(&mesh.certify("spiffe://london/body/loda/analyst/bola")));
+    let mut bola = mesh.client("loda", Some(&mesh.analyst("loda", "bola")));
     let request = ActionCreatePreparedStatementRequest { query: SQL.into(), transaction_id: None };
     let made = asha.action("CreatePreparedStatement", request.as_any().encode_to_vec()).unwrap();
     let made = Any::decode(made[0].as_slice()).unwrap();

@@ -98,7 +98,7 @@ fn a_view_is_asked_as_its_text_is() {
     assert!(!streets.text().contains("HIDDEN"), "{}", streets.text());
 
     // The body's own analysts ask by the same names, though they see more of the datasets.
-    let li = mesh.certify("spiffe://london/body/lfb/analyst/li");
+    let li = mesh.analyst("lfb", "li");
     let mut li = mesh.client("lfb", Some(&li));
     assert!(li.statement("SELECT COUNT(*) AS n FROM fires").is_ok());
 }

@@ -44,7 +44,7 @@ fn a_receipt_is_checked_offline_and_becomes_witnessed() {
     assert!(receipt(&mesh, "verify", &file).ok().contains("unwitnessed"));
     until("the logs are witnessed", || {
         let mut command = meridian();
-        let command = command.args(["receipt", "witness"]).arg(&file).arg("--profile").arg(mesh.folder("profile.toml"));
+        let command = command.args(["receipt", "witness"]).arg(&file).arg("--profile").arg(mesh.profile());
         let ran = Running::start(command).end();
         ran.ok();
         ran.stderr.contains(", witnessed by").then_some(())

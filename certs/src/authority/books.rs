@@ -1,4 +1,4 @@
-//! What an authority remembers: invitations and certificates that have not ended.
+//! What an authority remembers: invitations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,22 +27,10 @@ pub struct Invitation {
     pub spent_by: Option<String>,
 }
 
-/// A certificate that was issued to a body's node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Issued {
-    /// Serial number, lower-case hexadecimal.
-    pub serial: String,
-    /// Whose it is.
-    pub body: Name,
-    /// Seconds since the Unix epoch at which it ends.
-    pub not_after: u64,
-}
-
 /// All that an authority remembers beside the membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Books {
     pub(super) invitations: Vec<Invitation>,
-    pub(super) issued: Vec<Issued>,
 }
 
 impl Books {
@@ -72,10 +60,9 @@ impl Books {
         files::replace_key(&path, text.as_bytes())
     }
 
-    /// Forgets what has ended by `now`, in seconds since the Unix epoch. Spent invitations stay as long as a certificate that was
+    /// Forgets what ended before `now`, in seconds since the Unix epoch. Spent invitations stay as long as a certificate that was
     /// got by one, so that a second use is told from an unknown token.
     pub(super) fn forget(&mut self, now: u64) {
-        self.issued.retain(|issued| issued.not_after > now);
         self.invitations.retain(|invitation| invitation.expires.saturating_add(super::office::LIFE_SECONDS) > now);
     }
 }

@@ -27,7 +27,7 @@ use crate::certificate::{self, authority_uri};
 use crate::credentials::now_of;
 use crate::{Error, Identity, KeyAndRequest, Request, Result, files, reason, signed};
 
-pub use books::{Invitation, Issued};
+pub use books::Invitation;
 pub use office::{Joined, Office, Refusal};
 pub use params::Validity;
 
@@ -106,21 +106,13 @@ impl Authority {
     /// Signs a certificate for the request's key and returns the chain as PEM, its holder first.
     ///
     /// Who the holder is (`identity`) and which hosts their node may be reached at (`hosts`: DNS names or IP addresses,
-    /// for clients that check them) is decided here, not by the request. Analysts have no hosts.
+    /// for clients that check them) is decided here, not by the request. Analysts are signed by their own body.
     pub fn sign(&self, request: &Request, identity: &Identity, hosts: &[String], validity: Validity) -> Result<String> {
-        self.issue(request, identity, hosts, validity).map(|(chain, _)| chain)
-    }
-
-    /// The same, with the serial number of the certificate.
-    fn issue(
-        &self,
-        request: &Request,
-        identity: &Identity,
-        hosts: &[String],
-        validity: Validity,
-    ) -> Result<(String, Vec<u8>)> {
         if identity.federation() != &self.federation {
             return Err(issue(identity, format!("this authority signs for {} only", self.federation)));
+        }
+        if let Identity::Analyst { .. } = identity {
+            return Err(issue(identity, "a body signs its own analysts: use `meridian analyst add` at its node"));
         }
         if validity.not_after > self.not_after {
             let problem =
@@ -128,9 +120,8 @@ impl Authority {
             return Err(issue(identity, problem));
         }
         let params = params::member(identity, hosts, validity).map_err(|problem| issue(identity, problem))?;
-        let serial = params.serial_number.as_ref().map(|serial| serial.to_bytes()).unwrap_or_default();
         let signed = params.signed_by(request.public_key(), &self.issuer).map_err(|error| issue(identity, error))?;
-        Ok((signed.pem() + &self.issuer_pem, serial))
+        Ok(signed.pem() + &self.issuer_pem)
     }
 
     /// The trust anchors, PEM.

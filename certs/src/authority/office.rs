@@ -7,10 +7,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use meridian_proto::{Member, Membership, Name, Revoked, Signed, wire};
+use meridian_proto::{Member, Membership, Name, Signed, wire};
 use prost::Message;
 
-use super::books::{Books, Invitation, Issued};
+use super::books::{Books, Invitation};
+use super::params::CLOCK_SKEW;
 use super::{Authority, Validity};
 use crate::anchors::Anchors;
 use crate::client::Address;
@@ -63,7 +64,6 @@ impl Office {
             version: 0,
             signed_at: 0,
             members: Vec::new(),
-            revoked: Vec::new(),
         };
         office.publish(&authority, &empty, now)?;
         Ok(office)
@@ -83,16 +83,12 @@ impl Office {
     /// Invites a body whose node will be reached at `endpoint` (`https://host:port`); its certificate will name that host and
     /// `hosts`. Returns the token, which can be used once within ten minutes.
     pub fn invite(&self, body: &Name, endpoint: &str, hosts: &[String], now: SystemTime) -> Result<String> {
-        let refused = |problem: String| Error::Endpoint { endpoint: endpoint.into(), problem };
-        let host = Address::parse(endpoint).map_err(refused)?.host().to_owned();
+        let host = host_of(endpoint)?;
         let token = hex::encode(&super::random::<20>().map_err(|problem| super::issue(body, problem))?);
         let mut names = vec![host];
         names.extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
-        self.act(now, |desk| {
-            let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;
-            if let Some(other) = desk.membership.members.iter().find(taken) {
-                return Err(refused(format!("{} is there; write another host or port", other.body)));
-            }
+        self.act::<_, Error>(now, |desk| {
+            desk.is_free(endpoint, body)?;
             desk.books.invitations.push(Invitation {
                 token_sha256: files::sha256(token.as_bytes()),
                 body: body.clone(),
@@ -133,9 +129,9 @@ impl Office {
             let again = invitation.spent_by.replace(key).is_some();
             let Invitation { body, endpoint, hosts, .. } = invitation.clone();
             if !again {
-                desk.revoke(&body);
+                let valid_from = desk.from_now_on(&body);
                 desk.membership.members.retain(|member| member.body != body);
-                desk.membership.members.push(Member { body: body.clone(), endpoint, suspended: false });
+                desk.membership.members.push(Member { body: body.clone(), endpoint, suspended: false, valid_from });
                 desk.membership.members.sort_by(|a, b| a.body.cmp(&b.body));
             }
             desk.issue(&request, &body, &hosts).map_err(Refusal::Failed)
@@ -158,10 +154,12 @@ impl Office {
             let request = request.map_err(|error| refused(error.to_string()))?.request;
             let request = Request::from_pem(&request).map_err(|error| refused(error.to_string()))?;
             // As the certificate that still holds names them: an authority signed that, perhaps another one.
-            let hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
-            if desk.membership.member(body).is_none() {
+            let mut hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
+            let Some(member) = desk.membership.member(body) else {
                 return Err(refused(format!("{body} is no member; ask to be invited")));
-            }
+            };
+            // It may have moved since.
+            hosts.extend(host_of(&member.endpoint).ok().filter(|host| !hosts.contains(host)));
             desk.issue(&request, body, &hosts).map_err(Refusal::Failed)
         })
         .and_then(|chain| Ok(self.joined(chain, now)?))
@@ -183,20 +181,29 @@ impl Office {
         })
     }
 
-    /// Revokes every certificate that a member has; it joins again by an invitation.
+    /// Revokes every certificate that a member has, whichever issuing key signed it; it joins again by an invitation.
     pub fn revoke(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
-            desk.member(body)?;
-            desk.revoke(body);
+            let valid_from = desk.from_now_on(body);
+            desk.member(body)?.valid_from = valid_from;
             Ok(())
         })
     }
 
-    /// Ends a membership, and revokes its certificates.
+    /// Says that a member's node is reached at another endpoint from now on; the next certificate that it gets names its host.
+    pub fn relocate(&self, body: &Name, endpoint: &str, now: SystemTime) -> Result<()> {
+        host_of(endpoint)?;
+        self.act::<_, Error>(now, |desk| {
+            desk.is_free(endpoint, body)?;
+            desk.member(body)?.endpoint = endpoint.into();
+            Ok(())
+        })
+    }
+
+    /// Ends a membership; its certificates do not count again where it joins anew.
     pub fn remove(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
             desk.member(body)?;
-            desk.revoke(body);
             desk.membership.members.retain(|member| member.body != *body);
             Ok(())
         })
@@ -245,7 +252,6 @@ impl Office {
         let (mut membership, mut books) = (before.clone(), known.clone());
         let now_seconds = seconds(now);
         books.forget(now_seconds);
-        membership.revoked.retain(|revoked| revoked.not_after > now_seconds);
         let (dir, membership_, books_) = (self.dir.as_path(), &mut membership, &mut books);
         let mut desk = Desk { dir, authority: &authority, books: books_, membership: membership_, now: now_seconds };
         let done = act(&mut desk)?;
@@ -306,6 +312,18 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Whether no other member is at an endpoint.
+    fn is_free(&self, endpoint: &str, body: &Name) -> Result<()> {
+        let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;
+        match self.membership.members.iter().find(taken) {
+            Some(other) => {
+                let problem = format!("{} is there; write another host or port", other.body);
+                Err(Error::Endpoint { endpoint: endpoint.into(), problem })
+            }
+            None => Ok(()),
+        }
+    }
+
     fn member(&mut self, body: &Name) -> Result<&mut Member> {
         let found = self.membership.members.iter_mut().find(|member| member.body == *body);
         found.ok_or_else(|| super::issue(body, "is no member of the federation: `meridian authority list` says who is"))
@@ -313,24 +331,24 @@ impl Desk<'_> {
 
     fn issue(&mut self, request: &Request, body: &Name, hosts: &[String]) -> Result<String> {
         let identity = Identity::Node { federation: self.authority.federation().clone(), body: body.clone() };
+        let valid_from = self.membership.member(body).map_or(0, |member| member.valid_from);
         let validity = Validity::from_now(Duration::from_secs(LIFE_SECONDS));
-        let (chain, serial) = self.authority.issue(request, &identity, hosts, validity)?;
-        self.books.issued.push(Issued {
-            serial: hex::encode(&serial),
-            body: body.clone(),
-            not_after: seconds(validity.not_after),
-        });
-        Ok(chain)
+        let validity = validity.from_at_least(UNIX_EPOCH + Duration::from_secs(valid_from));
+        self.authority.sign(request, &identity, hosts, validity)
     }
 
-    fn revoke(&mut self, body: &Name) {
-        let (of_body, others) = self.books.issued.drain(..).partition(|issued| issued.body == *body);
-        self.books.issued = others;
-        let revoked =
-            |issued: Issued| Some(Revoked { serial: hex::decode(&issued.serial).ok()?, not_after: issued.not_after });
-        let of_body: Vec<Issued> = of_body;
-        self.membership.revoked.extend(of_body.into_iter().filter_map(revoked));
+    /// The time from which certificates of a body are valid that are signed from now on, and no earlier one is: all are
+    /// back-dated alike, for clocks that are slow.
+    fn from_now_on(&self, body: &Name) -> u64 {
+        let before = self.membership.member(body).map_or(0, |member| member.valid_from);
+        self.now.saturating_sub(CLOCK_SKEW.as_secs()).max(before).saturating_add(1)
     }
+}
+
+/// The host of a node's endpoint: `https://host:port`.
+fn host_of(endpoint: &str) -> Result<String> {
+    let refused = |problem: String| Error::Endpoint { endpoint: endpoint.into(), problem };
+    Ok(Address::parse(endpoint).map_err(refused)?.host().to_owned())
 }
 
 fn seconds(time: SystemTime) -> u64 {

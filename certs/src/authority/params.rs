@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::Identity;
 
 /// Clocks of two machines differ; a new certificate counts from this much earlier.
-const CLOCK_SKEW: Duration = Duration::from_secs(300);
+pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// From when until when a certificate holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl Validity {
     pub fn from_now(life: Duration) -> Self {
         let now = SystemTime::now();
         Self { not_before: now.checked_sub(CLOCK_SKEW).unwrap_or(now), not_after: now.checked_add(life).unwrap_or(now) }
+    }
+
+    /// The same, but not from before this time.
+    pub(super) fn from_at_least(self, not_before: SystemTime) -> Self {
+        Self { not_before: self.not_before.max(not_before), ..self }
     }
 
     /// The same, but not beyond this time.
@@ -74,7 +79,6 @@ pub(crate) fn member(identity: &Identity, hosts: &[String], validity: Validity) 
         Identity::Node { body, .. } => {
             (body, vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth])
         }
-        Identity::Analyst { .. } if !hosts.is_empty() => return Err("an analyst serves at no host".into()),
         Identity::Analyst { name, .. } => (name, vec![ExtendedKeyUsagePurpose::ClientAuth]),
     };
     // For people who look at the certificate; nothing here reads it.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
-use meridian_certs::{Analysts, KeyAndRequest, Request};
+use meridian_certs::{Analysts, KeyAndRequest, Request, Validity};
 use meridian_proto::Name;
 
 use super::authority::write_new;
@@ -15,6 +15,9 @@ use super::profile::ProfileFile;
 use super::{Error, say};
 use crate::app;
 use crate::config::{Config, NodeConfig};
+
+/// How many days a certificate holds where nobody says.
+const DAYS: u64 = 90;
 
 /// `meridian analyst …`
 #[derive(Debug, Subcommand)]
@@ -51,8 +54,11 @@ pub(crate) struct Add {
     /// The file for the certificate
     #[arg(long, value_name = "FILE", conflicts_with = "dir")]
     out: Option<PathBuf>,
+    /// What their questions are for where they say nothing else, as an agreement names it
+    #[arg(long, conflicts_with = "request")]
+    purpose: Option<String>,
     /// How many days the certificate holds
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=700))]
+    #[arg(long, default_value_t = DAYS, value_parser = clap::value_parser!(u64).range(1..=700))]
     days: u64,
 }
 
@@ -87,19 +93,32 @@ impl Analyst {
 }
 
 impl Add {
+    /// An analyst who asks for this purpose, with a new folder for key, certificate and profile.
+    pub(super) fn new(name: Name, config: PathBuf, dir: PathBuf, purpose: &str) -> Self {
+        let (dir, purpose) = (Some(dir), Some(purpose.to_owned()));
+        Self { name, whose: Whose { config }, dir, request: None, out: None, purpose, days: DAYS }
+    }
+
     fn run(self) -> Result<(), Error> {
-        let Self { name, whose, dir, request, out, days } = self;
+        let (name, days) = (self.name.clone(), self.days);
+        let file = self.sign()?;
+        say(format_args!("{name} may ask for {days} days, with {}", file.display()));
+        Ok(())
+    }
+
+    /// Signs the certificate, and returns the file that was made of it: the profile, or the certificate alone.
+    pub(super) fn sign(self) -> Result<PathBuf, Error> {
+        let Self { name, whose, dir, request, out, purpose, days } = self;
         let node = whose.node()?;
         let analysts = app::analysts(&node);
         let sign = |pem: &str| {
-            let life = Duration::from_secs(days * 24 * 3600);
-            analysts.add(&name, &Request::from_pem(pem)?, life, SystemTime::now())
+            let validity = Validity::from_now(Duration::from_secs(days * 24 * 3600));
+            analysts.add(&name, &Request::from_pem(pem)?, validity, SystemTime::now())
         };
         if let (Some(request), Some(out)) = (request, out) {
             let pem = fs::read_to_string(&request).map_err(|source| Error::Read { path: request, source })?;
             write_new(&out, &sign(&pem)?)?;
-            say(format_args!("{name} may ask for {days} days: {}", out.display()));
-            return Ok(());
+            return Ok(out);
         }
         let dir = dir.ok_or_else(|| Error::Usage("give --dir, or --request and --out".into()))?;
         fs::create_dir_all(&dir).map_err(|source| Error::Write { path: dir.clone(), source })?;
@@ -115,12 +134,11 @@ impl Add {
             cert: file("analyst.pem"),
             key: file("analyst.key"),
             ca: file("ca.pem"),
-            purpose: None,
+            purpose,
         };
         let text = toml::to_string(&profile).map_err(|error| Error::Usage(format!("writing the profile: {error}")))?;
         write_new(&at("profile.toml"), &text)?;
-        say(format_args!("{name} may ask for {days} days, with --profile {}", at("profile.toml").display()));
-        Ok(())
+        Ok(at("profile.toml"))
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Authority {
     Suspend(Of),
     /// Let a suspended body in again
     Resume(Of),
+    /// Say that a body's node is reached elsewhere from now on
+    Move(Move),
     /// Revoke the certificates of a body, as when its key is lost; it joins again by an invitation
     Revoke(Of),
     /// End a body's membership
@@ -104,6 +106,16 @@ pub(crate) struct Of {
     dir: PathBuf,
 }
 
+/// Options of `meridian authority move`.
+#[derive(Debug, Args)]
+pub(crate) struct Move {
+    #[command(flatten)]
+    of: Of,
+    /// Where its node is reached: https://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    endpoint: String,
+}
+
 /// `meridian authority issuer …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Issuer {
@@ -155,10 +167,10 @@ pub(crate) struct Sign {
     /// The request (PEM), as `meridian node request` makes it
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
-    /// Who holds the key: spiffe://london/body/lfb/node or spiffe://london/body/loda/analyst/asha
+    /// Whose node holds the key: spiffe://london/body/lfb/node
     #[arg(long, value_name = "SPIFFE-ID")]
     identity: Identity,
-    /// A DNS name or address at which the node is reached; may be given again. None for an analyst
+    /// A DNS name or address at which the node is reached; may be given again
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
     /// How many days the certificate holds
@@ -186,6 +198,13 @@ impl Authority {
             Self::Resume(Of { body, dir }) => {
                 Office::open(&dir)?.resume(&body, now)?;
                 say(format_args!("{body} is in again"));
+                Ok(())
+            }
+            Self::Move(Move { of: Of { body, dir }, endpoint }) => {
+                Office::open(&dir)?.relocate(&body, &endpoint, now)?;
+                say(format_args!(
+                    "{body} is reached at {endpoint}; where that is another host, `meridian node renew` there has it named"
+                ));
                 Ok(())
             }
             Self::Revoke(Of { body, dir }) => {

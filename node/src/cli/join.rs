@@ -19,25 +19,25 @@ use crate::config::Config;
 pub(crate) struct Join {
     /// Where the authority is served, as the invitation says
     #[arg(long, value_name = "URL")]
-    authority: String,
+    pub(super) authority: String,
     /// The fingerprint of the authority's root, as the invitation says
     #[arg(long, value_name = "SHA256")]
-    fingerprint: String,
+    pub(super) fingerprint: String,
     /// The invitation's token
     #[arg(long)]
-    token: String,
+    pub(super) token: String,
     /// The folder of the node, which is made
     #[arg(long)]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// Where the node listens; by default on all addresses, at the port of its endpoint
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    pub(super) listen: Option<SocketAddr>,
     /// Where its health is served: a loopback address
     #[arg(long, value_name = "ADDRESS")]
-    health: Option<SocketAddr>,
+    pub(super) health: Option<SocketAddr>,
     /// The body's name for people
     #[arg(long)]
-    title: Option<String>,
+    pub(super) title: Option<String>,
 }
 
 /// Options of `meridian node renew`.
@@ -49,8 +49,23 @@ pub(crate) struct Renew {
 }
 
 impl Join {
-    /// Joins: what was written before stays, so that the same command may be given again after a crash.
+    /// Joins, and says what is next.
     pub(crate) async fn run(self) -> Result<(), Error> {
+        let identity = self.join().await?;
+        let at = |name: &str| self.dir.join(name).display().to_string();
+        say(format_args!(
+            "{} is a member of {}, and publishes nothing yet: datasets go into {}\n\
+             next: meridian node serve --config {}",
+            identity.body(),
+            identity.federation(),
+            at("datasets"),
+            at("node.toml")
+        ));
+        Ok(())
+    }
+
+    /// Joins: what was written before stays, so that the same may be done again after a crash. Returns who the node is.
+    pub(super) async fn join(&self) -> Result<Identity, Error> {
         let at = |name: &str| self.dir.join(name);
         if at("node.toml").exists() {
             let there = at("node.toml");
@@ -69,7 +84,7 @@ impl Join {
         self.write(&joined, &key)
     }
 
-    fn write(&self, joined: &Joined, key: &Path) -> Result<(), Error> {
+    fn write(&self, joined: &Joined, key: &Path) -> Result<Identity, Error> {
         let at = |name: &str| self.dir.join(name);
         let Joined { chain, anchors, membership } = joined;
         replace(&at("ca.pem"), anchors.as_bytes())?;
@@ -110,13 +125,7 @@ impl Join {
             ),
         )?;
         let _ = fs::remove_file(key);
-        say(format_args!(
-            "{body} is a member of {federation}, and publishes nothing yet: datasets go into {}\n\
-             next: meridian node serve --config {}",
-            at("datasets").display(),
-            at("node.toml").display()
-        ));
-        Ok(())
+        Ok(credentials.identity().clone())
     }
 }
 

@@ -65,7 +65,7 @@ impl Mesh {
             Published { table: kind.name(), shared: false, held: true, coverage: None, schema, path }
                 .write(&dir.join(OWNER));
         }
-        let asha = nodes::analyst(&authority, ASKER, dir);
+        let asha = nodes::analyst(ASKER, dir);
         let asker = nodes::credentials(&dir.join("authority/ca.pem"), &dir.join(ASKER).join("node"));
         let nodes = sites.iter().map(|site| Node::start(&dir.join(site.body))).collect();
         for site in &sites {

@@ -44,7 +44,7 @@ impl Mesh {
         for site in &sites {
             write_site(&dir.join(site.body), site, &sites, &authority, data);
         }
-        let asha = nodes::analyst(&authority, ASKER, dir);
+        let asha = nodes::analyst(ASKER, dir);
         let asked = sites.iter().find(|site| site.body == ASKER).unwrap();
         let channel = asha.client_connector().channel(&format!("https://{}", asked.flight), None).unwrap();
         let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);

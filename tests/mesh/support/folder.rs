@@ -7,8 +7,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
-use meridian_certs::{Authority, Identity, KeyAndRequest, Request, Validity};
+use meridian_certs::{Analysts, Authority, Identity, KeyAndRequest, Office, Request, Validity};
 
 use super::{Ran, Running, meridian, nodes_below};
 
@@ -112,25 +113,53 @@ pub(super) fn renew(dir: &Path) -> BTreeMap<String, Ports> {
         .collect();
     for (body, own) in &ports {
         let folder = dir.join(body);
-        let file = folder.join("node.toml");
-        let mut node: toml::Table = fs::read_to_string(&file).expect("node.toml").parse().expect("TOML");
-        node.insert("listen".into(), own.flight.to_string().into());
-        node.insert("health".into(), own.health.to_string().into());
-        for member in node["members"].as_array_mut().expect("members") {
-            let body = member["body"].as_str().expect("a body").to_owned();
-            let endpoint = format!("https://{}", ports[&body].flight);
-            member.as_table_mut().expect("a member").insert("endpoint".into(), endpoint.into());
+        change(&folder.join("node.toml"), |node| {
+            node.insert("listen".into(), own.flight.to_string().into());
+            node.insert("health".into(), own.health.to_string().into());
+        });
+        // Whom the body vouches for stays; nothing that a node of before remembers does.
+        let (state, kept) = (folder.join("state"), folder.join("kept"));
+        let had = fs::rename(state.join("analysts"), &kept).is_ok();
+        let _ = fs::remove_dir_all(&state);
+        fs::create_dir(&state).expect("state");
+        if had {
+            fs::rename(&kept, state.join("analysts")).expect("the analysts");
         }
-        fs::write(&file, toml::to_string(&node).expect("TOML")).expect("node.toml");
-        let _ = fs::remove_dir_all(folder.join("state"));
-        fs::create_dir(folder.join("state")).expect("state");
         let _ = fs::remove_file(folder.join("node.log"));
     }
-    let file = dir.join("profile.toml");
-    let mut profile: toml::Table = fs::read_to_string(&file).expect("profile.toml").parse().expect("TOML");
-    profile.insert("node".into(), format!("https://{}", ports["loda"].flight).into());
-    fs::write(&file, toml::to_string(&profile).expect("TOML")).expect("profile.toml");
+    move_to(dir, &ports);
+    change(&profile(dir), |profile| {
+        profile.insert("node".into(), format!("https://{}", ports["loda"].flight).into());
+    });
     ports
+}
+
+/// Has the authority say where everybody is reached, and every node know it.
+fn move_to(dir: &Path, ports: &BTreeMap<String, Ports>) {
+    let authority = dir.join("authority");
+    let office = Office::open(&authority).expect("the authority");
+    let relocate = |body: &str, endpoint: &str| {
+        office.relocate(&body.parse().expect("a name"), endpoint, SystemTime::now()).expect("another endpoint");
+    };
+    // First away, since somebody may get the port that somebody else had.
+    ports.keys().for_each(|body| relocate(body, &format!("https://{}.example:1", body.replace('_', "-"))));
+    ports.iter().for_each(|(body, ports)| relocate(body, &format!("https://{}", ports.flight)));
+    for body in ports.keys() {
+        fs::copy(authority.join("membership"), dir.join(body).join("state/membership")).expect("a membership");
+    }
+}
+
+/// Changes a file in TOML.
+pub(super) fn change(file: &Path, change: impl FnOnce(&mut toml::Table)) {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let mut table: toml::Table = text.parse().expect("TOML");
+    change(&mut table);
+    fs::write(file, toml::to_string(&table).expect("TOML")).expect("a file");
+}
+
+/// What makes the commands of the mesh's analyst short.
+pub(super) fn profile(dir: &Path) -> PathBuf {
+    dir.join("asha/profile.toml")
 }
 
 /// A certificate chain and its key, in files.
@@ -140,18 +169,22 @@ pub(crate) struct Pair {
     pub(crate) key: PathBuf,
 }
 
-/// A key and a certificate for it: signed by this authority, for this identity, for this time.
+/// A key and a certificate for it: signed by this authority, for this node, for this time.
 pub(crate) fn certify(authority: &Authority, identity: &str, validity: Validity) -> Pair {
+    let identity: Identity = identity.parse().expect("an identity");
+    pair(|request| authority.sign(request, &identity, &["127.0.0.1".to_owned()], validity))
+}
+
+/// The same for an analyst, by their body.
+pub(crate) fn certify_analyst(analysts: &Analysts, name: &str, validity: Validity) -> Pair {
+    pair(|request| analysts.add(&name.parse().expect("a name"), request, validity, SystemTime::now()))
+}
+
+fn pair(sign: impl FnOnce(&Request) -> meridian_certs::Result<String>) -> Pair {
     let dir = scratch("pair");
     let pair = Pair { cert: dir.join("pair.pem"), key: dir.join("pair.key") };
     let made = KeyAndRequest::create(&pair.key).expect("a key");
     let request = Request::from_pem(made.pem()).expect("a request");
-    let identity: Identity = identity.parse().expect("an identity");
-    let hosts = match identity {
-        Identity::Node { .. } => vec!["127.0.0.1".to_owned()],
-        Identity::Analyst { .. } => Vec::new(),
-    };
-    let signed = authority.sign(&request, &identity, &hosts, validity).expect("a certificate");
-    fs::write(&pair.cert, signed).expect("a certificate's file");
+    fs::write(&pair.cert, sign(&request).expect("a certificate")).expect("a certificate's file");
     pair
 }

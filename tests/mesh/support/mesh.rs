@@ -9,10 +9,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use meridian_certs::{Authority, Validity};
+use meridian_certs::{Analysts, Authority, Validity};
 
 use super::folder::{self, Ports};
-use super::{Client, Demo, Line, Pair, Ran, Running, certify, get, meridian, scratch, send_signal, until};
+use super::{Client, Demo, Line, Pair, Ran, Running, certify_analyst, get, meridian, scratch, send_signal, until};
 
 /// What the agreements of the mesh are for.
 pub(crate) const PURPOSE: &str = "fire-risk";
@@ -211,7 +211,7 @@ impl Mesh {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = meridian();
         let (verb, rest) = arguments.split_first().expect("a verb");
-        command.arg(verb).arg("--profile").arg(self.dir.join("profile.toml")).args(rest);
+        command.arg(verb).arg("--profile").arg(self.profile()).args(rest);
         command
     }
 
@@ -228,14 +228,14 @@ impl Mesh {
 
     /// The certificate of a body's node.
     pub(crate) fn node_pair(&self, body: &str) -> Pair {
-        let tls = self.folder(body).join("tls");
-        Pair { cert: tls.join("node.pem"), key: tls.join("node.key") }
+        let own = self.folder(body).join("identity.pem");
+        Pair { cert: own.clone(), key: own }
     }
 
     /// The certificate of LODA's analyst.
     pub(crate) fn asha(&self) -> Pair {
-        let analysts = self.folder("loda").join("analysts");
-        Pair { cert: analysts.join("asha.pem"), key: analysts.join("asha.key") }
+        let asha = self.dir.join("asha");
+        Pair { cert: asha.join("analyst.pem"), key: asha.join("analyst.key") }
     }
 
     /// The federation's authority.
@@ -243,9 +243,24 @@ impl Mesh {
         Authority::open(&self.dir.join("authority")).expect("the authority")
     }
 
-    /// A new certificate of the federation.
-    pub(crate) fn certify(&self, identity: &str) -> Pair {
-        certify(&self.authority(), identity, Validity::from_now(Duration::from_secs(3600)))
+    /// The analysts of a body.
+    pub(crate) fn analysts(&self, body: &str) -> Analysts {
+        let [federation, name] = ["london", body].map(|name| name.parse().expect("a name"));
+        Analysts::new(federation, name, self.folder(body).join("state/analysts"))
+    }
+
+    /// Makes somebody an analyst of a body; where its node is up, it knows that.
+    pub(crate) fn analyst(&self, body: &str, name: &str) -> Pair {
+        let pair = certify_analyst(&self.analysts(body), name, Validity::from_now(Duration::from_secs(3600)));
+        if self.nodes().contains_key(body) {
+            until("the node trusts its body's analysts", || self.client(body, Some(&pair)).actions().ok());
+        }
+        pair
+    }
+
+    /// What makes the analyst's commands short.
+    pub(crate) fn profile(&self) -> PathBuf {
+        folder::profile(&self.dir)
     }
 
     /// The federation's trust anchor.

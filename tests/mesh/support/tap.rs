@@ -1,9 +1,7 @@
 //! A tap between two nodes: for the one that asks it stands in the place of the other, with that one's own certificate; it
 //! passes everything on, and keeps what goes each way, decrypted.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -14,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::folder::change;
 use super::wire::{Received, config};
 use super::{Mesh, Pair};
 
@@ -30,7 +29,7 @@ impl Tap {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
-        lead_to(&mesh.folder(asker), body, listener.local_addr().expect("an address"));
+        lead_to(mesh, asker, body, listener.local_addr().expect("an address"));
         let acceptor = TlsAcceptor::from(Arc::new(serving(&mesh.node_pair(body))));
         let connector = TlsConnector::from(Arc::new(config(&mesh.ca(), Some(&mesh.node_pair(asker)))));
         let (asked, answered) = (Received::default(), Received::default());
@@ -61,14 +60,18 @@ impl Tap {
     }
 }
 
-/// Has a body's node look for another one here.
-fn lead_to(folder: &Path, body: &str, address: SocketAddr) {
-    let file = folder.join("node.toml");
-    let mut node: toml::Table = fs::read_to_string(&file).expect("node.toml").parse().expect("TOML");
-    let members = node["members"].as_array_mut().expect("members");
-    let member = members.iter_mut().find(|member| member["body"].as_str() == Some(body)).expect("the member");
-    member.as_table_mut().expect("a member").insert("endpoint".into(), format!("https://{address}").into());
-    fs::write(&file, toml::to_string(&node).expect("TOML")).expect("node.toml");
+/// Has a body's node look for another one here: it follows no authority, which says where that really is.
+fn lead_to(mesh: &Mesh, asker: &str, body: &str, address: SocketAddr) {
+    let member = |name: &str| {
+        let address = if name == body { address } else { mesh.address(name) };
+        let endpoint = format!("https://{address}");
+        toml::Value::from(toml::Table::from_iter([("body".into(), name.into()), ("endpoint".into(), endpoint.into())]))
+    };
+    let members: Vec<toml::Value> = mesh.bodies().map(member).collect();
+    change(&mesh.folder(asker).join("node.toml"), |node| {
+        node.remove("authorities");
+        node.insert("members".into(), members.into());
+    });
 }
 
 /// As the node of this certificate, for whoever comes: the node behind looks at who that is.

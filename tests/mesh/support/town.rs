@@ -120,28 +120,10 @@ impl Town {
 
     /// Makes Asha an analyst of a body, who asks by the mesh's profile.
     fn analyst(&self, body: &str) {
-        let folder = self.mesh.dir.join("asha");
-        fs::create_dir(&folder).expect("a folder");
-        let at = |name: &str| folder.join(name).to_str().expect("a path").to_owned();
-        let request = ["node", "request", "--key", &at("asha.key"), "--out", &at("asha.csr")];
-        Running::start(meridian().args(request)).end().ok();
-        let identity = format!("spiffe://london/body/{body}/analyst/asha");
-        self.run(&[
-            "authority",
-            "sign",
-            "--request",
-            &at("asha.csr"),
-            "--identity",
-            &identity,
-            "--out",
-            &at("asha.pem"),
-        ])
-        .ok();
-        let profile = format!(
-            "node = \"https://{}\"\ncert = \"asha/asha.pem\"\nkey = \"asha/asha.key\"\nca = \"authority/ca.pem\"\n",
-            self.mesh.address(body)
-        );
-        fs::write(self.mesh.dir.join("profile.toml"), profile).expect("a profile");
+        let config = self.mesh.folder(body).join("node.toml");
+        let mut command = meridian();
+        command.args(["analyst", "add", "asha", "--config"]).arg(config).arg("--dir").arg(self.mesh.dir.join("asha"));
+        Running::start(&mut command).end().ok();
     }
 
     /// Has a body publish so many open rows under this name; `rows` conforms to the standard of that name.

@@ -83,7 +83,7 @@ fn a_body_joins_once_with_its_invitation() {
 
     // A crash before the answer arrived: the same key may try again, also later.
     let again = town.office.join(&token, &request, now() + DAY).unwrap();
-    assert_eq!(Membership::decode(&again.membership.payload).unwrap().revoked, []);
+    assert_eq!(Membership::decode(&again.membership.payload).unwrap().members, membership.members);
     let (_, other) = KeyAndRequest::generate().unwrap();
     assert!(why(town.office.join(&token, &other, now())).contains("used with another key"));
     assert!(why(town.office.join("0123", &other, now())).contains("no such invitation"));
@@ -95,6 +95,27 @@ fn a_body_joins_once_with_its_invitation() {
     assert!(taken.to_string().contains("lfb is there"), "{taken}");
     let nowhere = town.office.invite(&name("loda"), "http://loda.example", &[], now()).unwrap_err();
     assert!(nowhere.to_string().contains("TLS only"), "{nowhere}");
+}
+
+#[test]
+fn a_member_that_moves_is_reached_there_and_its_next_certificate_says_so() {
+    let town = Town::new();
+    let (lfb, _) = (town.join("lfb"), town.join("gla"));
+    let before = town.membership().version;
+    town.office.relocate(&name("lfb"), "https://new.example:50051", now()).unwrap();
+    let membership = town.membership();
+    assert_eq!(membership.member(&name("lfb")).unwrap().endpoint, "https://new.example:50051");
+    assert!(membership.version > before);
+    let chain = files::certificates_of(&town.renew(&lfb).unwrap().chain).unwrap();
+    assert_eq!(certificate::hosts(&chain[0]), ["lfb.example", "new.example"]);
+    for (body, endpoint, says) in [
+        ("gla", "https://new.example:50051", "lfb is there"),
+        ("gla", "http://gla.example:50051", "TLS only"),
+        ("loda", "https://loda.example:50051", "no member"),
+    ] {
+        let error = town.office.relocate(&name(body), endpoint, now()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
 }
 
 #[test]
@@ -127,7 +148,7 @@ fn a_member_renews_and_nobody_else() {
     assert!(town.renew(&anew).is_ok());
     assert!(why(town.renew(&lfb)).contains("revoked"));
     town.office.remove(&name("lfb"), now()).unwrap();
-    assert!(why(town.renew(&anew)).contains("revoked"));
+    assert!(why(town.renew(&anew)).contains("no member"));
     assert_eq!(town.membership().members, []);
     let unknown = town.office.suspend(&name("lfb"), now()).unwrap_err().to_string();
     assert!(unknown.contains("no member"), "{unknown}");
@@ -159,7 +180,7 @@ fn versions_go_up_and_the_membership_is_signed_each_hour() {
 #[test]
 fn a_second_issuing_key_suspends_without_the_first() {
     let town = Town::new();
-    town.join("lfb");
+    let lfb = town.join("lfb");
     let (first, second) = (town.dir.path().join("authority"), town.dir.path().join("second"));
     fs::create_dir(&second).unwrap();
     let made = KeyAndRequest::create(&second.join("issuer.key")).unwrap();
@@ -178,6 +199,12 @@ fn a_second_issuing_key_suspends_without_the_first() {
     other.suspend(&name("lfb"), now()).unwrap();
     assert!(town.office.adopt(&other.membership(now()).unwrap(), now()).unwrap());
     assert!(town.membership().member(&name("lfb")).unwrap().suspended);
+    // It revokes what the first one signed, too, and what is signed from then on counts.
+    other.resume(&name("lfb"), now()).unwrap();
+    other.revoke(&name("lfb"), now()).unwrap();
+    town.office.adopt(&other.membership(now()).unwrap(), now()).unwrap();
+    assert!(why(town.renew(&lfb)).contains("revoked"));
+    assert!(town.renew(&town.join("lfb")).is_ok());
 
     // Of another federation it is not.
     let forged = Town::new().office.membership(now()).unwrap();

@@ -9,7 +9,7 @@ use super::mesh::{PURPOSE, Plan};
 /// Commands and Python lines to paste, and files to look at.
 pub(super) fn text(plan: &Plan, kept: bool) -> String {
     let program = program();
-    let profile = quoted(&plan.profile_path());
+    let (profile, authority) = (quoted(&plan.profile_path()), quoted(&plan.authority_folder()));
     let queries = plan.dir.join("queries");
     let another = london::queries().get(1).map(|query| quoted(&queries.join(format!("{}.sql", query.name))));
     let another = another.unwrap_or_default();
@@ -26,12 +26,17 @@ Ask more, from another terminal:
   {program} explain --profile {profile} -f {another}
   {program} catalogue --profile {profile}
 
+Shut a body out, and let it in again:
+  {program} authority suspend hackney --dir {authority}
+  {program} authority resume hackney --dir {authority}
+
 From Python (pip install adbc-driver-flightsql adbc-driver-manager pyarrow):
 {python}
 Look at:
   {dir}/queries          more questions
   {dir}/lfb/datasets     what the fire brigade publishes, and on which terms
   {dir}/lfb/agreements   with whom it agreed on what
+  {dir}/lfb/node.toml    its node: identity.pem is its key and certificate, renewed each day
   {dir}/lfb/state/audit  its log of every release and refusal
   {dir}/lfb/node.log     what its node says
 

@@ -2,6 +2,7 @@
 
 mod folder;
 mod guide;
+mod joining;
 mod mesh;
 mod ports;
 mod process;
@@ -19,7 +20,7 @@ use tokio::task::spawn_blocking;
 
 use self::folder::Folder;
 use self::mesh::{Plan, Site};
-use self::ports::Reserved;
+use self::ports::{Ports, Reserved};
 use self::process::Processes;
 use self::progress::Progress;
 use super::client::Client;
@@ -86,16 +87,18 @@ impl Demo {
         folder: &Folder,
         progress: &Arc<Progress>,
         interrupts: &mut Interrupts,
-    ) -> Result<(Arc<Plan>, Vec<[Reserved; 2]>), Error> {
+    ) -> Result<(Arc<Plan>, Ports), Error> {
         let reserve = |_: &Body| Ok([Reserved::new()?, Reserved::new()?]);
-        let ports = bodies.iter().map(reserve).collect::<Result<Vec<_>, Error>>()?;
-        let sites = bodies.into_iter().zip(&ports).map(|(body, [flight, health])| Site {
+        let nodes = bodies.iter().map(reserve).collect::<Result<Vec<_>, Error>>()?;
+        let ports = Ports { authority: Reserved::new()?, nodes };
+        let sites = bodies.into_iter().zip(&ports.nodes).map(|(body, [flight, health])| Site {
             body,
             flight: flight.address(),
             health: health.address(),
         });
         let plan = Arc::new(Plan {
             dir: folder.path().to_owned(),
+            authority: ports.authority.address(),
             sites: sites.collect(),
             published: self.data.clone(),
             seed: self.seed,
@@ -121,7 +124,7 @@ impl Demo {
     async fn live(
         &self,
         plan: &Plan,
-        ports: Vec<[Reserved; 2]>,
+        ports: Ports,
         progress: &Progress,
         processes: &mut Processes,
         interrupts: &mut Interrupts,
@@ -144,15 +147,18 @@ impl Demo {
     async fn show(
         &self,
         plan: &Plan,
-        ports: Vec<[Reserved; 2]>,
+        ports: Ports,
         progress: &Progress,
         processes: &mut Processes,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
+        let Ports { authority, nodes } = ports;
+        processes.start_authority(plan, authority).await?;
+        joining::join(plan, progress).await?;
         let began = Instant::now();
-        processes.start(plan, ports)?;
+        processes.start(plan, nodes)?;
         let mut client = Client::new(&plan.analyst_profile())?;
-        tokio::time::timeout(START_TIME, processes.ready(progress)).await.map_err(|_| {
+        tokio::time::timeout(START_TIME, processes.ready(plan, progress)).await.map_err(|_| {
             let (limit, dir) = (START_TIME.as_secs(), plan.dir.display());
             Error::Mesh(format!(
                 "not every node was ready within {limit} s: see {dir}/*/node.log, or choose fewer --bodies"

@@ -4,6 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use super::super::Error;
 
+/// All ports of a mesh.
+pub(super) struct Ports {
+    pub(super) authority: Reserved,
+    /// Of each node the Flight SQL port and the health port.
+    pub(super) nodes: Vec<[Reserved; 2]>,
+}
+
 /// A port that nobody else gets as long as this lives.
 pub(super) struct Reserved {
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The node processes: started, watched until they are ready, and ended with this one.
+//! The processes of the authority and of the nodes: started, watched until they are ready, and ended with this one.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::format::printable_lines;
 use super::super::{Error, say};
-use super::mesh::{Plan, Site};
+use super::mesh::Plan;
 use super::ports::Reserved;
 use super::progress::Progress;
 
@@ -28,15 +28,16 @@ const HEALTH_TIME: Duration = Duration::from_secs(2);
 /// How much of a log is shown when its node ended too early (bytes).
 const TAIL_BYTES: u64 = 4 << 10;
 
-/// All nodes of the mesh.
+/// All processes of the mesh.
 #[derive(Default)]
 pub(super) struct Processes {
+    authority: Option<Process>,
     running: Vec<Process>,
 }
 
 struct Process {
-    body: &'static str,
-    health: SocketAddr,
+    /// What it is, for people.
+    what: String,
     log: PathBuf,
     child: Child,
     /// Held open: where it closes the node ends, and so with this process however that ends.
@@ -44,21 +45,36 @@ struct Process {
 }
 
 impl Processes {
+    /// Starts the authority, and waits until it can be reached.
+    pub(super) async fn start_authority(&mut self, plan: &Plan, port: Reserved) -> Result<(), Error> {
+        drop(port);
+        let (listen, dir) = (plan.authority.to_string(), plan.authority_folder());
+        let mut command = Command::new(program()?);
+        command.args(["authority", "serve", "--exit-with-stdin", "--listen", &listen, "--dir"]).arg(&dir);
+        let log = plan.dir.join("authority.log");
+        let authority = self.authority.insert(Process::start("the authority".into(), &mut command, log)?);
+        authority.until(until_reached(plan.authority)).await
+    }
+
     /// Starts the node of every site; each pair of ports is given up right before its process starts.
     pub(super) fn start(&mut self, plan: &Plan, ports: Vec<[Reserved; 2]>) -> Result<(), Error> {
-        let program = std::env::current_exe()
-            .map_err(|error| Error::Mesh(format!("looking for this program's own file: {error}")))?;
+        let program = program()?;
         for (site, ports) in plan.sites.iter().zip(ports) {
             drop(ports);
-            self.running.push(Process::start(&program, site, &plan.folder(site.body.slug))?);
+            let folder = plan.folder(site.body.slug);
+            let mut command = Command::new(&program);
+            command.args(["node", "serve", "--exit-with-stdin", "--config"]).arg(folder.join("node.toml"));
+            let what = format!("the node of {}", site.body.slug);
+            self.running.push(Process::start(what, &mut command, folder.join("node.log"))?);
         }
         Ok(())
     }
 
     /// Waits until every node says that it is ready; a node that ended instead is the error.
-    pub(super) async fn ready(&mut self, progress: &Progress) -> Result<(), Error> {
+    pub(super) async fn ready(&mut self, plan: &Plan, progress: &Progress) -> Result<(), Error> {
         let (all, mut done) = (self.running.len(), 0);
-        let mut waiting: FuturesUnordered<_> = self.running.iter_mut().map(Process::ready).collect();
+        let nodes = self.running.iter_mut().zip(&plan.sites);
+        let mut waiting: FuturesUnordered<_> = nodes.map(|(node, site)| node.until(until_ready(site.health))).collect();
         while let Some(ready) = waiting.next().await {
             ready?;
             done += 1;
@@ -70,14 +86,15 @@ impl Processes {
     /// Says which node ends, until none is left.
     pub(super) async fn watch(&mut self) -> Result<(), Error> {
         let mut ends: FuturesUnordered<_> = self.running.iter_mut().map(Process::end).collect();
-        while let Some((body, log, status)) = ends.next().await {
-            say(format_args!("The node of {body} has ended ({status}): see {}", log.display()));
+        while let Some((what, log, status)) = ends.next().await {
+            say(format_args!("{what} has ended ({status}): see {}", log.display()));
         }
         Err(Error::Mesh("no node is left".into()))
     }
 
-    /// Ends all nodes and waits for each: gently, then by force.
+    /// Ends all and waits for each: gently, then by force.
     pub(super) async fn stop(&mut self) {
+        self.running.extend(self.authority.take());
         self.running.iter_mut().for_each(|process| drop(process.stdin.take()));
         if timeout(GRACE, self.wait()).await.is_err() {
             for process in &mut self.running {
@@ -95,14 +112,11 @@ impl Processes {
 }
 
 impl Process {
-    fn start(program: &Path, site: &Site, folder: &Path) -> Result<Self, Error> {
-        let log = folder.join("node.log");
+    fn start(what: String, command: &mut Command, log: PathBuf) -> Result<Self, Error> {
         let (out, err) = File::create(&log)
             .and_then(|file| Ok((file.try_clone()?, file)))
             .map_err(|source| Error::Write { path: log.clone(), source })?;
-        let mut child = Command::new(program)
-            .args(["node", "serve", "--exit-with-stdin", "--config"])
-            .arg(folder.join("node.toml"))
+        let mut child = command
             // Many small processes: two arenas of the allocator each, not eight per core.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::piped())
@@ -112,25 +126,26 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Error::Mesh(format!("starting the node of {}: {error}", site.body.slug)))?;
+            .map_err(|error| Error::Mesh(format!("starting {what}: {error}")))?;
         let stdin = child.stdin.take();
-        Ok(Self { body: site.body.slug, health: site.health, log, child, stdin })
+        Ok(Self { what, log, child, stdin })
     }
 
-    async fn ready(&mut self) -> Result<(), Error> {
+    /// Waits for what shows that it is up; that it ended instead is the error.
+    async fn until(&mut self, up: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::select! {
             status = self.child.wait() => {
-                let (body, log, status) = (self.body, self.log.display(), shown(status));
+                let (what, log, status) = (&self.what, self.log.display(), shown(status));
                 let tail = tail(&self.log);
-                Err(Error::Mesh(format!("the node of {body} ended before it was ready ({status}); the end of {log}:\n{tail}")))
+                Err(Error::Mesh(format!("{what} ended before it was ready ({status}); the end of {log}:\n{tail}")))
             }
-            () = until_ready(self.health) => Ok(()),
+            () = up => Ok(()),
         }
     }
 
-    async fn end(&mut self) -> (&'static str, &Path, String) {
+    async fn end(&mut self) -> (&str, &Path, String) {
         let status = self.child.wait().await;
-        (self.body, &self.log, shown(status))
+        (&self.what, &self.log, shown(status))
     }
 }
 
@@ -155,10 +170,25 @@ fn tail(log: &Path) -> String {
     printable_lines(text.trim_end())
 }
 
+/// Where this program is.
+fn program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|error| Error::Mesh(format!("looking for this program's own file: {error}")))
+}
+
 /// Returns when the health port answers that the node is ready.
 async fn until_ready(health: SocketAddr) {
+    retried(async || matches!(timeout(HEALTH_TIME, is_ready(health)).await, Ok(Ok(true)))).await;
+}
+
+/// Returns when something listens there.
+async fn until_reached(address: SocketAddr) {
+    retried(async || TcpStream::connect(address).await.is_ok()).await;
+}
+
+/// Returns when it is so.
+async fn retried(mut is_so: impl AsyncFnMut() -> bool) {
     let mut pause = Duration::from_millis(20);
-    while !matches!(timeout(HEALTH_TIME, is_ready(health)).await, Ok(Ok(true))) {
+    while !is_so().await {
         sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(320));
     }
@@ -200,13 +230,10 @@ mod tests {
     #[tokio::test]
     async fn a_process_that_ends_early_is_named_with_the_end_of_its_log() {
         let dir = tempfile::tempdir().unwrap();
-        let at = SocketAddr::from(([127, 0, 0, 1], 9));
-        let body = meridian_examples::london::Body { slug: "gla", title: "GLA" };
-        let site = Site { body, flight: at, health: at };
-        // `false` knows none of the arguments and ends at once.
-        let mut process = Process::start(Path::new("/bin/false"), &site, dir.path()).unwrap();
-        fs::write(dir.path().join("node.log"), "port in use\u{7}\n").unwrap();
-        let error = process.ready().await.unwrap_err().to_string();
+        let log = dir.path().join("node.log");
+        let mut process = Process::start("the node of gla".into(), &mut Command::new("/bin/false"), log.clone()).unwrap();
+        fs::write(log, "port in use\u{7}\n").unwrap();
+        let error = process.until(std::future::pending()).await.unwrap_err().to_string();
         assert!(error.contains("gla") && error.contains("port in use\\u{7}"), "{error}");
     }
 }
