@@ -187,7 +187,8 @@ mod tests {
         let (lfb, gla) = (of("lfb"), of("gla"));
         let signed = |analysts: &Analysts, who: &str, life: Duration| {
             let (_, request) = KeyAndRequest::generate().unwrap();
-            let pem = analysts.add(&name(who), &Request::from_pem(&request).unwrap(), Validity::from_now(life), now).unwrap();
+            let pem =
+                analysts.add(&name(who), &Request::from_pem(&request).unwrap(), Validity::from_now(life), now).unwrap();
             files::certificates_of(&pem).unwrap()
         };
         let anchors: Arc<Anchors> = london.anchors();

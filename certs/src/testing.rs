@@ -42,7 +42,11 @@ impl Federation {
 
     /// The analysts of a body.
     pub(crate) fn analysts(&self, body: &str) -> Analysts {
-        Analysts::new(self.authority.federation().clone(), body.parse().unwrap(), self.path(&format!("{body}-analysts")))
+        Analysts::new(
+            self.authority.federation().clone(),
+            body.parse().unwrap(),
+            self.path(&format!("{body}-analysts")),
+        )
     }
 
     /// Key, request, certificate: the files `NAME.key` and `NAME.pem`.

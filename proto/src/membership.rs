@@ -134,7 +134,12 @@ mod tests {
         let twice = membership(&["lfb", "lfb"]);
         assert!(Membership::decode(&twice.encode()).unwrap_err().to_string().contains("stands once"));
         let nowhere = Membership {
-            members: vec![Member { body: "lfb".parse().unwrap(), endpoint: String::new(), suspended: false, valid_from: 0 }],
+            members: vec![Member {
+                body: "lfb".parse().unwrap(),
+                endpoint: String::new(),
+                suspended: false,
+                valid_from: 0,
+            }],
             ..membership(&[])
         };
         assert!(Membership::decode(&nowhere.encode()).unwrap_err().to_string().contains("endpoint"));

@@ -33,5 +33,6 @@ mod support;
 mod tables;
 mod terms;
 mod tickets;
+mod told;
 mod views;
 mod witnesses;

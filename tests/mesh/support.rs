@@ -22,7 +22,7 @@ pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;
-pub(crate) use town::{Town, free};
+pub(crate) use town::{Town, free, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.

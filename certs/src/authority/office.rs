@@ -59,12 +59,7 @@ impl Office {
     pub fn found(federation: &Name, dir: &Path, now: SystemTime) -> Result<Self> {
         let authority = Authority::create(federation, dir)?;
         let office = Self { dir: dir.into() };
-        let empty = Membership {
-            federation: federation.clone(),
-            version: 0,
-            signed_at: 0,
-            members: Vec::new(),
-        };
+        let empty = Membership { federation: federation.clone(), version: 0, signed_at: 0, members: Vec::new() };
         office.publish(&authority, &empty, now)?;
         Ok(office)
     }
@@ -154,7 +149,8 @@ impl Office {
             let request = request.map_err(|error| refused(error.to_string()))?.request;
             let request = Request::from_pem(&request).map_err(|error| refused(error.to_string()))?;
             // As the certificate that still holds names them: an authority signed that, perhaps another one.
-            let mut hosts = signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
+            let mut hosts =
+                signed.chain.first().map(|der| certificate::hosts(&der.as_slice().into())).unwrap_or_default();
             let Some(member) = desk.membership.member(body) else {
                 return Err(refused(format!("{body} is no member; ask to be invited")));
             };

@@ -54,7 +54,9 @@ impl std::fmt::Debug for Peers {
 impl Peers {
     /// The bodies of `federation` and the addresses of their nodes; nothing is connected yet.
     pub fn new(federation: Name, connector: Connector, endpoints: HashMap<Name, String>) -> Arc<Self> {
-        let member = |(body, endpoint): (Name, String)| (body.clone(), Member { body, endpoint, suspended: false });
+        let member = |(body, endpoint): (Name, String)| {
+            (body.clone(), Member { body, endpoint, suspended: false, valid_from: 0 })
+        };
         let known = Known { version: 0, members: endpoints.into_iter().map(member).collect() };
         Arc::new(Self { federation, connector, known: RwLock::new(known), channels: Mutex::default() })
     }

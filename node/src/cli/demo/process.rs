@@ -231,7 +231,8 @@ mod tests {
     async fn a_process_that_ends_early_is_named_with_the_end_of_its_log() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("node.log");
-        let mut process = Process::start("the node of gla".into(), &mut Command::new("/bin/false"), log.clone()).unwrap();
+        let mut process =
+            Process::start("the node of gla".into(), &mut Command::new("/bin/false"), log.clone()).unwrap();
         fs::write(log, "port in use\u{7}\n").unwrap();
         let error = process.until(std::future::pending()).await.unwrap_err().to_string();
         assert!(error.contains("gla") && error.contains("port in use\\u{7}"), "{error}");
