@@ -109,7 +109,7 @@ async function find([text, expected]) {
   await page.focus("#q");
   await page.keyboard.type(text);
   await page.keyboard.press("Enter");
-  await page.waitForURL(`**/bodies?q=${encodeURIComponent(text)}`);
+  await page.waitForURL(`**/bodies?q=${text.replaceAll(" ", "+")}`);
   const found = await page.locator("main ul.columns a").allTextContents();
   if (found.join() !== expected) wrong.push(`${text} finds ${found}`);
   await page.locator("main ul.columns a").first().click();

@@ -57,7 +57,7 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) batches: Vec<RecordBatch>,
     pub(crate) receipt: Option<Receipt>,
-    /// Bytes of its messages' bodies, as a log counts them.
+    /// Bytes of the bodies of its messages of data, as a log counts them.
     pub(crate) bytes: u64,
 }
 
@@ -252,7 +252,9 @@ impl Client {
     }
 
     fn decoded(&self, messages: Vec<FlightData>) -> Answer {
-        let bytes = messages.iter().map(|message| message.data_body.len() as u64).sum();
+        // The last message carries the receipt and no data.
+        let data = messages.iter().filter(|message| message.app_metadata.is_empty());
+        let bytes = data.map(|message| message.data_body.len() as u64).sum();
         let mut decoder = FlightDataDecoder::new(stream::iter(messages.into_iter().map(Ok)));
         let mut answer = Answer { batches: Vec::new(), receipt: None, bytes };
         self.runtime.block_on(async {

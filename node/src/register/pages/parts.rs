@@ -133,11 +133,11 @@ pub(super) fn leaves(item: &Item) -> Markup {
         @match item.form {
             Form::Statistics => {
                 "Leaves as statistics of groups of at least " (number(item.smallest_group.into()))
-                ": counts, sums and averages, never a single record. May be counted by "
+                ": counts, sums and averages, never a single record. Columns that may be used: "
             }
-            Form::Rows => { "Leaves as single records, with " }
-            Form::Open => { "Open data. It has " }
-            Form::None => { "Does not leave. It has " }
+            Form::Rows => { "Leaves as single records, with the columns " }
+            Form::Open => { "Open data, with the columns " }
+            Form::None => { "Does not leave. It has the columns " }
         }
         @for (at, column) in item.columns.iter().enumerate() {
             @if at > 0 { ", " }
