@@ -68,6 +68,11 @@ impl Connector {
             })))
     }
 
+    /// Connects to `https://HOST:PORT`, checks that `expected` answers there and takes one's own certificate, and hangs up.
+    pub async fn reach(&self, endpoint: &str, expected: Identity) -> Result<()> {
+        self.dial(endpoint, Some(expected))?.connect().await.map(drop)
+    }
+
     pub(crate) fn dial(&self, endpoint: &str, expected: Option<Identity>) -> Result<Dial> {
         let address =
             Address::parse(endpoint).map_err(|problem| Error::Endpoint { endpoint: endpoint.into(), problem })?;

@@ -12,6 +12,7 @@ mod clients;
 mod crowds;
 mod demo;
 mod disk;
+mod doctor;
 mod faults;
 mod house;
 mod identities;

@@ -1,7 +1,10 @@
 //! Calls an authority: to join, to renew, and to ask who is in.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use chrono::DateTime;
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -61,8 +64,18 @@ pub async fn renew(connector: &AuthorityConnector, endpoint: &str, signed: &Sign
 
 /// The membership as the authority has signed it last.
 pub async fn membership(connector: &AuthorityConnector, endpoint: &str) -> Result<Signed, AuthorityError> {
-    let answer = call(connector, endpoint, Method::GET, MEMBERSHIP, Vec::new()).await?;
-    Signed::decode(&answer).map_err(|error| unreadable(endpoint, &error))
+    look(connector, endpoint).await.map(|(signed, _)| signed)
+}
+
+/// The same, and the time of the authority's clock where it says it.
+pub async fn look(
+    connector: &AuthorityConnector,
+    endpoint: &str,
+) -> Result<(Signed, Option<SystemTime>), AuthorityError> {
+    let (headers, answer) = exchange(connector, endpoint, Method::GET, MEMBERSHIP, Vec::new()).await?;
+    let date = headers.get(http::header::DATE).and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+    let signed = Signed::decode(&answer).map_err(|error| unreadable(endpoint, &error))?;
+    Ok((signed, date.map(Into::into)))
 }
 
 /// Tells it of a newer membership than its own.
@@ -77,18 +90,29 @@ async fn call(
     path: &str,
     body: Vec<u8>,
 ) -> Result<Bytes, AuthorityError> {
+    exchange(connector, endpoint, method, path, body).await.map(|(_, answer)| answer)
+}
+
+async fn exchange(
+    connector: &AuthorityConnector,
+    endpoint: &str,
+    method: Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(HeaderMap, Bytes), AuthorityError> {
     let broken = |why: String| AuthorityError::Broken { endpoint: endpoint.into(), why };
     let stream = connector.connect(endpoint).await?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(error.to_string()))?;
     let request = Request::builder().method(method).uri(path).header(http::header::HOST, "authority");
     let request = request.body(Full::new(Bytes::from(body))).map_err(|error| broken(error.to_string()))?;
-    let exchange = async {
+    let answered = async {
         let response = sender.send_request(request).await.map_err(|error| broken(error.to_string()))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let most = if status == StatusCode::OK { LARGE } else { SMALL };
         let body = Limited::new(response.into_body(), most).collect().await;
-        Ok::<_, AuthorityError>((status, body.map_err(|error| broken(error.to_string()))?.to_bytes()))
+        let body = body.map_err(|error| broken(error.to_string()))?.to_bytes();
+        Ok::<_, AuthorityError>((status, headers, body))
     };
     // The connection is driven for as long as the exchange needs it, and dropped with it.
     let driven = async {
@@ -96,15 +120,15 @@ async fn call(
         let why = ended.map_or_else(|error| error.to_string(), |()| "it closed the connection".into());
         // What has arrived is read first.
         tokio::task::yield_now().await;
-        Err::<(StatusCode, Bytes), _>(broken(why))
+        Err::<(StatusCode, HeaderMap, Bytes), _>(broken(why))
     };
-    let (status, answer) = tokio::select! {
+    let (status, headers, answer) = tokio::select! {
         biased;
-        answered = exchange => answered?,
+        done = answered => done?,
         ended = driven => ended?,
     };
     if status == StatusCode::OK {
-        return Ok(answer);
+        return Ok((headers, answer));
     }
     let why = String::from_utf8_lossy(&answer).chars().filter(|c| !c.is_control()).take(1000).collect();
     Err(AuthorityError::Refused { endpoint: endpoint.into(), why })

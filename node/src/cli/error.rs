@@ -68,6 +68,9 @@ pub enum Error {
     /// A check found bodies whose decision is not known; the others' has been printed.
     #[error("the decision of {0} is not known; ask again when their nodes answer")]
     Undecided(String),
+    /// A look at a node found faults; they have been printed.
+    #[error("{0} faults were found")]
+    Faults(usize),
     /// The answer can't be written.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -100,7 +103,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::NotReleased(_) => 3,
+            Self::NotReleased(_) | Self::Faults(_) => 3,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -1,7 +1,8 @@
 //! `meridian node join` and `meridian node renew`: a body's way into the federation, and on.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -75,7 +76,9 @@ impl Join {
             )));
         }
         let connector = AuthorityConnector::by_fingerprint(&self.fingerprint)?;
-        fs::create_dir_all(at("state")).map_err(|source| Error::Write { path: at("state"), source })?;
+        // What a node remembers is for its user alone.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(at("state"));
+        made.map_err(|source| Error::Write { path: at("state"), source })?;
         let key = at("joining.key");
         let made = if key.exists() { KeyAndRequest::open(&key)? } else { KeyAndRequest::create(&key)? };
         let joined = client::join(&connector, &self.authority, &self.token, made.pem()).await;

@@ -7,6 +7,7 @@ mod catalogue;
 mod check;
 mod client;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
 mod format;
@@ -78,6 +79,8 @@ enum Command {
 enum Node {
     /// Join a federation with an invitation: makes key, certificate and configuration of a node that publishes nothing yet
     Join(join::Join),
+    /// Look at all that the node needs, and say for each fault what to do
+    Check(doctor::Doctor),
     /// Have the certificate renewed now; a node that runs does so each day
     Renew(join::Renew),
     /// Run the node until SIGINT or SIGTERM
@@ -118,6 +121,7 @@ impl Cli {
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
+            Command::Node(Node::Check(doctor)) => client(or_interrupted(doctor.run(out))),
             Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
             Command::Analyst(analyst) => analyst.run(out),
             Command::Receipt(receipt) => receipt.run(out),
