@@ -181,11 +181,11 @@ pub async fn serve(
         public.serve(Arc::clone(&registers), clock.clone())?;
     }
     let mut background = vec![
-        tokio::spawn(witnessed(log, witnessing, readiness.clone())),
+        tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(directory.learn()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
-        tokio::spawn(register::keep(followed, Arc::clone(&registers), clock)),
+        tokio::spawn(register::keep(followed, Arc::clone(&registers), log, clock)),
         tokio::spawn(registers.learn()),
     ];
     background.extend(members.map(|members| tokio::spawn(members.follow())));

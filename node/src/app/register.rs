@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use meridian_proto::{Form, Membership, Name, Signed};
 use tokio::sync::watch;
 
-use crate::audit::LogError;
+use crate::audit::{Log, LogError};
 use crate::clock::Clock;
 use crate::config::{AgreementConfig, AlgorithmConfig, Config, GrantConfig, NodeConfig, SectionConfig};
 use crate::register::{
@@ -104,13 +104,15 @@ fn algorithm(said: &AlgorithmConfig) -> Option<Algorithm> {
 }
 
 /// Keeps the register as new as configuration and log for as long as the node runs.
-pub(super) async fn keep(config: watch::Receiver<Config>, registers: Arc<Registers>, clock: Clock) {
+pub(super) async fn keep(config: watch::Receiver<Config>, registers: Arc<Registers>, log: Arc<Log>, clock: Clock) {
     let mut usage = Usage::default();
     let mut said = None;
     loop {
         let now = config.borrow().clone();
-        let (counted, failed) = counted(usage, now.node.state.join("audit")).await;
-        usage = counted;
+        let mut failed = None;
+        if log.head().size() > usage.next() {
+            (usage, failed) = counted(usage, now.node.state.join("audit")).await;
+        }
         if failed.is_some() && failed != said {
             tracing::error!(why = failed, "the log can't be read for the register, which stays as it was");
         } else if failed.is_none() {

@@ -66,6 +66,11 @@ impl Usage {
         Ok(self.next > before)
     }
 
+    /// The index of the record that is read next: how long the log was when it was read.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     fn take(&mut self, recorded: Recorded) {
         self.first.get_or_insert(recorded.index);
         self.next = recorded.index + 1;
