@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::files::Known;
 use super::problem::{File, Report};
-use super::{GrantConfig, NodeConfig, ViewConfig, grant, raw};
+use super::{GrantConfig, NodeConfig, Particulars, ViewConfig, grant, particulars, raw};
 
 /// A data-sharing agreement: the owner's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct AgreementConfig {
     pub end: NaiveDate,
     /// Whom to ask.
     pub contact: String,
+    /// What else the public is told.
+    pub particulars: Particulars,
     /// What it admits.
     pub grants: Vec<GrantConfig>,
 }
@@ -64,14 +66,15 @@ pub(super) fn check(
     let recipients = members(file, ("recipients", "recipient"), &raw.recipients, known.node, report);
     let parties = parties(file, raw, &recipients, known.node, report);
     let analysts = raw.analysts.as_ref().map(|said| analysts(file, said, report));
-    let start = date(file, "start", &raw.start, report);
-    let end = date(file, "end", &raw.end, report);
+    let start = file.date("start", &raw.start, report);
+    let end = file.date("end", &raw.end, report);
     if let (Some(start), Some(end)) = (start, end)
         && start >= end
     {
         let what = format!("the agreement ends on {end}, not after its start on {start}");
         file.problem(report, raw.end.span(), what, "write an end after the start; the end is exclusive");
     }
+    let particulars = particulars::check(file, raw, start.zip(end), report);
     let grants = grant::check(file, raw, (known, views), report);
     Some(AgreementConfig {
         file: file.path.clone(),
@@ -87,6 +90,7 @@ pub(super) fn check(
         start: start?,
         end: end?,
         contact: contact?,
+        particulars,
         grants,
     })
 }
@@ -101,15 +105,6 @@ pub(super) fn identifier(file: &File, key: &str, text: &Spanned<String>, report:
         return None;
     }
     Some(word.clone())
-}
-
-fn date(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<NaiveDate> {
-    let date = NaiveDate::parse_from_str(text.get_ref(), "%Y-%m-%d").ok();
-    if date.is_none() {
-        let what = format!("{key} is {:?}, which is no date", text.get_ref());
-        file.problem(report, text.span(), what, "write it as \"2026-01-31\"");
-    }
-    date
 }
 
 /// Bodies of the federation, each once, at least one.

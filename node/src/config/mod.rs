@@ -7,6 +7,7 @@ mod dataset;
 mod files;
 mod grant;
 mod node;
+mod particulars;
 mod problem;
 mod raw;
 mod view;
@@ -29,6 +30,7 @@ pub use dataset::{
     Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig, UnitConfig, UnitKey,
 };
 pub use grant::GrantConfig;
+pub use particulars::Particulars;
 pub use problem::{ConfigError, Problem};
 pub use view::ViewConfig;
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use chrono::NaiveDate;
 use meridian_proto::Name;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -184,6 +185,16 @@ impl File {
             return None;
         }
         Some(said.to_owned())
+    }
+
+    /// A day, or a problem.
+    pub(super) fn date(&self, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<NaiveDate> {
+        let date = NaiveDate::parse_from_str(text.get_ref(), "%Y-%m-%d").ok();
+        if date.is_none() {
+            let what = format!("{key} is {:?}, which is no date", text.get_ref());
+            self.problem(report, text.span(), what, "write it as \"2026-01-31\"");
+        }
+        date
     }
 
     /// A path that exists, or a problem.

@@ -314,6 +314,19 @@ pub(super) struct Agreement {
     pub(super) start: Spanned<String>,
     pub(super) end: Spanned<String>,
     pub(super) contact: Spanned<String>,
+    #[serde(default)]
+    pub(super) controllers: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) processors: Vec<Spanned<String>>,
+    pub(super) special_category: Option<Spanned<String>>,
+    pub(super) method: Option<Spanned<String>>,
+    pub(super) necessity: Option<Spanned<String>>,
+    pub(super) dpia: Option<Spanned<String>>,
+    pub(super) dpo_view: Option<Spanned<String>>,
+    pub(super) retention: Option<Spanned<String>>,
+    pub(super) review: Option<Spanned<String>>,
+    pub(super) area: Option<Spanned<String>>,
+    pub(super) rights_contact: Option<Spanned<String>>,
     pub(super) grants: Vec<Grant>,
 }
 

@@ -99,6 +99,34 @@ fn agreements() {
 }
 
 #[test]
+fn what_the_public_is_told_beside_the_terms_is_read() {
+    assert_eq!(agreement("", "").particulars, Particulars::default());
+    let said = "controllers = [\"LODA\"]\nprocessors = [\"A company\"]\nspecial_category = \"none\"\nmethod = \"b\"\nnecessity = \"c\"\n\
+                dpia = \"https://lfb.example/dpia\"\ndpo_view = \"d\"\nretention = \"e\"\nreview = \"2027-01-01\"\narea = \"f\"\n\
+                rights_contact = \"g\"\n";
+    let read = agreement(RECIPIENTS, &format!("{said}{RECIPIENTS}")).particulars;
+    assert_eq!(read.controllers, ["LODA"]);
+    assert_eq!(read.dpia.as_deref(), Some("https://lfb.example/dpia"));
+    assert_eq!(read.review, chrono::NaiveDate::from_ymd_opt(2027, 1, 1));
+    let file = "agreements/fire-risk.toml";
+    for (said, expected) in [
+        ("necessity = \" \"", "necessity is empty: fill"),
+        ("controllers = [\"\"]", "controllers is empty: fill"),
+        (
+            "dpia = \"http://lfb.example/dpia\"",
+            "dpia is \"http://lfb.example/dpia\", which is no link that the public can follow: write",
+        ),
+        ("review = \"soon\"", "review is \"soon\", which is no date: write"),
+        (
+            "review = \"2028-01-01\"",
+            "review is 2028-01-01, not between the start on 2026-01-01 and the end on 2027-12-31: write",
+        ),
+    ] {
+        check(file, RECIPIENTS, &format!("{said}\n{RECIPIENTS}"), &format!("{file}:7: {expected}"));
+    }
+}
+
+#[test]
 fn what_is_not_shared_by_rows_or_statistics_is_not_granted() {
     for (form, expected) in [("open", "is open and needs no grant"), ("none", "has the form none and can't be granted")]
     {
