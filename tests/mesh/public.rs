@@ -156,6 +156,11 @@ fn a_body_that_is_down_is_shown_as_of_its_day_and_one_that_never_told_is_named()
     }
     assert!(agreement.contains("Fire and Rescue Services Act 2004") && agreement.contains("Localism Act 2011"));
 
+    for said in ["LODA-DPIA-2026-03", "LFB-DPIA-2026-11", "How long it is kept", "Looked at again"] {
+        assert!(agreement.contains(said), "{said}: {agreement}");
+    }
+    assert!(read(address, "agreements.csv").lines().next().unwrap().contains(",dpia,dpo_view,"));
+
     // Some days later.
     let registers = kept(&mesh.folder("loda").join("state/registers"));
     let later = (Utc::now() + TimeDelta::days(3)).date_naive();

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 
 use crate::audit::{Log, LogError};
 use crate::clock::Clock;
-use crate::config::{AgreementConfig, AlgorithmConfig, Config, GrantConfig, NodeConfig, SectionConfig};
+use crate::config::{self, AgreementConfig, AlgorithmConfig, Config, GrantConfig, NodeConfig, SectionConfig};
 use crate::register::{
-    Agreement, Algorithm, Day, Ended, Field, Id, Item, Register, Registers, Section, Text, Told, Usage,
+    Agreement, Algorithm, Day, Ended, Field, Id, Item, Particulars, Register, Registers, Section, Text, Told, Usage,
 };
 
 /// The folder, below the node's state, in which the bodies' registers are kept.
@@ -66,9 +66,28 @@ fn agreement(config: &Config, said: &AgreementConfig, usage: &Told, today: Naive
         start: Day(said.start),
         end: Day(said.end),
         contact: Text::of(&said.contact),
+        particulars: particulars(&said.particulars),
         items: said.grants.iter().map(|grant| item(config, grant)).collect(),
         months: usage.of_agreement(&said.id),
     })
+}
+
+fn particulars(said: &config::Particulars) -> Particulars {
+    let texts = |said: &[String]| said.iter().map(|text| Text::of(text)).collect();
+    let text = |said: &Option<String>| said.as_deref().map(Text::of).unwrap_or_default();
+    Particulars {
+        controllers: texts(&said.controllers),
+        processors: texts(&said.processors),
+        special_category: text(&said.special_category),
+        method: text(&said.method),
+        necessity: text(&said.necessity),
+        dpia: text(&said.dpia),
+        dpo_view: text(&said.dpo_view),
+        retention: text(&said.retention),
+        review: said.review.map(Day),
+        area: text(&said.area),
+        rights_contact: text(&said.rights_contact),
+    }
 }
 
 fn item(config: &Config, grant: &GrantConfig) -> Item {

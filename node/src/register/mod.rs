@@ -13,7 +13,7 @@ mod view;
 mod words;
 
 pub use known::{Registers, kept};
-pub use model::{Agreement, Algorithm, Class, Ended, Field, Item, Month, Refused, Register, Section};
+pub use model::{Agreement, Algorithm, Class, Ended, Field, Item, Month, Particulars, Refused, Register, Section};
 pub use usage::{Told, Usage};
 pub use view::{Document, Place, View};
 pub use words::{Day, Id, MonthName, NoWord, Text};

@@ -58,10 +58,42 @@ pub struct Agreement {
     pub end: Day,
     /// Whom to ask.
     pub contact: Text,
+    /// What else the public is told.
+    #[serde(flatten)]
+    pub particulars: Particulars,
     /// What is shared.
     pub items: Vec<Item>,
     /// How often it was used.
     pub months: Vec<Month>,
+}
+
+/// What the ICO's data sharing code and the register under the Digital Economy Act ask for beside the terms; empty where the
+/// agreement does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Particulars {
+    /// Who decides on the processing.
+    pub controllers: Vec<Text>,
+    /// Who processes on their behalf.
+    pub processors: Vec<Text>,
+    /// The condition for special categories and criminal offences.
+    pub special_category: Text,
+    /// How the data travels and how it is secured.
+    pub method: Text,
+    /// Why less would not do.
+    pub necessity: Text,
+    /// The data protection impact assessment: a reference, or a link.
+    pub dpia: Text,
+    /// What the data protection officers think of it.
+    pub dpo_view: Text,
+    /// How long recipients keep what they get.
+    pub retention: Text,
+    /// When it is looked at again.
+    pub review: Option<Day>,
+    /// Where the people live, or the things are, that it is about.
+    pub area: Text,
+    /// Where people turn to with their rights.
+    pub rights_contact: Text,
 }
 
 /// A dataset that an agreement shares.
@@ -192,6 +224,8 @@ impl Agreement {
     /// What it says of itself beside title, dates and data.
     pub(super) fn facts(&self) -> Vec<Fact> {
         let names = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
+        let lines = |texts: &[Text]| texts.iter().map(Text::as_str).collect::<Vec<_>>().join("\n");
+        let more = &self.particulars;
         let said = [
             ("benefit", "Benefit", self.benefit.to_string()),
             ("purpose", "Purpose", self.purpose.to_string()),
@@ -199,6 +233,17 @@ impl Agreement {
             ("lawful_basis", "Lawful basis", self.lawful_basis.to_string()),
             ("recipients", "Who gets it", names(&self.recipients)),
             ("parties", "Parties", names(&self.parties)),
+            ("controllers", "Controllers", lines(&more.controllers)),
+            ("processors", "Processors", lines(&more.processors)),
+            ("special_category", "Special categories", more.special_category.to_string()),
+            ("necessity", "Why it is needed", more.necessity.to_string()),
+            ("method", "How it is shared", more.method.to_string()),
+            ("retention", "How long it is kept", more.retention.to_string()),
+            ("dpia", "Impact assessment", more.dpia.to_string()),
+            ("dpo_view", "View of the data protection officers", more.dpo_view.to_string()),
+            ("review", "Looked at again", more.review.map(Day::told).unwrap_or_default()),
+            ("area", "Area", more.area.to_string()),
+            ("rights_contact", "For your rights", more.rights_contact.to_string()),
             ("contact", "Whom to ask", self.contact.to_string()),
         ];
         said.into_iter().map(|(key, label, text)| Fact { key, label, text }).collect()

@@ -105,7 +105,7 @@ fn answers(frame: &Frame<'_>, key: &str, said: &[(String, Vec<usize>)], agreemen
 
 /// Whether a fact lists bodies: then all that are named by any body belong to it.
 fn is_of_bodies(key: &str) -> bool {
-    matches!(key, "recipients" | "parties" | "controllers" | "processors")
+    matches!(key, "recipients" | "parties")
 }
 
 fn union(texts: &[String]) -> Vec<(String, Vec<usize>)> {
