@@ -3,6 +3,7 @@
 mod controls;
 mod datasets;
 mod describe;
+pub(crate) mod register;
 pub(crate) mod renewal;
 pub(crate) mod rights;
 mod tables;
@@ -19,16 +20,18 @@ use meridian_certs::{Analysts, Credentials, Identity};
 use meridian_federation::remote::Peers;
 use meridian_proto::Name;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{Config, NodeConfig, Reader};
+use crate::config::{Config, NodeConfig, PublicTls, Reader};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
 use crate::peers::Directory;
 use crate::query::{Engine, Parts, QueryError};
+use crate::register::Registers;
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
 use crate::witness::{self, Witnessing};
@@ -68,6 +71,9 @@ pub enum Error {
         /// The key in node.toml.
         key: &'static str,
     },
+    /// The register can't be served.
+    #[error(transparent)]
+    Public(#[from] web::public::PublicError),
     /// The node's secret can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -99,6 +105,10 @@ pub async fn serve(
         let health = listen("the health port", "health", address, web::bind(address).await)?;
         tokio::spawn(web::serve(health, readiness.clone()));
     }
+    let public = match &node.public {
+        Some(public) => Some(web::public::Public::bind(public.listen, public.tls.as_ref().map(files)).await?),
+        None => None,
+    };
     let credentials = credentials(node)?;
     credentials.trust(&analysts(node))?;
     let secret = Arc::new(Secret::open(&node.state)?);
@@ -141,6 +151,13 @@ pub async fn serve(
     datasets.put_views(&catalogue);
     let told = describer.try_tell(datasets.listed());
     told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
+    let registers = Registers::open(
+        node.body.clone(),
+        node.federation.clone(),
+        Arc::clone(&credentials),
+        Arc::clone(&peers),
+        node.state.join(register::KEPT),
+    );
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),
@@ -152,17 +169,24 @@ pub async fn serve(
         credentials: Arc::clone(&credentials),
         peers,
         members: members.clone(),
+        registers: Arc::clone(&registers),
         memory: node.limits.memory_mib << 20,
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
     })?;
     log.hold();
+    let (follow, followed) = watch::channel(config.clone());
+    if let Some(public) = public {
+        public.serve(Arc::clone(&registers), clock.clone())?;
+    }
     let mut background = vec![
-        tokio::spawn(witnessed(log, witnessing, readiness.clone())),
+        tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(directory.learn()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
-        tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer)),
+        tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
+        tokio::spawn(register::keep(followed, Arc::clone(&registers), log, clock)),
+        tokio::spawn(registers.learn()),
     ];
     background.extend(members.map(|members| tokio::spawn(members.follow())));
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
@@ -188,6 +212,10 @@ async fn witnessed(log: Arc<Log>, witnessing: Arc<Witnessing>, readiness: Readin
     readiness.set(log.stopped().is_none());
     witnessing.run().await;
     readiness.set(false);
+}
+
+fn files(tls: &PublicTls) -> web::public::Files {
+    web::public::Files { certificate: tls.certificate.clone(), key: tls.key.clone() }
 }
 
 fn listen(

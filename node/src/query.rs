@@ -51,6 +51,7 @@ use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
 use crate::membership::Members;
+use crate::register::Registers;
 use crate::witness::Witnessing;
 
 pub use crate::catalogue::Listed;
@@ -118,6 +119,8 @@ pub struct Parts {
     pub peers: Arc<Peers>,
     /// Who is in, where the authority says so and not the configuration.
     pub members: Option<Arc<Members>>,
+    /// What the bodies tell the public.
+    pub registers: Arc<Registers>,
     /// Memory for all queries together, in bytes.
     pub memory: usize,
     /// Longest time that another body may take for its part of a query.
@@ -279,6 +282,11 @@ impl Engine {
     /// The descriptions that are newer than what a peer holds.
     pub fn descriptions(&self, held: &[(Name, u64)]) -> Vec<Signed> {
         self.parts.catalogue.directory().newer_than(held)
+    }
+
+    /// What the bodies tell the public.
+    pub fn registers(&self) -> &Registers {
+        &self.parts.registers
     }
 
     /// Parse, bind, analyse, gate, optimise.

@@ -1,4 +1,6 @@
-//! The health port: plain HTTP on loopback, `/live` and `/ready`, nothing else.
+//! What a node serves beside Flight SQL. Here the health port: plain HTTP on loopback, `/live` and `/ready`, nothing else.
+
+pub mod public;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ mod dataset;
 mod error;
 mod membership;
 mod name;
+mod register;
 mod release;
 mod witness;
 
@@ -16,6 +17,7 @@ pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Fo
 pub use error::Invalid;
 pub use membership::{Member, Membership};
 pub use name::{DatasetName, Name};
+pub use register::{MOST_REGISTER_BYTES, ToldRegister};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
 pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};
 
@@ -45,6 +47,10 @@ pub const WITNESS_ACTION: &str = "meridian.witness";
 
 /// The Flight action by which a log is asked for the proof of a record: a [`wire::ProofRequest`], a [`Witnessed`].
 pub const PROOF_ACTION: &str = "meridian.proof";
+
+/// The Flight action by which a node asks a peer for the registers that it holds: a [`wire::DescribeRequest`], a [`Signed`]
+/// [`ToldRegister`] for each.
+pub const REGISTER_ACTION: &str = "meridian.register";
 
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";

@@ -14,10 +14,10 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers", "rights", "membership", "witness"],
+    &["sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
-    &["seal"],
+    &["printable", "seal"],
 ];
 
 fn root() -> PathBuf {

@@ -8,17 +8,21 @@ mod tap;
 mod town;
 mod wire;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
 
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
 pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;
-pub(crate) use town::{Town, free};
+pub(crate) use town::{Town, free, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.
@@ -46,6 +50,45 @@ pub(crate) fn python(script: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(python_program());
     command.arg(client_script(script)).args(arguments);
     Running::start(&mut command).end()
+}
+
+/// Has the browser read the public pages; `task` is one of `tests/clients/public.mjs`.
+pub(crate) fn browser(task: &str, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("node");
+    command.env("MERIDIAN_TEST_BROWSER", browser_folder()).arg(client_script("public.mjs")).arg(task).args(arguments);
+    Running::start(&mut command).end()
+}
+
+/// Where playwright and axe are: what `tests/run` names, or where it puts them.
+fn browser_folder() -> PathBuf {
+    let named = std::env::var_os("MERIDIAN_TEST_BROWSER").map(PathBuf::from);
+    let folder = named.unwrap_or_else(|| {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home")).join(".cache"));
+        let lock = std::fs::read(client_script("package-lock.json")).expect("package-lock.json");
+        cache.join("meridian").join(format!("browser-{}", &hex::encode(Sha256::digest(lock))[..12]))
+    });
+    assert!(
+        folder.join("node_modules/axe-core").is_dir(),
+        "no playwright and axe in {}: run tests/run, which installs them, or name their folder in MERIDIAN_TEST_BROWSER",
+        folder.display()
+    );
+    folder
+}
+
+/// What a server of plain HTTP answers to a request, head and body.
+pub(crate) fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a server");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = Vec::new();
+    // A server that has had enough may close before it has read all.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).expect("text")
+}
+
+/// What it answers to GET.
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
+    http(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }
 
 fn python_program() -> &'static str {

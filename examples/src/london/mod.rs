@@ -88,7 +88,7 @@ pub fn write_body(slug: &str, dir: &Path, data: &Data<'_>) -> Result<(), Error> 
         fs::create_dir_all(&path).map_err(|source| Error::Write { path, source })?;
     }
     match slug {
-        "loda" => Ok(()),
+        "loda" => write_algorithms(dir),
         "gla" => gla::write(dir, data),
         "lfb" => incidents::write(dir, data),
         _ => match (0..).zip(boroughs()).find(|(_, borough)| borough.slug == slug) {
@@ -96,6 +96,14 @@ pub fn write_body(slug: &str, dir: &Path, data: &Data<'_>) -> Result<(), Error> 
             None => Err(Error::UnknownBody { slug: slug.to_owned() }),
         },
     }
+}
+
+/// LODA publishes no datasets, and the record of the query that it asks.
+fn write_algorithms(dir: &Path) -> Result<(), Error> {
+    let folder = dir.join("algorithms");
+    fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+    files::write_text(&folder.join("fire-risk.toml"), include_str!("../../london/algorithms/loda.toml"))?;
+    files::write_text(&folder.join("fire_risk.sql"), queries::FIRE_RISK)
 }
 
 fn write_borough(place: u32, borough: &Borough, dir: &Path, data: &Data<'_>) -> Result<(), Error> {

@@ -18,7 +18,7 @@ use tonic::transport::Channel;
 use super::again::{again, is_unconnected};
 use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport, well_formed};
 
-/// Largest Flight message that is taken from a peer, in bytes.
+/// Largest Flight message that is taken from a peer, and the most that an action's results have together, in bytes.
 const MESSAGE_BYTES: usize = 64 << 20;
 
 const TYPE_URL: &str = "type.googleapis.com/meridian.v1.RemoteQuery";
@@ -95,8 +95,17 @@ impl Peers {
             Err(first) if broke(body, &first) => client.do_action(self.request(action)).await,
             other => other,
         };
-        let results = answered.map_err(status)?.into_inner();
-        results.map_ok(|result| result.body.to_vec()).try_collect().await.map_err(status)
+        let mut answer = answered.map_err(status)?.into_inner();
+        let (mut results, mut bytes) = (Vec::new(), 0);
+        while let Some(result) = answer.try_next().await.map_err(status)? {
+            bytes += result.body.len();
+            if bytes > MESSAGE_BYTES {
+                let why = format!("its results have more than {MESSAGE_BYTES} bytes");
+                return Err(RemoteError::new(body, RemoteErrorKind::Failed, why));
+            }
+            results.push(result.body.to_vec());
+        }
+        Ok(results)
     }
 
     fn client(&self, body: &Name) -> Result<FlightServiceClient<Channel>, RemoteError> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name};
+use tokio::sync::watch;
 
 use super::controls::{Fixed, Made};
 use super::describe::Describer;
@@ -110,6 +111,7 @@ impl Datasets {
         mut reader: Reader,
         catalogue: Arc<Catalogue>,
         mut describer: Describer,
+        changed: watch::Sender<Config>,
     ) {
         let rights = &self.ground.rights;
         loop {
@@ -121,6 +123,7 @@ impl Datasets {
             rights.refresh();
             if let Some(config) = tokio::task::block_in_place(|| look(&mut reader)) {
                 self.follow(&config, &catalogue, &mut describer).await;
+                changed.send_replace(config);
             }
             for held in self.stale() {
                 let held = self.held(held.config, held.grants, held.made).await;

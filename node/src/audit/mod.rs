@@ -40,7 +40,7 @@ pub use log::{Durable, Log};
 pub use note::{LogKey, NoteError, Signed, Witness, WitnessVerifier, origin, witness_name};
 pub use private::{Cells, Committed, Private};
 pub use proof::{Proof, ProofError};
-pub use read::{Entries, Kept, Recorded, each, private, proof, published, records, records_if_any, rights};
+pub use read::{Entries, Kept, Recorded, each, each_from, private, proof, published, records, records_if_any, rights};
 pub use record::{Alert, Entry, Long, Outcome, Record, Right, Use};
 pub use rights::Rights;
 pub use seal::seal;

@@ -105,7 +105,12 @@ pub fn rights(folder: &Path) -> Result<Rights, LogError> {
 /// Hands each record of the log in `folder` that is not sealed to `visit`, in order, until that has seen enough. It may be read while a node
 /// writes it. Whether the whole of it holds is for [`super::verify()`] to say.
 pub fn each(folder: &Path, visit: &mut dyn FnMut(Recorded) -> ControlFlow<()>) -> Result<(), LogError> {
-    let (mut entries, _) = Entries::new(folder, 0)?;
+    each_from(folder, 0, visit)
+}
+
+/// The same from an index on.
+pub fn each_from(folder: &Path, from: u64, visit: &mut dyn FnMut(Recorded) -> ControlFlow<()>) -> Result<(), LogError> {
+    let (mut entries, _) = Entries::new(folder, from)?;
     while let Some((index, entry)) = entries.take()? {
         let recorded = recorded(folder, index, &entry)?;
         if visit(recorded).is_break() {

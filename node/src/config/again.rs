@@ -1,7 +1,7 @@
 //! Reads the configuration again while the node runs: what is good takes effect, and where a file is bad its last good
 //! content stays.
 //!
-//! | what happens to a file | of a dataset or view | of an agreement |
+//! | what happens to a file | of a dataset, view or algorithm | of an agreement |
 //! | --- | --- | --- |
 //! | it is changed or added, and good | takes effect | takes effect |
 //! | it is changed, and can't be understood | the last good content stays | the last good content stays |
@@ -20,7 +20,7 @@ use super::{Config, NodeConfig, files, node, raw};
 /// What a look at the files found.
 #[derive(Debug, Default)]
 pub struct News {
-    /// The configuration, where datasets, views or agreements are others than before.
+    /// The configuration, where datasets, views, agreements or algorithms are others than before.
     pub changed: Option<Config>,
     /// What is wrong and was not said before.
     pub problems: Vec<Problem>,
@@ -46,6 +46,7 @@ struct Texts {
     datasets: Folder,
     views: Folder,
     agreements: Folder,
+    algorithms: Folder,
     problems: Vec<Problem>,
 }
 
@@ -53,9 +54,9 @@ impl Texts {
     fn read(path: &Path, node: &NodeConfig) -> Self {
         let mut report = Report::default();
         let node_file = File::read(path, &mut report);
-        let [datasets, views, agreements] =
-            [&node.datasets, &node.views, &node.agreements].map(|folder| Folder::read(folder));
-        Self { node: node_file, datasets, views, agreements, problems: report.into_problems() }
+        let folders = [&node.datasets, &node.views, &node.agreements, &node.algorithms];
+        let [datasets, views, agreements, algorithms] = folders.map(|folder| Folder::read(folder));
+        Self { node: node_file, datasets, views, agreements, algorithms, problems: report.into_problems() }
     }
 }
 
@@ -91,7 +92,7 @@ impl Reader {
         let mut report = Report::from(texts.problems.clone());
         let good = &self.good;
         let restart = texts.node.as_ref().map(|file| node_changes(file, &good.node, &mut report)).unwrap_or_default();
-        for folder in [&texts.datasets, &texts.views, &texts.agreements] {
+        for folder in [&texts.datasets, &texts.views, &texts.agreements, &texts.algorithms] {
             report.extend(&folder.problems);
         }
         let (node, base) = (Some(&good.node), folder_of(&self.path));
@@ -99,7 +100,8 @@ impl Reader {
         let known = files::Known { node, datasets: &datasets, all_datasets: all };
         let views = files::views(&texts.views, &known, Some(&good.views), &mut report);
         let agreements = files::agreements(&texts.agreements, &known, &views, Some(&good.agreements), &mut report);
-        (Config { node: good.node.clone(), datasets, views, agreements }, restart, report.into_problems())
+        let algorithms = files::algorithms(&texts.algorithms, &known, Some(&good.algorithms), &mut report);
+        (Config { node: good.node.clone(), datasets, views, agreements, algorithms }, restart, report.into_problems())
     }
 }
 
@@ -131,7 +133,9 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         datasets,
         views,
         agreements,
+        algorithms,
         tls,
+        public,
         limits,
         audit,
         authorities,
@@ -147,7 +151,9 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("datasets", *datasets != old.datasets),
         ("views", *views != old.views),
         ("agreements", *agreements != old.agreements),
+        ("algorithms", *algorithms != old.algorithms),
         ("[tls]", *tls != old.tls),
+        ("[public]", *public != old.public),
         ("[limits]", *limits != old.limits),
         ("[audit]", *audit != old.audit),
         ("authorities", *authorities != old.authorities),

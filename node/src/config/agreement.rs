@@ -96,7 +96,7 @@ pub(super) fn check(
 }
 
 /// Lower-case letters, digits, hyphens and underscores: it travels in a header.
-fn identifier(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<String> {
+pub(super) fn identifier(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<String> {
     let word = text.get_ref();
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     if word.is_empty() || word.len() > 63 || !word.bytes().all(inside) {

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::problem::{File, Folder, Report};
-use super::{AgreementConfig, DatasetConfig, NodeConfig, ViewConfig, agreement, dataset, raw, view};
+use super::{
+    AgreementConfig, AlgorithmConfig, DatasetConfig, NodeConfig, ViewConfig, agreement, algorithm, dataset, raw, view,
+};
 
 /// What views and agreements may refer to.
 pub(super) struct Known<'a> {
@@ -60,6 +62,16 @@ pub(super) fn agreements(
         agreement::check(file, raw, (known, views), taken, report)
     })
     .0
+}
+
+/// The records of algorithms, like datasets.
+pub(super) fn algorithms(
+    folder: &Folder,
+    known: &Known<'_>,
+    last: Option<&[AlgorithmConfig]>,
+    report: &mut Report,
+) -> Vec<AlgorithmConfig> {
+    contents(folder, last, report, |file, raw, taken, report| algorithm::check(file, raw, known, taken, report)).0
 }
 
 /// At the first reading (`last` is none) a bad file counts as far as it goes, so that nothing else is reported for its
@@ -123,6 +135,19 @@ impl Content for ViewConfig {
 impl Content for AgreementConfig {
     type Raw = raw::Agreement;
     const STAYS: bool = false;
+
+    fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Content for AlgorithmConfig {
+    type Raw = raw::Algorithm;
+    const STAYS: bool = true;
 
     fn file(&self) -> &Path {
         &self.file

@@ -2,6 +2,7 @@
 
 mod again;
 mod agreement;
+mod algorithm;
 mod dataset;
 mod files;
 mod grant;
@@ -19,10 +20,12 @@ use std::path::{Path, PathBuf};
 
 use meridian_proto::Name;
 
+use node::Folders;
 use problem::{File, Folder, Report};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
+pub use algorithm::{AlgorithmConfig, SectionConfig};
 pub use dataset::{
     Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig, UnitConfig, UnitKey,
 };
@@ -42,6 +45,8 @@ pub struct Config {
     pub views: Vec<ViewConfig>,
     /// The agreements, sorted by file name.
     pub agreements: Vec<AgreementConfig>,
+    /// The records of algorithms, sorted by file name.
+    pub algorithms: Vec<AlgorithmConfig>,
 }
 
 /// What node.toml says; paths are resolved against its folder.
@@ -65,8 +70,12 @@ pub struct NodeConfig {
     pub views: PathBuf,
     /// The folder of the agreements' files.
     pub agreements: PathBuf,
+    /// The folder of the algorithms' files.
+    pub algorithms: PathBuf,
     /// Certificates and key.
     pub tls: TlsPaths,
+    /// Where the register is served for anybody, if it is.
+    pub public: Option<PublicConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -91,6 +100,24 @@ pub struct TlsPaths {
     pub ca: PathBuf,
     /// The node's own chain, PEM.
     pub cert: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+}
+
+/// Where anybody may read the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicConfig {
+    /// The address; a loopback address where there is no certificate.
+    pub listen: SocketAddr,
+    /// Certificate chain and key (PEM) that browsers trust; plain HTTP where there is none.
+    pub tls: Option<PublicTls>,
+}
+
+/// Files of a certificate that browsers trust; each existed when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicTls {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
     /// Its key, PEM.
     pub key: PathBuf,
 }
@@ -177,17 +204,19 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let node = node::check(&file, &raw, report);
     let folders = node::folders(&file, &raw);
 
-    let read = [&folders.datasets, &folders.views, &folders.agreements].map(|folder| Folder::read(folder));
+    let Folders { datasets, views, agreements, algorithms } = &folders;
+    let read = [datasets, views, agreements, algorithms].map(|folder| Folder::read(folder));
     for folder in &read {
         report.extend(&folder.problems);
     }
-    let [dataset_files, view_files, agreement_files] = read;
+    let [dataset_files, view_files, agreement_files, algorithm_files] = read;
     let (datasets, all) = files::datasets(&dataset_files, &base, node.as_ref(), None, report);
     let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
     let known = files::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
     let views = files::views(&view_files, &known, None, report);
     let agreements = files::agreements(&agreement_files, &known, &views, None, report);
-    Some(Config { node: node?, datasets, views, agreements })
+    let algorithms = files::algorithms(&algorithm_files, &known, None, report);
+    Some(Config { node: node?, datasets, views, agreements, algorithms })
 }
 
 fn find<'a>(datasets: &'a [DatasetConfig], name: &str) -> Option<&'a DatasetConfig> {

@@ -8,13 +8,14 @@ use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{AuditConfig, Limits, Member, NodeConfig, TlsPaths, raw};
+use super::{AuditConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, raw};
 
-/// The folders of datasets, views and agreements.
+/// The folders of datasets, views, agreements and algorithms.
 pub(super) struct Folders {
     pub(super) datasets: PathBuf,
     pub(super) views: PathBuf,
     pub(super) agreements: PathBuf,
+    pub(super) algorithms: PathBuf,
 }
 
 pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
@@ -25,6 +26,7 @@ pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
         datasets: folder("datasets", raw.datasets.as_ref()),
         views: folder("views", raw.views.as_ref()),
         agreements: folder("agreements", raw.agreements.as_ref()),
+        algorithms: folder("algorithms", raw.algorithms.as_ref()),
     }
 }
 
@@ -41,10 +43,11 @@ fn named(file: &File, key: &str, said: Option<&Spanned<String>>, path: &Path, re
 
 pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
     let base = file.folder();
-    let Folders { datasets, views, agreements } = folders(file, raw);
+    let Folders { datasets, views, agreements, algorithms } = folders(file, raw);
     named(file, "datasets", raw.datasets.as_ref(), &datasets, report);
     named(file, "views", raw.views.as_ref(), &views, report);
     named(file, "agreements", raw.agreements.as_ref(), &agreements, report);
+    named(file, "algorithms", raw.algorithms.as_ref(), &algorithms, report);
     let federation = file.name(report, "federation", &raw.federation);
     let body = body(file, &raw.body, report);
     let title = file.text(report, "title", &raw.title);
@@ -52,6 +55,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let health = raw.health.as_ref().map(|text| health(file, text, listen, report));
     let state = file.text(report, "state", &raw.state).map(|text| base.join(text));
     let tls = tls(file, &base, &raw.tls, report);
+    let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let authorities = authorities(file, &raw.authorities, report);
@@ -73,7 +77,12 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         datasets,
         views,
         agreements,
+        algorithms,
         tls: tls?,
+        public: match public {
+            Some(checked) => Some(checked?),
+            None => None,
+        },
         limits,
         audit,
         authorities: authorities?,
@@ -118,6 +127,48 @@ fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<
     let cert = file.existing(report, base, "tls.cert", &raw.cert);
     let key = file.existing(report, base, "tls.key", &raw.key);
     Some(TlsPaths { ca: ca?, cert: cert?, key: key? })
+}
+
+/// Plain HTTP stays on the machine, for the body's own web server; whoever reads over a network does so by TLS.
+fn public(
+    file: &File,
+    base: &Path,
+    raw: &raw::Public,
+    others: [Option<SocketAddr>; 2],
+    report: &mut Report,
+) -> Option<PublicConfig> {
+    let listen = address(file, "public.listen", &raw.listen, report);
+    let certificate = raw.certificate.as_ref().map(|text| file.existing(report, base, "public.certificate", text));
+    let key = raw.key.as_ref().map(|text| file.existing(report, base, "public.key", text));
+    if let Some(address) = listen.filter(|address| address.port() != 0 && others.contains(&Some(*address))) {
+        let what = format!("public.listen is {address}, as is listen or health");
+        file.problem(report, raw.listen.span(), what, "choose another port");
+        return None;
+    }
+    let tls = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(PublicTls { certificate: certificate?, key: key? }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            let (has, lacks) = if raw.key.is_some() { ("key", "certificate") } else { ("certificate", "key") };
+            let what = format!("public has a {has} and no {lacks}");
+            file.problem(
+                report,
+                raw.listen.span(),
+                what,
+                format!("add {lacks}, or remove {has} to serve a loopback address"),
+            );
+            return None;
+        }
+    };
+    let listen = listen?;
+    if tls.is_none() && !listen.ip().is_loopback() {
+        let what = format!("public.listen is {listen}, which is no loopback address, and there is no certificate");
+        let fix = "add certificate and key (PEM) that browsers trust, or write 127.0.0.1 or [::1] and let the body's web server \
+                   pass requests on";
+        file.problem(report, raw.listen.span(), what, fix);
+        return None;
+    }
+    Some(PublicConfig { listen, tls })
 }
 
 /// A number of at least 1, or a problem and the default.

@@ -24,9 +24,11 @@ pub(super) struct Node {
     pub(super) datasets: Option<Spanned<String>>,
     pub(super) views: Option<Spanned<String>>,
     pub(super) agreements: Option<Spanned<String>>,
+    pub(super) algorithms: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
+    pub(super) public: Option<Public>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -41,6 +43,14 @@ pub(super) struct Tls {
     pub(super) ca: Spanned<String>,
     pub(super) cert: Spanned<String>,
     pub(super) key: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Public {
+    pub(super) listen: Spanned<String>,
+    pub(super) certificate: Option<Spanned<String>>,
+    pub(super) key: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -262,6 +272,31 @@ pub(super) struct View {
     pub(super) sql: Spanned<String>,
     #[serde(default)]
     pub(super) columns: BTreeMap<Spanned<String>, String>,
+}
+
+/// A section of an algorithm's record; its keys are checked where the standard's are known.
+pub(super) type Section = BTreeMap<Spanned<String>, Spanned<String>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Algorithm {
+    pub(super) id: Spanned<String>,
+    pub(super) sql: Spanned<String>,
+    pub(super) datasets: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) overview: Section,
+    #[serde(default)]
+    pub(super) owner: Section,
+    #[serde(default)]
+    pub(super) rationale: Section,
+    #[serde(default)]
+    pub(super) decisions: Section,
+    #[serde(default)]
+    pub(super) tool: Section,
+    #[serde(default)]
+    pub(super) data: Section,
+    #[serde(default)]
+    pub(super) risks: Section,
 }
 
 #[derive(Debug, Deserialize)]

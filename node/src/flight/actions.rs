@@ -17,7 +17,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{
-    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION, WITNESS_ACTION, wire,
+    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION, REGISTER_ACTION, Signed,
+    WITNESS_ACTION, wire,
 };
 use prost::Message;
 use tonic::Status;
@@ -35,7 +36,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 13] = [
+const ACTIONS: [(&str, &str); 14] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -66,6 +67,10 @@ const ACTIONS: [(&str, &str); 13] = [
     (
         DESCRIBE_ACTION,
         "What the federation's bodies publish, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
+    ),
+    (
+        REGISTER_ACTION,
+        "What the federation's bodies tell the public, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
     ),
     (
         MEMBERSHIP_ACTION,
@@ -162,7 +167,8 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         )),
         NEEDS_ACTION => needs(&action.body, statements, caller).await,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
-        DESCRIBE_ACTION => describe(&action.body, engine, &verified),
+        DESCRIBE_ACTION => known(&action.body, &verified, |held| engine.descriptions(held)),
+        REGISTER_ACTION => known(&action.body, &verified, |held| engine.registers().newer_than(held)),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
         WITNESS_ACTION => logs::witness(&action.body, engine, &verified),
         PROOF_ACTION => logs::proof(&action.body, engine, &caller).await,
@@ -237,8 +243,13 @@ async fn needs(body: &[u8], statements: &Statements, caller: Caller) -> Result<V
     Ok(vec![Needs(needs).encode().into()])
 }
 
-fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
-    remote::node(verified, "ask for descriptions")?;
+/// What bodies signed of themselves and is newer than what the asker holds.
+fn known(
+    body: &[u8],
+    verified: &Verified,
+    newer: impl Fn(&[(Name, u64)]) -> Vec<Signed>,
+) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "ask for descriptions and registers")?;
     let request = wire::DescribeRequest::decode(body).map_err(|why| unreadable(&why))?;
     if request.known.len() > MOST_KNOWN {
         return Err(Status::invalid_argument(format!("a DescribeRequest names {MOST_KNOWN} bodies at most")));
@@ -246,7 +257,7 @@ fn describe(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Byt
     let known = |known: wire::Known| Ok((known.body.parse::<Name>()?, known.version));
     let known: Result<Vec<_>, meridian_proto::Invalid> = request.known.into_iter().map(known).collect();
     let known = known.map_err(|why| Status::invalid_argument(why.to_string()))?;
-    Ok(engine.descriptions(&known).iter().map(|signed| signed.encode().into()).collect())
+    Ok(newer(&known).iter().map(|signed| signed.encode().into()).collect())
 }
 
 fn membership(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {

@@ -116,6 +116,7 @@ pub(super) fn renew(dir: &Path) -> BTreeMap<String, Ports> {
         change(&folder.join("node.toml"), |node| {
             node.insert("listen".into(), own.flight.to_string().into());
             node.insert("health".into(), own.health.to_string().into());
+            node.remove("public");
         });
         // Whom the body vouches for stays; nothing that a node of before remembers does.
         let (state, kept) = (folder.join("state"), folder.join("kept"));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use meridian_certs::{Analysts, Authority, Validity};
 
 use super::folder::{self, Ports};
-use super::{Client, Demo, Line, Pair, Ran, Running, certify_analyst, meridian, scratch, send_signal, until};
+use super::{Client, Demo, Line, Pair, Ran, Running, certify_analyst, get, meridian, scratch, send_signal, until};
 
 /// What the agreements of the mesh are for.
 pub(crate) const PURPOSE: &str = "fire-risk";
@@ -191,13 +191,7 @@ impl Mesh {
 
     /// What a body's health port answers to a path.
     pub(crate) fn health(&self, body: &str, path: &str) -> String {
-        let address = self.ports[body].health;
-        let mut stream = TcpStream::connect(address).expect("the health port");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
+        get(self.ports[body].health, path)
     }
 
     /// The most memory that a body's node has held, in MiB.

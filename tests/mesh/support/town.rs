@@ -141,7 +141,8 @@ impl Drop for Town {
     }
 }
 
-fn publish(folder: &Path, name: &str, rows: usize) {
+/// Has the body of a folder publish so many open rows under a name.
+pub(crate) fn publish(folder: &Path, name: &str, rows: usize) {
     let mut file = std::io::BufWriter::new(fs::File::create(folder.join(format!("{name}.csv"))).expect("a file"));
     writeln!(file, "number,text").expect("a line");
     for number in 0..rows {

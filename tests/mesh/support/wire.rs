@@ -57,6 +57,8 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) batches: Vec<RecordBatch>,
     pub(crate) receipt: Option<Receipt>,
+    /// Bytes of the bodies of its messages of data, as a log counts them.
+    pub(crate) bytes: u64,
 }
 
 impl Answer {
@@ -224,6 +226,23 @@ impl Client {
         }
     }
 
+    /// DoGet, of which the reader goes away after so many messages; returns what had arrived.
+    pub(crate) fn read_part(&mut self, ticket: Ticket, messages: usize) -> Answer {
+        let request = self.request(ticket);
+        let mut flight = self.flight.clone();
+        let arrived = self.block_on(async move {
+            let mut answer = flight.do_get(request).await?.into_inner();
+            let mut arrived = Vec::new();
+            while arrived.len() < messages
+                && let Some(message) = answer.message().await?
+            {
+                arrived.push(message);
+            }
+            Ok(arrived)
+        });
+        self.decoded(arrived.expect("the first messages"))
+    }
+
     /// Every byte that arrived, decrypted, in all the forms in which it can be looked through: as it came, with the
     /// frames of HTTP/2 taken out, as messages, and as text.
     pub(crate) fn everything(&self) -> Vec<u8> {
@@ -233,8 +252,11 @@ impl Client {
     }
 
     fn decoded(&self, messages: Vec<FlightData>) -> Answer {
+        // The last message carries the receipt and no data.
+        let data = messages.iter().filter(|message| message.app_metadata.is_empty());
+        let bytes = data.map(|message| message.data_body.len() as u64).sum();
         let mut decoder = FlightDataDecoder::new(stream::iter(messages.into_iter().map(Ok)));
-        let mut answer = Answer { batches: Vec::new(), receipt: None };
+        let mut answer = Answer { batches: Vec::new(), receipt: None, bytes };
         self.runtime.block_on(async {
             while let Some(message) = decoder.try_next().await.expect("messages of Flight") {
                 let metadata = message.app_metadata();
@@ -242,6 +264,7 @@ impl Client {
                     answer.receipt = Some(Receipt::decode(&metadata).expect("a receipt"));
                 }
                 if let DecodedPayload::RecordBatch(batch) = message.payload {
+                    answer.bytes += unsent(&batch);
                     answer.batches.push(batch);
                 }
             }
@@ -286,6 +309,12 @@ impl Client {
             Err(status) => self.note(Err::<Empty, _>(status)).map(|_| Vec::new()),
         }
     }
+}
+
+/// A log counts the bitmaps of columns without NULL, which Arrow does not send: a multiple of 8 bytes for each.
+fn unsent(batch: &RecordBatch) -> u64 {
+    let bitmap = batch.num_rows().div_ceil(8).next_multiple_of(64) as u64;
+    batch.columns().iter().filter(|column| column.null_count() == 0).map(|_| bitmap).sum()
 }
 
 /// The command of a SQL statement.

@@ -13,7 +13,7 @@ pub(super) fn text(plan: &Plan, kept: bool) -> String {
     let queries = plan.dir.join("queries");
     let another = london::queries().get(1).map(|query| quoted(&queries.join(format!("{}.sql", query.name))));
     let another = another.unwrap_or_default();
-    let (python, dir) = (python(plan), plan.dir.display());
+    let (python, dir, public) = (python(plan), plan.dir.display(), plan.public);
     let end = if kept {
         "Ctrl-C ends all nodes; the folder is kept."
     } else {
@@ -32,6 +32,8 @@ Shut a body out, and let it in again:
 
 From Python (pip install adbc-driver-flightsql adbc-driver-manager pyarrow):
 {python}
+Read in a browser what the bodies share and how often it was used: http://{public}/register/
+
 Look at:
   {dir}/queries          more questions
   {dir}/lfb/datasets     what the fire brigade publishes, and on which terms

@@ -26,6 +26,8 @@ pub(super) struct Plan {
     pub(super) dir: PathBuf,
     /// Where the authority is served.
     pub(super) authority: SocketAddr,
+    /// Where the asker's node serves the register.
+    pub(super) public: SocketAddr,
     pub(super) sites: Vec<Site>,
     pub(super) published: Option<PathBuf>,
     pub(super) seed: u64,

@@ -9,6 +9,8 @@ pub(super) struct Ports {
     pub(super) authority: Reserved,
     /// Of each node the Flight SQL port and the health port.
     pub(super) nodes: Vec<[Reserved; 2]>,
+    /// Where the asker's node serves the register.
+    pub(super) public: Reserved,
 }
 
 /// A port that nobody else gets as long as this lives.

@@ -4,7 +4,6 @@
 //! the width of a column and the mark of a withheld cell are known only then.
 
 mod grid;
-mod text;
 
 use std::io::{self, Write};
 
@@ -16,8 +15,8 @@ use arrow::ipc::writer::StreamWriter;
 use arrow::json::writer::{JsonArray, LineDelimited, Writer as JsonWriter, WriterBuilder as JsonWriterBuilder};
 use clap::ValueEnum;
 
+pub(crate) use crate::printable::{csv_cell, printable, printable_json, printable_lines};
 use grid::Grid;
-pub(crate) use text::{csv_cell, printable, printable_json, printable_lines};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ use super::*;
 
 mod again;
 mod agreement;
+mod algorithm;
 mod controls;
 mod dataset;
 mod node;

@@ -28,6 +28,26 @@ fn node_toml() {
     check(node, "[limits]", "[audit]\nprivate_days = 0\n\n[limits]", "node.toml:14: audit.private_days is 0: write");
     check(node, "[limits]", "[audit]\nnear_alert = 0\n\n[limits]", "node.toml:14: audit.near_alert is 0: write");
     check(node, "[limits]", "[audit]\nprivat_days = 9\n\n[limits]", "node.toml:14: unknown key `privat_days`: did you");
+    let public = |lines: &str| format!("[public]\n{lines}\n\n[limits]");
+    for (lines, expected) in [
+        (
+            "listen = \"0.0.0.0:80\"",
+            "node.toml:14: public.listen is 0.0.0.0:80, which is no loopback address, and there is no",
+        ),
+        ("listen = \"here\"", "node.toml:14: public.listen is \"here\", which is no address: write"),
+        (
+            "listen = \"127.0.0.1:50052\"",
+            "node.toml:14: public.listen is 127.0.0.1:50052, as is listen or health: choose",
+        ),
+        ("listen = \"[::1]:80\"\nkey = \"tls/node.key\"", "node.toml:14: public has a key and no certificate: add"),
+        (
+            "listen = \"[::1]:80\"\ncertificate = \"tls/node.pem\"",
+            "node.toml:14: public has a certificate and no key: add",
+        ),
+        ("listen = \"[::1]:80\"\nscripts = true", "node.toml:15: unknown key `scripts`: known"),
+    ] {
+        check(node, "[limits]", &public(lines), expected);
+    }
     check(
         node,
         "https://",

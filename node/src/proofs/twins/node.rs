@@ -21,6 +21,7 @@ use crate::proofs::case::{Case, Question};
 use crate::proofs::database::{self, name};
 use crate::proofs::sql;
 use crate::query::{Engine, Parts};
+use crate::register::Registers;
 use crate::witness::{self, Witnessing};
 
 /// Larger than any of these answers.
@@ -61,6 +62,13 @@ impl Node {
             peers: Arc::clone(&peers),
             folder: folder.path().join("witness"),
         });
+        let registers = Registers::open(
+            body.clone(),
+            federation.clone(),
+            Arc::clone(&credentials),
+            Arc::clone(&peers),
+            folder.path().join("registers"),
+        );
         let engine = Engine::new(Parts {
             federation,
             body,
@@ -71,6 +79,7 @@ impl Node {
             credentials,
             peers,
             members: None,
+            registers,
             clock: Clock::by(now),
             memory: 1 << 30,
             patience: Duration::from_secs(60),

@@ -1,4 +1,4 @@
-//! Text that a terminal may be given: nothing in it moves the cursor, rings a bell or turns the reading direction.
+//! Text that a terminal or a spreadsheet may be given: nothing in it moves the cursor, rings a bell or turns the reading direction.
 
 use std::borrow::Cow;
 
@@ -55,7 +55,7 @@ pub(crate) fn csv_cell(text: &str) -> String {
 }
 
 /// Control characters, line and paragraph separators, and the marks that Unicode calls bidirectional controls.
-fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,0 +1,271 @@
+//! What is known of all bodies' registers at one moment, and the documents that are made of it, by address.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use meridian_proto::Name;
+
+use super::model::{Agreement, Algorithm, Ended, Month, Register};
+use super::pages::{self, Frame};
+use super::tables::{self, Table};
+use super::words::{Id, MonthName};
+
+/// Where documents stand: that decides what their links look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A node answers for them; pages have no ending, and lists can be searched.
+    Served,
+    /// They are files in a folder.
+    Files,
+}
+
+/// A document as it is sent or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its media type.
+    pub media: &'static str,
+    /// Its content.
+    pub text: String,
+}
+
+/// What is known of all bodies at one moment.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub(super) federation: Name,
+    pub(super) today: NaiveDate,
+    pub(super) bodies: BTreeMap<Name, Option<Arc<Register>>>,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+
+/// The pages that stand for lists, and the tables beside them; the first is the one at the root.
+const LISTS: [&str; 7] = ["", "agreements", "bodies", "datasets", "algorithms", "refused", "about"];
+
+impl View {
+    /// Of these bodies; those that never told their register have none.
+    pub fn new(
+        federation: Name,
+        today: NaiveDate,
+        bodies: impl IntoIterator<Item = (Name, Option<Arc<Register>>)>,
+    ) -> Self {
+        Self { federation, today, bodies: bodies.into_iter().collect() }
+    }
+
+    /// The document at an address below the register's own, such as `bodies/lfb` or `agreements.csv`; `search` is what
+    /// somebody looks for in a list. None where there is no such document.
+    pub fn document(&self, address: &str, search: Option<&str>, place: Place) -> Option<Document> {
+        let address = if place == Place::Files { address.strip_suffix(".html").unwrap_or(address) } else { address };
+        let document = |media, text| Document { media, text };
+        match address {
+            "style.css" => return Some(document("text/css; charset=utf-8", pages::STYLE.to_owned())),
+            "icon.svg" => return Some(document("image/svg+xml", pages::ICON.to_owned())),
+            "register.json" => return self.whole().map(|text| document(JSON, text)),
+            "usage.csv" => return Some(document(CSV, tables::usage(self, |_, _| true).csv())),
+            "usage.json" => return Some(document(JSON, tables::usage(self, |_, _| true).json())),
+            "index" if place == Place::Files => return self.document("", search, place),
+            _ => {}
+        }
+        if let Some(address) = address.strip_suffix(".csv") {
+            return self.table(address).map(|table| document(CSV, table.csv()));
+        }
+        if let Some(address) = address.strip_suffix(".json") {
+            return self.json(address).map(|text| document(JSON, text));
+        }
+        self.page(address, search, place).map(|text| document(HTML, text))
+    }
+
+    /// What is said to somebody who asks for what is not there.
+    pub fn missing(&self, address: &str) -> Document {
+        let frame = Frame { view: self, place: Place::Served, address, search: None };
+        Document { media: HTML, text: pages::missing(&frame) }
+    }
+
+    /// The addresses of all documents, for files.
+    pub fn addresses(&self) -> Vec<String> {
+        let mut addresses: Vec<String> = Vec::new();
+        for list in LISTS {
+            addresses.push(format!("{}.html", if list.is_empty() { "index" } else { list }));
+            if self.table(list).is_some() {
+                addresses.extend(["csv", "json"].map(|ending| format!("{list}.{ending}")));
+            }
+        }
+        let each = |folder: &str, name: &str| ["html", "json", "csv"].map(|ending| format!("{folder}/{name}.{ending}"));
+        addresses.extend(self.bodies.keys().flat_map(|body| each("bodies", body.as_str())));
+        addresses.extend(self.ids().iter().flat_map(|id| each("agreements", id.as_str())));
+        for (register, algorithm) in self.algorithms() {
+            addresses.extend(each(&format!("algorithms/{}", register.body), algorithm.id.as_str()));
+        }
+        addresses.extend(["register.json", "usage.csv", "usage.json", "style.css", "icon.svg"].map(str::to_owned));
+        addresses
+    }
+
+    fn page(&self, address: &str, search: Option<&str>, place: Place) -> Option<String> {
+        let frame = Frame { view: self, place, address, search: search.filter(|search| !search.trim().is_empty()) };
+        let parts: Vec<&str> = address.split('/').collect();
+        match parts.as_slice() {
+            [""] => Some(pages::home(&frame)),
+            ["agreements"] => Some(pages::agreements(&frame)),
+            ["bodies"] => Some(pages::bodies(&frame)),
+            ["datasets"] => Some(pages::datasets(&frame)),
+            ["algorithms"] => Some(pages::algorithms(&frame)),
+            ["refused"] => Some(pages::refused(&frame)),
+            ["about"] => Some(pages::about(&frame)),
+            ["bodies", body] => {
+                let (body, register) = self.bodies.get_key_value(*body)?;
+                Some(pages::body(&frame, body, register.as_deref()))
+            }
+            ["agreements", id] => {
+                let told = self.told(id);
+                (!told.is_empty()).then(|| pages::agreement(&frame, id, &told))
+            }
+            ["algorithms", body, id] => {
+                let (register, algorithm) = self.algorithm(body, id)?;
+                Some(pages::algorithm(&frame, register, algorithm))
+            }
+            _ => None,
+        }
+    }
+
+    fn table(&self, address: &str) -> Option<Table> {
+        let parts: Vec<&str> = address.split('/').collect();
+        match parts.as_slice() {
+            ["agreements"] => Some(tables::agreements(self, |_, _| true)),
+            ["bodies"] => Some(tables::bodies(self)),
+            ["datasets"] => Some(tables::datasets(self)),
+            ["refused"] => Some(tables::refused(self)),
+            ["algorithms"] => Some(tables::algorithms(self, |_, _| true)),
+            ["bodies", body] if self.bodies.contains_key(*body) => {
+                Some(tables::agreements(self, |register, _| register.body.as_str() == *body))
+            }
+            ["agreements", id] if !self.told(id).is_empty() => {
+                Some(tables::agreements(self, |_, agreement| agreement.id.as_str() == *id))
+            }
+            ["algorithms", body, id] => {
+                self.algorithm(body, id)?;
+                let is_it =
+                    |register: &Register, it: &Algorithm| register.body.as_str() == *body && it.id.as_str() == *id;
+                Some(tables::algorithms(self, is_it))
+            }
+            _ => None,
+        }
+    }
+
+    fn json(&self, address: &str) -> Option<String> {
+        let parts: Vec<&str> = address.split('/').collect();
+        let value = match parts.as_slice() {
+            ["bodies", body] => serde_json::to_value(self.bodies.get(*body)?.as_deref()).ok()?,
+            ["agreements", id] => {
+                let told = self.told(id);
+                let each = told.iter().map(|told| {
+                    let ended = match told.said {
+                        Said::Agreement(_) => None,
+                        Said::Ended(ended) => Some(ended),
+                    };
+                    let (body, made) = (&told.register.body, told.register.made);
+                    serde_json::json!({ "body": body, "made": made, "agreement": told.agreement(), "ended": ended })
+                });
+                let bodies: Vec<_> = each.collect();
+                (!bodies.is_empty()).then(|| serde_json::json!({ "id": id, "bodies": bodies }))?
+            }
+            ["algorithms", body, id] => serde_json::to_value(self.algorithm(body, id)?.1).ok()?,
+            _ => return self.table(address).map(|table| table.json()),
+        };
+        serde_json::to_string_pretty(&value).ok().map(|text| text + "\n")
+    }
+
+    fn whole(&self) -> Option<String> {
+        let bodies: Vec<_> = self
+            .bodies
+            .iter()
+            .map(|(body, register)| serde_json::json!({ "body": body, "register": register.as_deref() }))
+            .collect();
+        let day = self.today.to_string();
+        let whole = serde_json::json!({ "federation": self.federation, "made": day, "bodies": bodies });
+        serde_json::to_string_pretty(&whole).ok().map(|text| text + "\n")
+    }
+
+    /// The registers that are known.
+    pub(super) fn registers(&self) -> impl Iterator<Item = &Register> {
+        self.bodies.values().flatten().map(Arc::as_ref)
+    }
+
+    /// What is told of an agreement, body by body.
+    pub(super) fn told(&self, id: &str) -> Vec<Told<'_>> {
+        let told = self.registers().filter_map(|register| {
+            let agreement = register.agreements.iter().find(|agreement| agreement.id.as_str() == id);
+            let ended = || register.ended.iter().find(|ended| ended.id.as_str() == id).map(Said::Ended);
+            Some(Told { register, said: agreement.map(Said::Agreement).or_else(ended)? })
+        });
+        told.collect()
+    }
+
+    /// The identifiers of all agreements, those that ended included.
+    pub(super) fn ids(&self) -> BTreeSet<&Id> {
+        let ids = self.registers().flat_map(|register| {
+            let ended = register.ended.iter().map(|ended| &ended.id);
+            register.agreements.iter().map(|agreement| &agreement.id).chain(ended)
+        });
+        ids.collect()
+    }
+
+    /// All algorithms with whose they are.
+    pub(super) fn algorithms(&self) -> impl Iterator<Item = (&Register, &Algorithm)> {
+        self.registers().flat_map(|register| register.algorithms.iter().map(move |algorithm| (register, algorithm)))
+    }
+
+    fn algorithm(&self, body: &str, id: &str) -> Option<(&Register, &Algorithm)> {
+        self.algorithms().find(|(register, algorithm)| register.body.as_str() == body && algorithm.id.as_str() == id)
+    }
+
+    /// A body's name for people.
+    pub(super) fn title<'a>(&'a self, body: &'a Name) -> &'a str {
+        let register = self.bodies.get(body).and_then(Option::as_deref);
+        register.map(|register| register.title.as_str()).filter(|title| !title.is_empty()).unwrap_or(body.as_str())
+    }
+
+    /// The month that it is.
+    pub(super) fn month(&self) -> MonthName {
+        MonthName::of(self.today)
+    }
+
+    /// Whether a register is of today or yesterday, by when each node has made its own anew.
+    pub(super) fn is_fresh(&self, register: &Register) -> bool {
+        (self.today - register.made.0).num_days() <= 1
+    }
+}
+
+/// What a body tells of an agreement.
+pub(super) struct Told<'a> {
+    pub(super) register: &'a Register,
+    pub(super) said: Said<'a>,
+}
+
+/// An agreement, or what is left of it.
+pub(super) enum Said<'a> {
+    Agreement(&'a Agreement),
+    Ended(&'a Ended),
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn agreement(&self) -> Option<&'a Agreement> {
+        match self.said {
+            Said::Agreement(agreement) => Some(agreement),
+            Said::Ended(_) => None,
+        }
+    }
+
+    pub(super) fn months(&self) -> &'a [Month] {
+        match self.said {
+            Said::Agreement(agreement) => &agreement.months,
+            Said::Ended(ended) => &ended.months,
+        }
+    }
+}
+
+/// How many questions of a month were answered.
+pub(super) fn answered(months: &[Month], month: MonthName) -> u64 {
+    months.iter().filter(|it| it.month == month).map(|it| it.questions).sum()
+}
