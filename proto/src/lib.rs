@@ -15,7 +15,7 @@ pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
 pub use membership::{Member, Membership};
-pub use name::{DatasetName, Name};
+pub use name::{BodyName, DatasetName, Name};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
 pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};
 

@@ -14,6 +14,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod faults;
+mod federations;
 mod house;
 mod identities;
 mod joining;

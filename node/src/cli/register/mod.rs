@@ -136,6 +136,7 @@ fn register(config: &Config, usage: &Usage, today: NaiveDate) -> Register {
 
 fn entry(config: &Config, agreement: &AgreementConfig, usage: &Usage, today: NaiveDate) -> Entry {
     let names = |names: &[meridian_proto::Name]| names.iter().map(ToString::to_string).collect();
+    let bodies = |bodies: &[meridian_proto::BodyName]| bodies.iter().map(ToString::to_string).collect();
     let items = agreement.grants.iter().map(|grant| {
         let dataset = config.dataset(grant.dataset.as_str()).map(|found| &found.dataset);
         let visible = || dataset.iter().flat_map(|dataset| dataset.visible_columns()).map(|it| it.name.to_string());
@@ -163,8 +164,8 @@ fn entry(config: &Config, agreement: &AgreementConfig, usage: &Usage, today: Nai
         benefit: agreement.benefit.clone(),
         legal_power: agreement.legal_power.clone(),
         lawful_basis: agreement.lawful_basis.clone(),
-        parties: names(&agreement.parties),
-        recipients: names(&agreement.recipients),
+        parties: bodies(&agreement.parties),
+        recipients: bodies(&agreement.recipients),
         start: agreement.start.to_string(),
         end: agreement.end.to_string(),
         contact: agreement.contact.clone(),
