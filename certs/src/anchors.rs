@@ -1,5 +1,6 @@
-//! Whom the federation's authority vouches for: the checks behind every handshake and every signature.
+//! Whom a federation's authority vouches for: the checks behind every handshake and every signature.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -18,6 +19,7 @@ use rustls::{
 use crate::analysts::{Analysts, Trusted};
 use crate::certificate::{self, EndEntity, Unfit, Usage};
 use crate::standing::Standing;
+use crate::trust::Trust;
 use crate::{Error, Identity, Result, files};
 
 const WHAT: &str = "the federation's trust anchors";
@@ -28,6 +30,8 @@ const REMEDY: &str = "fetch ca.pem again from the federation's authority";
 pub(crate) struct Anchors {
     federation: Name,
     roots: RootCertStore,
+    /// The public keys of the roots.
+    keys: BTreeSet<Vec<u8>>,
     clients: Arc<dyn ClientCertVerifier>,
     provider: Arc<CryptoProvider>,
     standing: Standing,
@@ -49,9 +53,11 @@ impl Anchors {
     pub(crate) fn of(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         let mut federation: Option<Name> = None;
+        let mut keys = BTreeSet::new();
         for der in certificates {
             let anchor = certificate::anchor(&der).map_err(|error| error.to_string())?;
             roots.add(der).map_err(|error| error.to_string())?;
+            keys.insert(anchor.public_key);
             match &federation {
                 Some(first) if *first != anchor.federation => {
                     return Err(format!("holds anchors of {first} and of {}", anchor.federation));
@@ -64,7 +70,15 @@ impl Anchors {
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider.clone())
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { federation, roots, clients, provider, standing: Standing::default(), analysts: RwLock::default() })
+        Ok(Self {
+            federation,
+            roots,
+            keys,
+            clients,
+            provider,
+            standing: Standing::default(),
+            analysts: RwLock::default(),
+        })
     }
 
     /// From now on the certificates of these analysts count, and those of the removed do not.
@@ -96,6 +110,16 @@ impl Anchors {
             ))) => Err(refused(Unfit::NotOwnAnalyst(analyst.clone()))),
             Some(Err(error)) => Err(error),
         }
+    }
+
+    /// The names of the roots.
+    pub(crate) fn subjects(&self) -> &[DistinguishedName] {
+        self.clients.root_hint_subjects()
+    }
+
+    /// Whether a root of theirs has the key of one of these.
+    pub(crate) fn shares_a_key_with(&self, other: &Self) -> bool {
+        !self.keys.is_disjoint(&other.keys)
     }
 
     /// Who is shut out.
@@ -200,11 +224,11 @@ impl Anchors {
 
 /// Checks those who call us.
 #[derive(Debug)]
-pub(crate) struct CallerVerifier(pub(crate) Arc<Anchors>);
+pub(crate) struct CallerVerifier(pub(crate) Arc<Trust>);
 
 impl ClientCertVerifier for CallerVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.0.clients.root_hint_subjects()
+        self.0.hints()
     }
 
     fn verify_client_cert(
@@ -213,7 +237,8 @@ impl ClientCertVerifier for CallerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.0.check_client(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
+        let anchors = self.0.vouching_for(end_entity);
+        anchors.check_client(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -231,11 +256,11 @@ impl ClientCertVerifier for CallerVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, self.0.algorithms())
+        verify_tls13_signature(message, certificate, signature, self.0.own().algorithms())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.algorithms().supported_schemes()
+        self.0.own().algorithms().supported_schemes()
     }
 }
 

@@ -100,6 +100,13 @@ pub(crate) fn end_entity(der: &CertificateDer<'_>, usage: Usage, own: &Name) -> 
     })
 }
 
+/// The federation of whom a certificate names; `None` where it names nobody. Nothing is checked.
+pub(crate) fn federation(der: &CertificateDer<'_>) -> Option<Name> {
+    let certificate = parse(der).ok()?;
+    let identity: Identity = single_uri(&certificate).ok()?.parse().ok()?;
+    Some(identity.federation().clone())
+}
+
 /// Checks that a certificate is the one with which a federation's authority signs and serves. Says nothing about who
 /// signed it, or whether it is valid now.
 pub(crate) fn authority(der: &CertificateDer<'_>, usage: Usage, federation: &Name) -> Result<(), Unfit> {

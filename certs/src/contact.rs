@@ -61,6 +61,17 @@ impl AuthorityConnector {
         Err(Error::Fingerprint { text: fingerprint.clone(), problem: problem.into() })
     }
 
+    /// The root of the authority that answers at `https://HOST:PORT` (PEM), where it is known by its fingerprint.
+    pub async fn root(&self, endpoint: &str) -> Result<String> {
+        let wrong = |reason: &str| Error::Connection { peer: endpoint.into(), reason: reason.into() };
+        let Trust::Fingerprint(fingerprint) = &self.trust else { return Err(wrong("its fingerprint is not known")) };
+        let stream = self.connect(endpoint).await?;
+        let sent = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let root = sent.iter().find(|der| files::sha256(der) == *fingerprint);
+        let root = root.ok_or_else(|| wrong("it did not send its root"))?;
+        Ok(pem::encode(&pem::Pem::new("CERTIFICATE", root.as_ref())))
+    }
+
     /// Connects to `https://HOST:PORT`, and checks that the federation's authority answers there.
     pub async fn connect(&self, endpoint: &str) -> Result<client::TlsStream<TcpStream>> {
         let wrong = |problem| Error::Endpoint { endpoint: endpoint.into(), problem };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use meridian_proto::Signed;
+use meridian_proto::{Name, Signed};
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -17,6 +17,7 @@ use crate::analysts::Analysts;
 use crate::anchors::{Anchors, CallerVerifier};
 use crate::certificate::{self, EndEntity, Usage};
 use crate::standing::Excluded;
+use crate::trust::{Federation, Trust};
 use crate::{Acceptor, AuthorityConnector, Connector, Error, Identity, Result, Verified, files, reason, signed};
 
 const WHAT: &str = "the certificate";
@@ -27,7 +28,7 @@ pub(crate) const ALPN: &[u8] = b"h2";
 
 /// Own chain and key, and whom to trust. The key does not leave it, and it does not print.
 pub struct Credentials {
-    anchors: Arc<Anchors>,
+    trust: Arc<Trust>,
     identity: Identity,
     current: Arc<Current>,
     server: Arc<ServerConfig>,
@@ -78,15 +79,32 @@ impl Credentials {
     /// Loads the anchors (`ca`), the chain (`cert`) and the key, and checks that they fit together and are valid now. Chain and
     /// key may stand in one file.
     pub fn load(ca: &Path, cert: &Path, key: &Path) -> Result<Arc<Self>> {
+        Self::load_trusting(ca, cert, key, &[])
+    }
+
+    /// The same, with the anchors (PEM) of other federations whose nodes are trusted: where a name stands with one, they must be
+    /// that federation's.
+    pub fn load_trusting(ca: &Path, cert: &Path, key: &Path, others: &[(Option<Name>, &Path)]) -> Result<Arc<Self>> {
         let anchors = Arc::new(Anchors::load(ca)?);
         let held = held(&anchors, cert, key)?;
-        Ok(Arc::new(Self::of(anchors, held)?))
+        Ok(Arc::new(Self::of(Trust::load(anchors, others)?, held)?))
+    }
+
+    /// One's own federation.
+    pub fn home(&self) -> Federation {
+        Federation::new(Arc::clone(self.trust.own()), Arc::clone(&self.current))
+    }
+
+    /// Another federation that is trusted.
+    pub fn abroad(&self, name: &Name) -> Option<Federation> {
+        let anchors = self.trust.others().iter().find(|anchors| anchors.federation() == name)?;
+        Some(Federation::new(Arc::clone(anchors), Arc::clone(&self.current)))
     }
 
     /// Takes another chain and key of the same identity, as `load` does: connections that are open go on with what they were made
     /// with. Returns whether they are others than before.
     pub fn reload(&self, cert: &Path, key: &Path) -> Result<bool> {
-        let held = held(&self.anchors, cert, key)?;
+        let held = held(self.trust.own(), cert, key)?;
         if held.own.identity != self.identity {
             return Err(Error::File {
                 what: WHAT,
@@ -107,9 +125,9 @@ impl Credentials {
     pub fn renew(&self, chain: &str, key: &str, path: &Path) -> Result<()> {
         let wrong = |problem: String| Error::File { what: WHAT, path: path.into(), problem, remedy: RENEW_AGAIN };
         let certificates = files::certificates_of(chain).map_err(|error| wrong(error.to_string()))?;
-        check_own(&self.anchors, &certificates, now_of(SystemTime::now())).map_err(wrong)?;
+        check_own(self.trust.own(), &certificates, now_of(SystemTime::now())).map_err(wrong)?;
         let key_der = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| wrong(error.to_string()))?;
-        let held = Held::of(&self.anchors, certificates, key_der)?;
+        let held = Held::of(self.trust.own(), certificates, key_der)?;
         if held.own.identity != self.identity {
             return Err(wrong(format!("the new one is of {}, and this is {}", held.own.identity, self.identity)));
         }
@@ -146,27 +164,22 @@ impl Credentials {
     /// From now on these are shut out: they can neither connect nor be called, and what they signed does not count. Connections
     /// with them that are open end.
     pub fn exclude(&self, excluded: Excluded) {
-        self.anchors.standing().set(excluded);
+        self.trust.own().standing().set(excluded);
     }
 
     /// From now on the certificates that one's own body signed for these analysts count, those of the removed excepted.
     pub fn trust(&self, analysts: &Analysts) -> Result<()> {
-        self.anchors.trust(analysts)
-    }
-
-    /// Whether somebody who proved who they are is not shut out since.
-    pub fn admits(&self, verified: &Verified) -> bool {
-        self.anchors.standing().check(verified.certificate()).is_ok()
+        self.trust.own().trust(analysts)
     }
 
     /// For those who call us: TLS 1.3, a certificate of the federation from every caller, HTTP/2.
     pub fn server_acceptor(&self) -> Acceptor {
-        Acceptor::new(self.server.clone(), self.anchors.clone())
+        Acceptor::new(self.server.clone(), self.trust.clone())
     }
 
     /// For calling nodes.
     pub fn client_connector(&self) -> Connector {
-        Connector::new(self.anchors.clone(), self.current.clone())
+        Connector::new(self.trust.own().clone(), self.current.clone())
     }
 
     /// Signs a payload as this identity.
@@ -178,24 +191,29 @@ impl Credentials {
     /// Checks at `now` that the payload was signed by somebody of the federation, and says who. Whether *they* may say
     /// what the payload says is for the caller to compare.
     pub fn verify(&self, signed: &Signed, now: SystemTime) -> Result<Verified> {
-        Verified::by_signature(signed, &self.anchors, now_of(now)).map_err(|reason| Error::Signature { reason })
+        Verified::by_signature(signed, self.trust.own(), now_of(now)).map_err(|reason| Error::Signature { reason })
+    }
+
+    /// The same, where it may also be a node of another federation that is trusted.
+    pub fn verify_of_any(&self, signed: &Signed, now: SystemTime) -> Result<Verified> {
+        Verified::by_trusted(signed, &self.trust, now_of(now)).map_err(|reason| Error::Signature { reason })
     }
 
     /// Checks at `now` that the payload was signed by the federation's authority.
     pub fn verify_authority(&self, signed: &Signed, now: SystemTime) -> Result<()> {
-        signed::by_authority(signed, &self.anchors, now_of(now)).map_err(|reason| Error::Signature { reason })
+        signed::by_authority(signed, self.trust.own(), now_of(now)).map_err(|reason| Error::Signature { reason })
     }
 
     /// For calling the federation's authority.
     pub fn authority_connector(&self) -> AuthorityConnector {
-        AuthorityConnector::new(self.anchors.clone())
+        AuthorityConnector::new(self.trust.own().clone())
     }
 
-    fn of(anchors: Arc<Anchors>, held: Held) -> Result<Self> {
+    fn of(trust: Arc<Trust>, held: Held) -> Result<Self> {
         let identity = held.own.identity.clone();
         let current = Current::new(held);
-        let server = Arc::new(server_config(&anchors, current.clone())?);
-        Ok(Self { anchors, identity, current, server })
+        let server = Arc::new(server_config(&trust, current.clone())?);
+        Ok(Self { trust, identity, current, server })
     }
 }
 
@@ -239,12 +257,12 @@ impl fmt::Debug for Credentials {
 }
 
 pub(crate) fn server_config(
-    anchors: &Arc<Anchors>,
+    trust: &Arc<Trust>,
     current: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(anchors.provider().clone())
+    let mut config = ServerConfig::builder_with_provider(trust.own().provider().clone())
         .with_protocol_versions(&[&version::TLS13])?
-        .with_client_cert_verifier(Arc::new(CallerVerifier(anchors.clone())))
+        .with_client_cert_verifier(Arc::new(CallerVerifier(trust.clone())))
         .with_cert_resolver(current);
     config.alpn_protocols = vec![ALPN.to_vec()];
     // A resumed session would skip the certificate, and with it the check that it is still valid. No 0-RTT either:
@@ -426,7 +444,7 @@ mod tests {
         let loda = london.credentials(LODA);
         for uris in [&[][..], &[LFB, LODA], &["spiffe://berlin/body/lfb/node"]] {
             let (chain, key) = london.forge(uris, &[rcgen::ExtendedKeyUsagePurpose::ClientAuth]);
-            let key = CertifiedKey::from_der(chain, key, loda.anchors.provider()).unwrap();
+            let key = CertifiedKey::from_der(chain, key, loda.trust.own().provider()).unwrap();
             let signed = signed::sign(b"x".to_vec(), &key).unwrap();
             assert!(loda.verify(&signed, SystemTime::now()).is_err(), "{uris:?}");
         }

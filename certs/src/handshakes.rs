@@ -20,12 +20,13 @@ use crate::certificate::{self, EndEntity, Usage};
 use crate::client::NodeStream;
 use crate::credentials::{Current, Held, server_config};
 use crate::testing::{ASHA, DAY, Federation, LFB, LODA, Pair, expired, forge_with, not_yet_valid};
+use crate::trust::Trust;
 use crate::{
     Acceptor, Connector, Credentials, Excluded, Identity, KeyAndRequest, Result, TlsConnection, Validity, Verified,
 };
 
 /// Accepts one connection on one side, makes it on the other; an accepted caller is greeted.
-async fn meet(
+pub(crate) async fn meet(
     acceptor: &Acceptor,
     connector: &Connector,
     expected: Option<&str>,
@@ -44,14 +45,14 @@ async fn greet(acceptor: &Acceptor, listener: &TcpListener) -> Result<TlsConnect
     Ok(accepted)
 }
 
-async fn refused(acceptor: &Acceptor, connector: &Connector, expected: Option<&str>) -> (String, String) {
+pub(crate) async fn refused(acceptor: &Acceptor, connector: &Connector, expected: Option<&str>) -> (String, String) {
     let (accepted, connected) = meet(acceptor, connector, expected).await;
     let accepted = accepted.map(drop).expect_err("the server accepts nobody").to_string();
     (accepted, connected.map(drop).expect_err("the client is told").to_string())
 }
 
 /// Presents a certificate, whatever it says, and trusts the federation.
-fn with_certificate(federation: &Federation, (chain, key): Pair) -> Connector {
+pub(crate) fn with_certificate(federation: &Federation, (chain, key): Pair) -> Connector {
     let anchors = federation.anchors();
     let key = CertifiedKey::from_der(chain, key, anchors.provider()).unwrap();
     let now = std::time::SystemTime::now();
@@ -63,7 +64,8 @@ fn server_with(federation: &Federation, (chain, key): Pair) -> Acceptor {
     let anchors = federation.anchors();
     let key = CertifiedKey::from_der(chain, key, anchors.provider()).unwrap();
     let resolver = Arc::new(SingleCertAndKey::from(key));
-    Acceptor::new(Arc::new(server_config(&anchors, resolver).unwrap()), anchors)
+    let trust = Trust::alone(anchors);
+    Acceptor::new(Arc::new(server_config(&trust, resolver).unwrap()), trust)
 }
 
 fn assert_says(who: &str, case: &str, found: &str, expected: &str) {
@@ -357,7 +359,7 @@ async fn whoever_is_shut_out_is_cut_off_and_let_in_again_when_they_are_not() {
         lfb.exclude(excluded);
         let error = waiting.await.unwrap().unwrap_err().to_string();
         assert!(error.contains(says), "{error:?} does not say {says:?}");
-        assert!(!lfb.admits(&who));
+        assert!(!lfb.home().admits(&who));
         let mut rest = Vec::new();
         let _ = connected.read_to_end(&mut rest).await;
         assert_eq!(rest, b"hello", "nothing comes after the cut");

@@ -26,6 +26,7 @@ mod signed;
 mod standing;
 #[cfg(test)]
 mod testing;
+mod trust;
 mod verified;
 mod verifier;
 
@@ -39,5 +40,6 @@ pub use identity::Identity;
 pub use request::{KeyAndRequest, Request};
 pub use server::{Acceptor, TlsConnection};
 pub use standing::Excluded;
+pub use trust::Federation;
 pub use verified::Verified;
 pub use verifier::Verifier;

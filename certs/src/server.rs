@@ -19,8 +19,8 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-use crate::anchors::Anchors;
 use crate::guarded::Guarded;
+use crate::trust::Trust;
 use crate::{Error, Result, Verified, reason};
 
 /// Within this a handshake is finished, or the connection is closed.
@@ -34,16 +34,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// TLS asks for about 4 KiB at a time; fewer system calls if they are read ahead (bytes).
 pub(crate) const READ_AHEAD: usize = 256 << 10;
 
-/// Accepts callers who prove an identity of the federation.
+/// Accepts callers who prove an identity of the federation, and nodes of others that are trusted.
 #[derive(Clone)]
 pub struct Acceptor {
     tls: TlsAcceptor,
-    anchors: Arc<Anchors>,
+    trust: Arc<Trust>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(config: Arc<ServerConfig>, anchors: Arc<Anchors>) -> Self {
-        Self { tls: config.into(), anchors }
+    pub(crate) fn new(config: Arc<ServerConfig>, trust: Arc<Trust>) -> Self {
+        Self { tls: config.into(), trust }
     }
 
     /// Shakes hands on a connection, within 10 seconds.
@@ -55,9 +55,9 @@ impl Acceptor {
         let shaken = timeout(HANDSHAKE_TIME, self.tls.accept(BufReader::with_capacity(READ_AHEAD, tcp))).await;
         let shaken = shaken.map_err(|_| refused(format!("no TLS handshake within {} s", HANDSHAKE_TIME.as_secs())))?;
         let stream = shaken.map_err(|error| refused(reason::of_io(&error, None)))?;
-        let certificate = Verified::by_handshake(stream.get_ref().1, &self.anchors).map_err(refused)?;
+        let (certificate, anchors) = Verified::by_handshake(stream.get_ref().1, &self.trust).map_err(refused)?;
         let peer = Verified::from_checked(certificate.clone());
-        Ok(TlsConnection { stream: Guarded::new(stream, self.anchors.standing(), certificate), peer, address })
+        Ok(TlsConnection { stream: Guarded::new(stream, anchors.standing(), certificate), peer, address })
     }
 
     /// The callers of a listener, for `serve_with_incoming`. Handshakes run beside each other, and one that does not

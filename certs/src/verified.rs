@@ -8,6 +8,7 @@ use rustls::pki_types::UnixTime;
 
 use crate::anchors::Anchors;
 use crate::certificate::{self, EndEntity, Usage};
+use crate::trust::Trust;
 use crate::{Identity, reason, signed};
 
 /// An identity whose holder has proved it, by a finished handshake or by a signature. There is no other way to one.
@@ -28,13 +29,19 @@ impl Verified {
     }
 
     /// The certificate of a handshake that our own configuration finished: its verifier has checked the chain, and TLS the key.
-    pub(crate) fn by_handshake(connection: &CommonState, anchors: &Anchors) -> Result<EndEntity, String> {
+    /// Also the anchors that vouched for it.
+    pub(crate) fn by_handshake<'a>(
+        connection: &CommonState,
+        trust: &'a Trust,
+    ) -> Result<(EndEntity, &'a Anchors), String> {
         if connection.is_handshaking() {
             return Err("the handshake is not finished".into());
         }
         let certificate = connection.peer_certificates().and_then(<[_]>::first);
         let certificate = certificate.ok_or("it presented no certificate")?;
-        certificate::end_entity(certificate, Usage::Client, anchors.federation()).map_err(|error| error.to_string())
+        let anchors = trust.vouching_for(certificate);
+        let checked = certificate::end_entity(certificate, Usage::Client, anchors.federation());
+        Ok((checked.map_err(|error| error.to_string())?, anchors))
     }
 
     /// From a signature: checks the chain at `now`, and the signature with the key of its first certificate.
@@ -45,6 +52,13 @@ impl Verified {
         let checked = checked.map_err(|error| reason::of_tls(&error, None))?;
         signed::check(signed, end_entity, anchors)?;
         Ok(Self::from_checked(checked))
+    }
+
+    /// The same, by whichever anchors may vouch for the signer.
+    pub(crate) fn by_trusted(signed: &Signed, trust: &Trust, now: UnixTime) -> Result<Self, String> {
+        let chain = signed::chain(signed)?;
+        let end_entity = chain.first().ok_or("it comes without a certificate")?;
+        Self::by_signature(signed, trust.vouching_for(end_entity), now)
     }
 
     pub(crate) fn certificate(&self) -> &EndEntity {

@@ -8,7 +8,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmptyRelation, Expr, Extension, LogicalPlan, Projection, Union};
-use meridian_proto::{Column, Dataset, DatasetName, Form};
+use meridian_proto::{BodyName, Column, Dataset, DatasetName, Form};
 
 use crate::error::Why;
 use crate::node::{RemoteNode, RemotePart};
@@ -18,6 +18,8 @@ use crate::{normal, template};
 /// A dataset of one body, and others of that body that are asked for together with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
+    /// The body, as this node names it.
+    pub(crate) owner: BodyName,
     pub(crate) name: DatasetName,
     pub(crate) dataset: Arc<Dataset>,
     /// The others; nothing is beside them.
@@ -25,8 +27,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    pub(crate) fn new(name: DatasetName, dataset: Arc<Dataset>) -> Self {
-        Self { name, dataset, beside: Vec::new() }
+    pub(crate) fn new(owner: BodyName, name: DatasetName, dataset: Arc<Dataset>) -> Self {
+        Self { owner, name, dataset, beside: Vec::new() }
     }
 
     /// All datasets of the body that are asked for.
@@ -58,7 +60,7 @@ impl Part {
         let mut both = self.clone();
         for part in other.datasets() {
             if !both.datasets().any(|known| known.name == part.name) {
-                both.beside.push(Self::new(part.name.clone(), Arc::clone(&part.dataset)));
+                both.beside.push(Self::new(part.owner.clone(), part.name.clone(), Arc::clone(&part.dataset)));
             }
         }
         both
@@ -116,7 +118,7 @@ impl Away {
     /// Something over the datasets of both, if they are at one and the same body.
     pub(crate) fn with(&self, other: &Self, rel: Rel, rows: f64) -> Option<Self> {
         let (own, others) = (self.one()?, other.one()?);
-        if own.name.body != others.name.body || own.name.federation != others.name.federation {
+        if own.owner != others.owner {
             return None;
         }
         let mut both = Self::new(vec![own.with(others)], rel, rows);

@@ -199,7 +199,7 @@ mod tests {
         world.covers("level", Covers::Value("-0".into()));
         world.covers("step", Covers::Value("0".into()));
         let holding = &world.holdings[0];
-        let part = Part::new(holding.name.clone(), Arc::clone(&holding.dataset));
+        let part = Part::new(holding.name.body.clone().into(), holding.name.clone(), Arc::clone(&holding.dataset));
         let columns = ["level", "step"].map(|column| ScanColumn::Named(name(column).to_string()));
         let rel = Rel::Scan { source: Source::Dataset(holding.name.clone()), columns: columns.to_vec() };
         assert!(known(&rel, 0, &part).is_some());

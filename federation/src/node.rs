@@ -8,13 +8,13 @@ use datafusion::common::DFSchemaRef;
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
-use meridian_proto::{DatasetName, Form, Name};
+use meridian_proto::{BodyName, DatasetName, Form};
 
 /// What one body is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RemotePart {
     /// The body.
-    pub body: Name,
+    pub body: BodyName,
     /// Its SQL. The columns of the answer stand by position for the node's.
     pub sql: String,
     /// The form in which the dataset leaves.

@@ -161,7 +161,7 @@ impl Search {
 
     fn scan(&mut self, scan: &TableScan) -> std::result::Result<Alternative, PlacementError> {
         let parts = match lower::foreign(scan) {
-            Some(Foreign::One(table)) => vec![Part::new(table.name, table.dataset)],
+            Some(Foreign::One(table)) => vec![Part::new(table.owner, table.name, table.dataset)],
             Some(Foreign::Every(table)) => {
                 if !table.missing.is_empty() {
                     let missing: Vec<String> = table.missing.iter().map(ToString::to_string).collect();
@@ -181,7 +181,7 @@ impl Search {
                 let federation = table.federation;
                 let standard = table.parts.into_iter().map(|EveryPart { body, dataset }| {
                     let (federation, name) = (federation.clone(), dataset.name.clone());
-                    Part::new(DatasetName { federation, body, dataset: name }, dataset)
+                    Part::new(body.clone().into(), DatasetName { federation, body, dataset: name }, dataset)
                 });
                 standard.collect()
             }
@@ -317,7 +317,7 @@ impl Search {
                 let tables: Vec<ForeignTable> = part
                     .datasets()
                     .chain(&away.references)
-                    .map(|part| ForeignTable::new(part.name.clone(), Arc::clone(&part.dataset)))
+                    .map(|part| ForeignTable::of(part.owner.clone(), part.name.clone(), Arc::clone(&part.dataset)))
                     .collect();
                 let schema = check::check(&sql, &tables, &query).map_err(failed)?;
                 if checked.first().is_some_and(|(_, first)| !same_types(first, &schema)) {
@@ -327,7 +327,7 @@ impl Search {
             }
             let protected = part.datasets().filter(|part| part.dataset.form == Form::Statistics);
             cells.extend(protected.map(|part| part.name.to_string()));
-            let (body, dataset) = (part.name.body.clone(), part.name.to_string());
+            let (body, dataset) = (part.owner.clone(), part.name.to_string());
             let beside = part.beside.iter().map(|part| part.name.clone()).collect();
             let references = away.references.iter().map(|part| part.name.clone()).collect();
             let form = part.datasets().map(|part| part.dataset.form).max_by_key(|form| strictness(*form));
@@ -399,8 +399,8 @@ fn may_leave(away: &Away, part: &Part) -> std::result::Result<(), Rejection> {
         return Err(Rejection::new(
             "form.none",
             part,
-            format!("{} leaves {} in no form", part.name, part.name.body),
-            format!("ask {} for an agreement that says otherwise", part.name.body),
+            format!("{} leaves {} in no form", part.name, part.owner),
+            format!("ask {} for an agreement that says otherwise", part.owner),
         ));
     }
     match statistics::Site::of(part) {

@@ -165,7 +165,7 @@ impl Site<'_> {
         let (keys, rest): (Vec<&Expr>, Vec<&Expr>) = on.iter().partition(keyed);
         if self.protects(left) && self.protects(right) && !keys.iter().any(|key| identified(key)) {
             let part = self.protected;
-            let reason = format!("protected rows of {} are joined by what they have in common only", part.name.body);
+            let reason = format!("protected rows of {} are joined by what they have in common only", part.owner);
             let remedy = "join them ON equality of the columns that identify their units, or ask each by itself";
             return Err(Rejection::new("statistics.join", part, reason, remedy.into()));
         }
@@ -210,7 +210,7 @@ fn cell(input: &Rel, agg: &Agg, site: &Site) -> Result<(), Rejection> {
     if !RELEASED.contains(&function) && !of_bands {
         let part = drawn.first().map_or(site.protected, |(part, _)| part);
         let reason = format!("{function} over {} would show a value of a single row: it is not released", part.name);
-        let remedy = format!("ask for COUNT, SUM or AVG, or ask {} to publish it as a band", part.name.body);
+        let remedy = format!("ask for COUNT, SUM or AVG, or ask {} to publish it as a band", part.owner);
         return Err(Rejection::new("statistics.aggregate", part, reason, remedy).at(function));
     }
     if let Some(filter) = &agg.filter {

@@ -3,7 +3,7 @@
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Extension, LogicalPlan};
-use meridian_proto::{DatasetName, Form, Name};
+use meridian_proto::{BodyName, DatasetName, Form};
 
 use crate::node::{RemoteNode, RemotePart};
 
@@ -11,7 +11,7 @@ use crate::node::{RemoteNode, RemotePart};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteSummary {
     /// The bodies, in order.
-    pub bodies: Vec<Name>,
+    pub bodies: Vec<BodyName>,
     /// What each of them gets, in the same order; the SQL of one is that of the others over its own dataset.
     pub parts: Vec<RemotePart>,
     /// The form in which it leaves.

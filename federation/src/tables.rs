@@ -10,7 +10,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
-use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name};
+use meridian_proto::{BodyName, Column, ColumnType, Dataset, DatasetName, Form, Name};
 
 /// The column of `every.x` that names the body a row is from.
 pub const BODY_COLUMN: &str = "_body";
@@ -20,16 +20,24 @@ pub const BODY_COLUMN: &str = "_body";
 pub struct ForeignTable {
     /// Its full name.
     pub name: DatasetName,
+    /// The body that publishes it, as this node names it.
+    pub owner: BodyName,
     /// Its description by its owner.
     pub dataset: Arc<Dataset>,
     schema: SchemaRef,
 }
 
 impl ForeignTable {
-    /// A table with the dataset's visible columns.
+    /// A table of a body of one's own federation, with the dataset's visible columns.
     pub fn new(name: DatasetName, dataset: Arc<Dataset>) -> Self {
+        let owner = name.body.clone().into();
+        Self::of(owner, name, dataset)
+    }
+
+    /// A table of a body of whichever federation, with the dataset's visible columns.
+    pub fn of(owner: BodyName, name: DatasetName, dataset: Arc<Dataset>) -> Self {
         let schema = schema_of(&dataset);
-        Self { name, dataset, schema }
+        Self { name, owner, dataset, schema }
     }
 }
 

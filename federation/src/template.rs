@@ -40,7 +40,7 @@ fn specialise(rel: &Rel, part: &Part) -> Result<(Rel, Vec<Slot>), Why> {
     match rel {
         Rel::Scan { source: source @ Source::Every(standard), columns } => match part.of(source) {
             Some(part) => Ok(scan(columns, part)),
-            None => Err(Why::new(format!("{} has no dataset of {standard} here", part.name.body))),
+            None => Err(Why::new(format!("{} has no dataset of {standard} here", part.owner))),
         },
         Rel::Scan { source: Source::Dataset(_), .. } => Ok(in_place(rel.clone())),
         Rel::Filter { input, predicate } => {

@@ -1,5 +1,6 @@
 //! A node put together from its configuration, from opened files to the last answer.
 
+mod abroad;
 mod controls;
 mod datasets;
 mod describe;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meridian_certs::{Analysts, Credentials, Identity};
-use meridian_federation::remote::Peers;
+use meridian_federation::remote::{Peers, Routes};
 use meridian_proto::Name;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,6 +36,7 @@ use crate::register::Registers;
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
 use crate::witness::{self, Witnessing};
+pub(crate) use abroad::membership_file;
 use describe::Describer;
 
 /// The most time that the first answers wait for what witnesses know of the log.
@@ -117,13 +119,9 @@ pub async fn serve(
         node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
     let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
     let members = members(node, &credentials, &peers, &clock)?;
-    let directory = Directory::open(
-        node.body.clone(),
-        node.federation.clone(),
-        Arc::clone(&credentials),
-        Arc::clone(&peers),
-        node.state.join("peers"),
-    );
+    let others = abroad::others(node, &credentials, &clock)?;
+    let directory =
+        Directory::open(Some(node.body.clone()), credentials.home(), Arc::clone(&peers), node.state.join("peers"));
     let witnessing = Witnessing::open(witness::Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),
@@ -147,7 +145,8 @@ pub async fn serve(
         told: None,
         failed: None,
     };
-    let catalogue = Catalogue::new(node.federation.clone(), node.body.clone(), datasets.own(), Arc::clone(&directory));
+    let directories = others.iter().map(|other| Arc::clone(&other.directory)).collect();
+    let catalogue = Catalogue::new(node.body.clone(), datasets.own(), Arc::clone(&directory), directories);
     datasets.put_views(&catalogue);
     let told = describer.try_tell(datasets.listed());
     told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
@@ -167,9 +166,10 @@ pub async fn serve(
         witnessing: Arc::clone(&witnessing),
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
-        peers,
+        routes: Routes::new(peers, others.iter().map(|other| Arc::clone(&other.peers))),
         members: members.clone(),
         registers: Arc::clone(&registers),
+        abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
         memory: node.limits.memory_mib << 20,
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
@@ -189,6 +189,10 @@ pub async fn serve(
         tokio::spawn(registers.learn()),
     ];
     background.extend(members.map(|members| tokio::spawn(members.follow())));
+    for abroad::Other { directory, members, .. } in others {
+        background.push(tokio::spawn(directory.learn()));
+        background.extend(members.map(|members| tokio::spawn(members.follow())));
+    }
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
     let limits = flight::Limits {
         streams: node.limits.streams,
@@ -238,10 +242,9 @@ fn members(
         return Ok(None);
     }
     let means = Means {
-        own: node.body.clone(),
-        federation: node.federation.clone(),
+        own: Some(node.body.clone()),
+        federation: credentials.home(),
         authorities: node.authorities.clone(),
-        credentials: Arc::clone(credentials),
         peers: Arc::clone(peers),
         clock: clock.clone(),
     };
@@ -265,7 +268,8 @@ fn keeping(node: &NodeConfig, secret: &Secret) -> Keeping {
 
 /// The node's certificate, which must be its body's.
 fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
-    let credentials = Credentials::load(&node.tls.ca, &node.tls.cert, &node.tls.key)?;
+    let others: Vec<_> = node.federations.iter().map(|other| (Some(other.name.clone()), other.ca.as_path())).collect();
+    let credentials = Credentials::load_trusting(&node.tls.ca, &node.tls.cert, &node.tls.key, &others)?;
     let expected = Identity::Node { federation: node.federation.clone(), body: node.body.clone() };
     if *credentials.identity() != expected {
         let found = credentials.identity().clone();

@@ -1,5 +1,6 @@
-//! What a caller may name in SQL: this body's datasets, the federation's, and `every.<standard>`.
+//! What a caller may name in SQL: this body's datasets, the federation's, `every.<standard>`, and those of other federations.
 
+mod foreign;
 mod references;
 mod views;
 
@@ -13,11 +14,12 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, plan_datafusion_err};
 use meridian_federation::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable};
-use meridian_proto::{DatasetName, EVERY, Form, Name};
+use meridian_proto::{BodyName, EVERY, Form, Name};
 
 use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
 use crate::peers::Directory;
 
+use foreign::Foreign;
 use references::Declared;
 pub use references::referenced;
 use views::Seen;
@@ -43,6 +45,8 @@ pub struct Catalogue {
     own: RwLock<BTreeMap<Name, Own>>,
     views: RwLock<OwnViews>,
     directory: Arc<Directory>,
+    /// The descriptions of other federations that this node trusts.
+    abroad: Vec<Arc<Directory>>,
 }
 
 /// Views of this body by name.
@@ -64,9 +68,15 @@ pub struct Listed {
 }
 
 impl Catalogue {
-    /// The catalogue of the node of `body`.
-    pub fn new(federation: Name, body: Name, own: BTreeMap<Name, Own>, directory: Arc<Directory>) -> Arc<Self> {
-        Arc::new(Self { federation, body, own: RwLock::new(own), views: RwLock::default(), directory })
+    /// The catalogue of the node of `body`, with the descriptions of its federation and of others.
+    pub fn new(
+        body: Name,
+        own: BTreeMap<Name, Own>,
+        directory: Arc<Directory>,
+        abroad: Vec<Arc<Directory>>,
+    ) -> Arc<Self> {
+        let federation = directory.federation().clone();
+        Arc::new(Self { federation, body, own: RwLock::new(own), views: RwLock::default(), directory, abroad })
     }
 
     /// The descriptions of the federation.
@@ -114,7 +124,11 @@ impl Catalogue {
         let foreign = if caller.is_peer() {
             Others::Declared(Declared::of(&self.federation, &own, &self.directory.known()))
         } else {
-            Others::All(self.foreign(left_out))
+            let abroad = |directory: &Arc<Directory>| (directory.federation().clone(), Foreign::abroad(directory));
+            Others::All {
+                own: Foreign::at_home(&self.directory, &self.body, left_out),
+                abroad: self.abroad.iter().map(abroad).collect(),
+            }
         };
         let views = self.views.read().unwrap_or_else(PoisonError::into_inner).clone();
         Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, views, foreign })
@@ -130,58 +144,36 @@ impl Catalogue {
         let views = self.views.read().unwrap_or_else(PoisonError::into_inner);
         let is_view = |(view, own): (&Name, &Arc<OwnView>)| view.as_str() == name || own.columns.contains(name);
         self.federation.as_str() == name
+            || self.abroad.iter().any(|other| other.federation().as_str() == name || other.publishes(name))
             || [EVERY, BODY_COLUMN].contains(&name)
             || own.iter().any(is_own)
             || views.iter().any(is_view)
             || self.directory.publishes(name)
     }
 
-    fn foreign(&self, left_out: &BTreeSet<Name>) -> Foreign {
-        let known = self.directory.known();
-        let members = self.directory.members();
-        let mut tables = BTreeMap::new();
-        let mut standards: BTreeMap<Name, Vec<EveryPart>> = BTreeMap::new();
-        for (body, known) in &known {
-            for dataset in &known.description.datasets {
-                let dataset = Arc::new(dataset.clone());
-                if let Some(standard) = &dataset.standard {
-                    let part = EveryPart { body: body.clone(), dataset: Arc::clone(&dataset) };
-                    standards.entry(standard.clone()).or_default().push(part);
-                }
-                if *body != self.body && dataset.form != Form::None {
-                    let name = DatasetName {
-                        federation: self.federation.clone(),
-                        body: body.clone(),
-                        dataset: dataset.name.clone(),
-                    };
-                    tables.insert((body.clone(), dataset.name.clone()), Arc::new(ForeignTable::new(name, dataset)));
-                }
-            }
+    /// Makes sure that these bodies' descriptions are known, asking each body itself for what is missing. Returns those that
+    /// are still missing, with the reason.
+    pub async fn ensure(&self, bodies: &[BodyName]) -> Vec<(BodyName, String)> {
+        let mut silent = Vec::new();
+        for directory in std::iter::once(&self.directory).chain(&self.abroad) {
+            let name = |body: &Name| BodyName::of(directory.federation(), body, &self.federation);
+            let of_it = bodies.iter().filter(|body| name(body.slug()) == **body);
+            let asked: Vec<Name> = of_it.map(|body| body.slug().clone()).collect();
+            silent.extend(directory.ensure(&asked).await.into_iter().map(|(body, why)| (name(&body), why)));
         }
-        let missing: BTreeSet<Name> = members.iter().filter(|body| !known.contains_key(*body)).cloned().collect();
-        let every = |(standard, parts): (Name, Vec<EveryPart>)| {
-            let table =
-                EveryTable::new(self.federation.clone(), standard.clone(), parts, missing.iter().cloned().collect());
-            Some((standard, Arc::new(table.without(left_out)?)))
-        };
-        let standards = standards.into_iter().filter_map(every).collect();
-        Foreign { members, missing, tables, standards }
+        silent
     }
 }
 
 /// What a caller may name of other bodies.
 #[derive(Debug)]
 enum Others {
-    All(Foreign),
+    All {
+        own: Foreign,
+        /// What is known of other federations, by their names.
+        abroad: BTreeMap<Name, Foreign>,
+    },
     Declared(Declared),
-}
-
-#[derive(Debug)]
-struct Foreign {
-    members: Vec<Name>,
-    missing: BTreeSet<Name>,
-    tables: BTreeMap<(Name, Name), Arc<ForeignTable>>,
-    standards: BTreeMap<Name, Arc<EveryTable>>,
 }
 
 /// The catalogue as one caller sees it, made for one query.
@@ -218,12 +210,26 @@ pub fn unknown(federation: &str, body: &str, dataset: &str) -> String {
 }
 
 impl View {
-    /// The names of bodies that `every.<standard>` or a reference would ask and whose datasets are not known here.
-    pub fn missing(&self) -> Vec<Name> {
+    /// The bodies that a name, `every.<standard>` or a reference could mean and whose datasets are not known here.
+    pub fn missing(&self) -> Vec<BodyName> {
         match &self.foreign {
-            Others::All(foreign) => foreign.missing.iter().cloned().collect(),
-            Others::Declared(declared) => declared.missing.clone(),
+            Others::All { own, abroad } => {
+                let others = abroad.iter().flat_map(|(federation, foreign)| {
+                    foreign.missing.iter().map(move |body| BodyName::of_other(federation, body))
+                });
+                own.missing.iter().cloned().map(BodyName::from).chain(others).collect()
+            }
+            Others::Declared(declared) => declared.missing.iter().cloned().map(BodyName::from).collect(),
         }
+    }
+
+    /// The federations of which something may be named, this node's own first.
+    pub fn federations(&self) -> Vec<Name> {
+        let others = match &self.foreign {
+            Others::All { abroad, .. } => abroad.keys().cloned().collect(),
+            Others::Declared(_) => Vec::new(),
+        };
+        std::iter::once(self.federation.clone()).chain(others).collect()
     }
 
     /// All that the caller may name, sorted.
@@ -246,17 +252,20 @@ impl View {
                 rows.push(row(&self.body, name, planned.schema(), &view.title));
             }
         }
-        if let Others::All(foreign) = &self.foreign {
-            for ((body, name), table) in &foreign.tables {
-                rows.push(row(body, name, table.schema(), &table.dataset.title));
+        if let Others::All { own, abroad } = &self.foreign {
+            for ((body, name), table) in std::iter::once(own).chain(abroad.values()).flat_map(|foreign| &foreign.tables)
+            {
+                let listed = row(body, name, table.schema(), &table.dataset.title);
+                rows.push(Listed { catalog: table.name.federation.to_string(), ..listed });
             }
-            for (standard, table) in &foreign.standards {
+            for (standard, table) in &own.standards {
                 let listed = row(&self.body, standard, table.schema(), "");
                 let title = format!("all datasets that conform to {standard}, {} bodies", table.parts.len());
                 rows.push(Listed { schema: EVERY.into(), title, ..listed });
             }
         }
-        rows.sort_by(|a, b| (&a.schema, &a.table).cmp(&(&b.schema, &b.table)));
+        let order = |row: &Listed| (row.catalog != self.federation.as_str(), row.catalog.clone());
+        rows.sort_by(|a, b| (order(a), &a.schema, &a.table).cmp(&(order(b), &b.schema, &b.table)));
         rows
     }
 
@@ -279,7 +288,7 @@ impl View {
             };
         }
         let foreign = match &self.foreign {
-            Others::All(foreign) => foreign,
+            Others::All { own, .. } => own,
             Others::Declared(declared) => {
                 return match declared.table(schema, name) {
                     Some(table) => Ok(Arc::new(table)),
@@ -293,37 +302,21 @@ impl View {
                 };
             }
         };
-        if schema == EVERY {
-            let standards: Vec<&str> = foreign.standards.keys().map(Name::as_str).collect();
-            let table = foreign.standards.get(name).ok_or_else(|| {
-                plan_datafusion_err!(
-                    "no dataset conforms to a standard '{name}'; standards in use: {}",
-                    standards.join(", ")
-                )
-            })?;
-            return Ok(Arc::clone(table) as _);
-        }
-        let Some(body) = foreign.members.iter().find(|body| body.as_str() == schema) else {
-            let bodies: Vec<&str> = foreign.members.iter().map(Name::as_str).collect();
-            return Err(plan_datafusion_err!(
-                "no body '{schema}' in {}; its bodies: {}",
-                self.federation,
-                bodies.join(", ")
-            ));
+        foreign.table(schema, name)
+    }
+
+    /// A table of another federation.
+    fn table_abroad(&self, federation: &str, schema: &str, name: &str) -> Result<Arc<dyn TableProvider>> {
+        let (known, found) = match &self.foreign {
+            Others::All { abroad, .. } => (abroad.keys().map(Name::as_str).collect(), abroad.get(federation)),
+            Others::Declared(_) => (Vec::new(), None),
         };
-        if foreign.missing.contains(body) {
-            return Err(plan_datafusion_err!(
-                "{body} has not told what it publishes, and its node can't be reached from here; ask again when it is up"
-            ));
-        }
-        let key = (body.clone(), name.parse::<Name>().map_err(|_| unknown())?);
-        foreign.tables.get(&key).map(|table| Arc::clone(table) as _).ok_or_else(|| {
-            let others: Vec<&str> =
-                foreign.tables.keys().filter(|(b, _)| b == body).map(|(_, dataset)| dataset.as_str()).collect();
-            let hint =
-                if others.is_empty() { String::new() } else { format!("; {body} publishes: {}", others.join(", ")) };
-            plan_datafusion_err!("{}{hint}", unknown_text(self, schema, name))
-        })
+        let Some(foreign) = found else {
+            let others = if known.is_empty() { String::new() } else { format!(" and trusts {}", known.join(", ")) };
+            let own = &self.federation;
+            return Err(plan_datafusion_err!("no federation '{federation}' here; this node is of {own}{others}"));
+        };
+        foreign.table(schema, name)
     }
 }
 
@@ -341,7 +334,7 @@ impl CatalogProviderList for Catalogues {
     }
 
     fn catalog_names(&self) -> Vec<String> {
-        vec![self.0.federation.to_string()]
+        self.0.federations().iter().map(ToString::to_string).collect()
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
@@ -354,13 +347,15 @@ impl CatalogProviderList for Catalogues {
 #[derive(Debug)]
 struct Bodies {
     view: Arc<View>,
-    /// The name of a federation that is none.
+    /// The name of another federation.
     foreign: Option<String>,
 }
 
 impl CatalogProvider for Bodies {
     fn schema_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.view.listed().into_iter().map(|listed| listed.schema).collect();
+        let federation = self.foreign.as_deref().unwrap_or(self.view.federation.as_str());
+        let listed = self.view.listed().into_iter().filter(|listed| listed.catalog == federation);
+        let mut names: Vec<String> = listed.map(|listed| listed.schema).collect();
         names.dedup();
         names
     }
@@ -380,19 +375,25 @@ struct Body {
 #[async_trait]
 impl SchemaProvider for Body {
     fn table_names(&self) -> Vec<String> {
-        let listed = self.view.listed().into_iter().filter(|listed| listed.schema == self.name);
-        listed.map(|listed| listed.table).collect()
+        let federation = self.foreign.as_deref().unwrap_or(self.view.federation.as_str());
+        let of_it = |listed: &Listed| listed.catalog == federation && listed.schema == self.name;
+        self.view.listed().into_iter().filter(of_it).map(|listed| listed.table).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(foreign) = &self.foreign {
-            let known = &self.view.federation;
-            return Err(plan_datafusion_err!("no federation '{foreign}' here; this node is of {known}"));
-        }
-        self.view.table(&self.name, name).map(Some)
+        self.find(name).map(Some)
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.view.table(&self.name, name).is_ok()
+        self.find(name).is_ok()
+    }
+}
+
+impl Body {
+    fn find(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
+        match &self.foreign {
+            Some(federation) => self.view.table_abroad(federation, &self.name, name),
+            None => self.view.table(&self.name, name),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is in the federation, as its authority signed it: kept on disk, followed from the authority and from peers, and in
+//! Who is in a federation, as its authority signed it: kept on disk, followed from the authority and from peers, and in
 //! force at once.
 //!
 //! News comes three ways: every node asks the authorities and three members every few seconds; whoever has just learnt
@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
-use meridian_certs::{Credentials, Excluded, Verified};
+use meridian_certs::{Excluded, Federation, Verified};
 use meridian_federation::remote::Peers;
 use meridian_proto::{MEMBERSHIP_ACTION, Membership, Name, Signed, wire};
 use prost::Message;
@@ -38,18 +38,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a node can't tell who is in the federation.
 #[derive(Debug, thiserror::Error)]
-#[error("the membership {}: {problem}; fetch it again by `meridian node join`, or restore the file from a backup", path.display())]
+#[error("the membership {}: {problem}; fetch it again by `meridian node {command}`, or restore the file from a backup", path.display())]
 pub struct MembershipError {
     path: PathBuf,
     problem: String,
+    command: &'static str,
 }
 
 /// The membership that is in force.
 pub struct Members {
-    own: Name,
-    federation: Name,
+    own: Option<Name>,
+    federation: Federation,
     authorities: Vec<String>,
-    credentials: Arc<Credentials>,
     peers: Arc<Peers>,
     clock: Clock,
     path: PathBuf,
@@ -73,14 +73,12 @@ impl std::fmt::Debug for Members {
 /// What a membership is followed with.
 #[derive(Debug)]
 pub struct Means {
-    /// The body whose node this is.
-    pub own: Name,
-    /// Its federation.
-    pub federation: Name,
+    /// The body whose node this is, where it is of the federation.
+    pub own: Option<Name>,
+    /// The federation: what checks signatures, and shuts out whom the membership does.
+    pub federation: Federation,
     /// Where the authorities are reached: `https://host:port`.
     pub authorities: Vec<String>,
-    /// What checks signatures, and shuts out whom the membership does.
-    pub credentials: Arc<Credentials>,
     /// Whom else to ask, and whom to tell where members are.
     pub peers: Arc<Peers>,
     /// By which a membership ages.
@@ -90,22 +88,28 @@ pub struct Means {
 impl Members {
     /// Begins with the membership in a file, which joining wrote.
     pub fn open(means: Means, path: PathBuf) -> Result<Arc<Self>, MembershipError> {
-        let wrong = |problem: String| MembershipError { path: path.clone(), problem };
+        let command = if means.own.is_some() { "join" } else { "trust" };
+        let wrong = |problem: String| MembershipError { path: path.clone(), problem, command };
         let bytes = fs::read(&path).map_err(|error| wrong(error.to_string()))?;
         let signed = Signed::decode(&bytes).map_err(|error| wrong(error.to_string()))?;
         // It was checked when it came; the certificate that signed it may have ended since.
         let membership = Membership::decode(&signed.payload).map_err(|error| wrong(error.to_string()))?;
         let then = SystemTime::UNIX_EPOCH + Duration::from_millis(membership.signed_at);
-        means.credentials.verify_authority(&signed, then).map_err(|error| wrong(error.to_string()))?;
-        let Means { own, federation, authorities, credentials, peers, clock } = means;
-        if membership.federation != federation {
-            return Err(wrong(format!("is of {}, and this node is of {federation}", membership.federation)));
+        means.federation.verify_authority(&signed, then).map_err(|error| wrong(error.to_string()))?;
+        let Means { own, federation, authorities, peers, clock } = means;
+        if membership.federation != *federation.name() {
+            return Err(wrong(format!("is of {}, and should be of {}", membership.federation, federation.name())));
         }
         let held = RwLock::new(Held { signed, membership });
         let fetching = Mutex::default();
-        let members = Self { own, federation, authorities, credentials, peers, clock, path, held, fetching };
+        let members = Self { own, federation, authorities, peers, clock, path, held, fetching };
         members.in_force();
         Ok(Arc::new(members))
+    }
+
+    /// The federation.
+    pub fn federation(&self) -> &Name {
+        self.federation.name()
     }
 
     /// The version that is held.
@@ -126,16 +130,16 @@ impl Members {
 
     /// Whether somebody may still ask: who was let in by an older membership may be out by this one.
     pub fn admits(&self, caller: &Verified) -> bool {
-        self.credentials.admits(caller)
+        self.federation.admits(caller)
     }
 
     /// Takes a membership that is newer than what is held, once its signature and its time are checked; returns whether it is.
     pub fn accept(&self, signed: Signed) -> Result<bool, String> {
         let now = self.clock.now();
-        self.credentials.verify_authority(&signed, now.into()).map_err(|error| error.to_string())?;
+        self.federation.verify_authority(&signed, now.into()).map_err(|error| error.to_string())?;
         let membership = Membership::decode(&signed.payload).map_err(|error| error.to_string())?;
-        if membership.federation != self.federation {
-            return Err(format!("it is of {}, and this node is of {}", membership.federation, self.federation));
+        if membership.federation != *self.federation.name() {
+            return Err(format!("it is of {}, and should be of {}", membership.federation, self.federation.name()));
         }
         let ahead = i64::try_from(membership.signed_at).unwrap_or(i64::MAX).saturating_sub(now.timestamp_millis());
         if ahead > CLOCK_SKEW {
@@ -151,7 +155,8 @@ impl Members {
             *held = Held { signed, membership };
         }
         self.in_force();
-        tracing::info!(version = self.version(), "the membership of the federation has changed");
+        let federation = self.federation.name();
+        tracing::info!(%federation, version = self.version(), "the membership of the federation has changed");
         Ok(true)
     }
 
@@ -192,7 +197,11 @@ impl Members {
 
     fn choose(&self, most: usize) -> Vec<Name> {
         self.read(|held| {
-            let others = held.membership.members.iter().filter(|member| member.body != self.own && !member.suspended);
+            let others = held
+                .membership
+                .members
+                .iter()
+                .filter(|member| Some(&member.body) != self.own.as_ref() && !member.suspended);
             others.map(|member| member.body.clone()).choose_multiple(&mut rand::rng(), most)
         })
     }
@@ -207,7 +216,7 @@ impl Members {
     }
 
     async fn ask_authority(&self, authority: &str) -> Result<bool, String> {
-        let connector = self.credentials.authority_connector();
+        let connector = self.federation.authority_connector();
         let asked = tokio::time::timeout(PATIENCE, client::membership(&connector, authority)).await;
         let signed = asked.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())?;
         let theirs = Membership::decode(&signed.payload).map_err(|error| error.to_string())?.version;
@@ -224,7 +233,7 @@ impl Members {
 
     fn in_force(&self) {
         self.read(|held| {
-            self.credentials.exclude(Excluded::from(&held.membership));
+            self.federation.exclude(Excluded::from(&held.membership));
             self.peers.set_members(held.membership.version, &held.membership.members);
         });
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
-use meridian_certs::{Credentials, Identity};
+use meridian_certs::{Federation, Identity};
 use meridian_federation::remote::Peers;
 use meridian_proto::{DESCRIBE_ACTION, Dataset, Description, Name, Signed, wire};
 use prost::Message;
@@ -33,12 +33,12 @@ pub struct Known {
     pub description: Arc<Description>,
 }
 
-/// The descriptions of the whole federation, this body's own included.
+/// The descriptions of one whole federation; in this body's own, its own included.
 #[derive(Debug)]
 pub struct Directory {
-    own: Name,
-    federation: Name,
-    credentials: Arc<Credentials>,
+    /// This body, where it is of the federation.
+    own: Option<Name>,
+    federation: Federation,
     peers: Arc<Peers>,
     folder: PathBuf,
     known: RwLock<BTreeMap<Name, Known>>,
@@ -46,14 +46,8 @@ pub struct Directory {
 
 impl Directory {
     /// Begins with what is on disk in `folder`; files that don't verify any more are passed over.
-    pub fn open(
-        own: Name,
-        federation: Name,
-        credentials: Arc<Credentials>,
-        peers: Arc<Peers>,
-        folder: PathBuf,
-    ) -> Arc<Self> {
-        let directory = Self { own, federation, credentials, peers, folder, known: RwLock::default() };
+    pub fn open(own: Option<Name>, federation: Federation, peers: Arc<Peers>, folder: PathBuf) -> Arc<Self> {
+        let directory = Self { own, federation, peers, folder, known: RwLock::default() };
         for body in directory.members() {
             let kept = std::fs::read(directory.file(&body)).ok().and_then(|bytes| Signed::decode(&bytes).ok());
             if let Some(signed) = kept
@@ -65,12 +59,15 @@ impl Directory {
         Arc::new(directory)
     }
 
+    /// The federation.
+    pub fn federation(&self) -> &Name {
+        self.federation.name()
+    }
+
     /// All bodies of the federation, whether they have described themselves or not.
     pub fn members(&self) -> Vec<Name> {
         let mut members = self.peers.bodies();
-        if !members.contains(&self.own) {
-            members.push(self.own.clone());
-        }
+        members.extend(self.own.iter().filter(|own| !members.contains(own)).cloned().collect::<Vec<_>>());
         members.sort();
         members
     }
@@ -95,19 +92,22 @@ impl Directory {
     pub fn publishes(&self, name: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let datasets = || known.values().flat_map(|known| &known.description.datasets);
-        self.own.as_str() == name
+        self.own.as_ref().is_some_and(|own| own.as_str() == name)
             || self.peers.bodies().iter().any(|body| body.as_str() == name)
             || datasets().any(|dataset| names(dataset, name))
     }
 
     /// Takes a description if it is its body's own and newer than the one that is known.
     pub fn accept(&self, signed: Signed) -> Result<bool, String> {
-        let verified = self.credentials.verify(&signed, SystemTime::now()).map_err(|error| error.to_string())?;
+        let verified = self.federation.verify(&signed, SystemTime::now()).map_err(|error| error.to_string())?;
         let description = Description::decode(&signed.payload).map_err(|error| error.to_string())?;
         let Identity::Node { federation, body } = verified.identity() else {
             return Err("it was not signed by a node".into());
         };
-        if *federation != self.federation || *body != description.body || description.federation != self.federation {
+        if federation != self.federation.name()
+            || *body != description.body
+            || description.federation != *self.federation.name()
+        {
             return Err(format!("{body} signed it, and it describes {}", description.body));
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +142,8 @@ impl Directory {
     pub async fn learn(self: Arc<Self>) {
         let mut pause = HASTE;
         loop {
-            let members: Vec<Name> = self.members().into_iter().filter(|body| *body != self.own).collect();
+            let members: Vec<Name> =
+                self.members().into_iter().filter(|body| Some(body) != self.own.as_ref()).collect();
             let some: Vec<Name> = members.choose_multiple(&mut rand::rng(), AT_ONCE).cloned().collect();
             let this = &self;
             let asked = stream::iter(some).map(|body| async move { this.pull(&body).await.unwrap_or(0) });

@@ -41,9 +41,9 @@ use datafusion::sql::parser::Statement;
 use meridian_certs::{Credentials, Identity};
 use meridian_federation::reference::References;
 use meridian_federation::released::{keep_filters_above, nullable_counts};
-use meridian_federation::remote::{Peers, QueryContext, Receipts, RemotePlanner};
+use meridian_federation::remote::{QueryContext, Receipts, RemotePlanner, Routes, Signer};
 use meridian_federation::{FederationPlanner, session};
-use meridian_proto::{EVERY, Name, Refusal, Signed};
+use meridian_proto::{BodyName, EVERY, Name, Refusal, Signed};
 use tokio::sync::Semaphore;
 
 use crate::audit::{Entry, Log, Private, Use};
@@ -116,11 +116,13 @@ pub struct Parts {
     /// The node's own certificate, which signs release records.
     pub credentials: Arc<Credentials>,
     /// The way to the other bodies.
-    pub peers: Arc<Peers>,
+    pub routes: Routes,
     /// Who is in, where the authority says so and not the configuration.
     pub members: Option<Arc<Members>>,
     /// What the bodies tell the public.
     pub registers: Arc<Registers>,
+    /// Who is in other federations that this node trusts, where their authorities say so.
+    pub abroad: Vec<Arc<Members>>,
     /// Memory for all queries together, in bytes.
     pub memory: usize,
     /// Longest time that another body may take for its part of a query.
@@ -275,8 +277,19 @@ impl Engine {
     }
 
     /// The way to the other bodies.
-    pub fn peers(&self) -> &Peers {
-        &self.parts.peers
+    pub fn routes(&self) -> &Routes {
+        &self.parts.routes
+    }
+
+    /// Whether nobody knows any more who is out of the federation of a caller, or of this node's own.
+    fn is_stale_for(&self, caller: &Caller) -> bool {
+        let of_caller = self.parts.abroad.iter().find(|members| Some(members.federation()) == caller.abroad());
+        self.parts.members.iter().chain(of_caller).any(|members| members.is_stale())
+    }
+
+    /// The federations of which this caller may name something, this node's own first.
+    pub fn federations(&self, caller: &Caller) -> Vec<Name> {
+        self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).federations()
     }
 
     /// The descriptions that are newer than what a peer holds.
@@ -348,7 +361,7 @@ impl Engine {
             caller: &asked.caller,
             now: self.parts.clock.now(),
             intent,
-            only_open: self.parts.members.as_ref().is_some_and(|members| members.is_stale()),
+            only_open: self.is_stale_for(&asked.caller),
             foreign: &catalogue::foreign_use,
             referenced: &|table, reference| catalogue::referenced(table, reference, references),
         };
@@ -384,7 +397,7 @@ impl Engine {
             on_behalf_of,
             via,
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
-            transport: Arc::clone(&self.parts.peers) as _,
+            transport: Arc::new(self.parts.routes.clone()),
             patience: self.parts.patience,
             receipts: Arc::clone(&receipts),
             begun: asked.partial.as_ref().map(|partial| Arc::clone(partial.begun())),
@@ -396,7 +409,7 @@ impl Engine {
         Ok((state, receipts))
     }
 
-    /// None yet, for records that nodes of this federation signed.
+    /// None yet, for records that nodes of this federation signed, or of another that is trusted.
     fn receipts(&self) -> Arc<Receipts> {
         let (credentials, federation) = (Arc::clone(&self.parts.credentials), self.parts.federation.clone());
         Receipts::new(Arc::new(move |signed: &Signed| signer(&credentials, &federation, signed)))
@@ -414,20 +427,23 @@ impl Engine {
             .session
             .resolve_table_references(statement)
             .map_err(|error| QueryError::from_planning(&asked.sql, error))?;
-        let schemas: Vec<&str> = names.iter().filter_map(|name| name.schema()).collect();
-        let every = |body: &Name| schemas.contains(&EVERY) && !left_out.contains(body);
-        let needed = |body: &Name| every(body) || schemas.contains(&body.as_str());
-        let needed: Vec<Name> = missing.into_iter().filter(needed).collect();
+        let own = &self.parts.federation;
+        let schemas: Vec<(&str, &str)> =
+            names.iter().filter_map(|name| Some((name.catalog().unwrap_or(own.as_str()), name.schema()?))).collect();
+        let names = |body: &BodyName| schemas.contains(&(body.abroad().unwrap_or(own).as_str(), body.slug().as_str()));
+        let is_every = schemas.contains(&(own.as_str(), EVERY));
+        let every = |body: &BodyName| is_every && body.is_own() && !left_out.contains(body.slug());
+        let needed: Vec<BodyName> = missing.into_iter().filter(|body| every(body) || names(body)).collect();
         if needed.is_empty() {
             return Ok(view);
         }
         let mut left_out = left_out;
-        let silent = self.parts.catalogue.directory().ensure(&needed).await;
+        let silent = self.parts.catalogue.ensure(&needed).await;
         // Who is asked by name can't be left out; of others it is not known whether they publish such a dataset.
-        let dispensable = silent.iter().all(|(body, _)| !schemas.contains(&body.as_str()));
+        let dispensable = silent.iter().all(|(body, _)| !names(body));
         if let Some(partial) = asked.partial.as_ref().filter(|_| dispensable) {
             for (body, why) in &silent {
-                partial.leave_out(body.clone(), format!("{body} has not told what it publishes: {why}"));
+                partial.leave_out(body.slug().clone(), format!("{body} has not told what it publishes: {why}"));
             }
             left_out = partial.bodies();
         } else if !silent.is_empty() {
@@ -525,11 +541,14 @@ fn bind(plan: LogicalPlan, parameters: &[ScalarValue]) -> datafusion::common::Re
 }
 
 /// Which body's node signed a release record.
-fn signer(credentials: &Credentials, federation: &Name, signed: &Signed) -> Result<Name, String> {
-    let verified = credentials.verify(signed, std::time::SystemTime::now()).map_err(|error| error.to_string())?;
+fn signer(credentials: &Credentials, own: &Name, signed: &Signed) -> Result<Signer, String> {
+    let now = std::time::SystemTime::now();
+    let verified = credentials.verify_of_any(signed, now).map_err(|error| error.to_string())?;
     match verified.identity() {
-        Identity::Node { federation: of, body } if of == federation => Ok(body.clone()),
-        other => Err(format!("{other} is no node of {federation}")),
+        Identity::Node { federation, body } => {
+            Ok(Signer { federation: federation.clone(), body: BodyName::of(federation, body, own) })
+        }
+        analyst @ Identity::Analyst { .. } => Err(format!("{analyst} is no node")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use prost::Message;
 
 use crate::release::{uses, wire_uses};
-use crate::{DatasetUse, Invalid, Name, wire};
+use crate::{BodyName, DatasetUse, Invalid, wire};
 
 /// Longest text in a verdict that is taken from another body, in characters.
 const MOST_CHARS: usize = 4_000;
@@ -24,8 +24,8 @@ pub struct CheckAnswer {
 /// What one body said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The body.
-    pub body: Name,
+    /// The body, as the one that answers names it.
+    pub body: BodyName,
     /// The SQL that it would be sent.
     pub sql: String,
     /// Its decision.

@@ -16,7 +16,7 @@ pub use check::{Admission, CheckAnswer, Decision, Needs, Place, Refusal, Verdict
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
 pub use membership::{Member, Membership};
-pub use name::{DatasetName, Name};
+pub use name::{BodyName, DatasetName, Name};
 pub use register::{MOST_REGISTER_BYTES, ToldRegister};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
 pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};

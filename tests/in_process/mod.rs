@@ -21,7 +21,7 @@ use meridian::query::{Engine, Parts};
 use meridian::witness::{self, Witnessing};
 use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
-use meridian_federation::remote::Peers;
+use meridian_federation::remote::{Peers, Routes};
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Description, Form, Name, Role};
 use tempfile::TempDir;
 
@@ -62,13 +62,8 @@ impl InProcess {
         let credentials = issued(folder.path(), &authority, &node);
         let nowhere = others.iter().map(|(body, _)| (body.clone(), "https://127.0.0.1:1".to_owned())).collect();
         let peers = Peers::new(federation.clone(), credentials.client_connector(), nowhere);
-        let directory = Directory::open(
-            body.clone(),
-            federation.clone(),
-            Arc::clone(&credentials),
-            Arc::clone(&peers),
-            folder.path().join("peers"),
-        );
+        let directory =
+            Directory::open(Some(body.clone()), credentials.home(), Arc::clone(&peers), folder.path().join("peers"));
         let datasets = datasets(&history);
         let tell = |credentials: &Credentials, body: &Name, datasets: Vec<Dataset>| {
             let (federation, body, title) = (federation.clone(), body.clone(), body.to_string());
@@ -101,15 +96,16 @@ impl InProcess {
             folder: folder.path().join("witness"),
         });
         let engine = Engine::new(Parts {
-            catalogue: Catalogue::new(federation.clone(), body.clone(), own, directory),
+            catalogue: Catalogue::new(body.clone(), own, directory, Vec::new()),
             federation,
             body,
             log,
             witnessing,
             near_alert: 20,
             credentials: Arc::clone(&credentials),
-            peers,
+            routes: Routes::new(peers, []),
             members: None,
+            abroad: Vec::new(),
             clock: Clock::system(),
             memory: 8 << 30,
             patience: Duration::from_secs(600),

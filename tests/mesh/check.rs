@@ -134,7 +134,7 @@ fn any_client_may_check_at_its_own_node_and_is_judged_by_its_certificate() {
     assert!(asha.actions().unwrap().contains(&CHECK_ACTION.to_owned()));
     let results = asha.action(CHECK_ACTION, check(WARDS)).unwrap();
     let answer = CheckAnswer::decode(&results[0]).unwrap();
-    assert_eq!(answer.verdicts[0].body.as_str(), "loda");
+    assert_eq!(answer.verdicts[0].body.to_string(), "loda");
     assert!(matches!(answer.verdicts[1].decision, Decision::Refused(_)), "{answer:?}");
     // Nobody speaks for others, and no purpose stands beside the header's.
     let claims = RemoteQuery { on_behalf_of: "spiffe://london/body/lfb/analyst/li".into(), ..RemoteQuery::default() };

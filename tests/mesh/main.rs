@@ -15,6 +15,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod faults;
+mod federations;
 mod house;
 mod identities;
 mod joining;

@@ -85,7 +85,7 @@ impl Whole {
         let scanned = columns.iter().map(|name| ScanColumn::Named(name.to_string())).collect();
         let rel = Rel::Scan { source: Source::Dataset(table.name.clone()), columns: scanned };
         let sql = wire::sql(&normal::normal(rel, columns.len())?).map_err(|why| DataFusionError::Plan(why.0))?;
-        let (body, dataset) = (table.name.body.clone(), table.name.to_string());
+        let (body, dataset) = (table.owner.clone(), table.name.to_string());
         let remote = RemoteNode {
             parts: vec![RemotePart {
                 body,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use meridian_proto::Name;
+use meridian_proto::BodyName;
 
 use crate::node::RemotePart;
 
@@ -11,7 +11,7 @@ use crate::node::RemotePart;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived {
     /// The body.
-    pub body: Name,
+    pub body: BodyName,
     /// What it was asked.
     pub sql: String,
     /// Rows that arrived.

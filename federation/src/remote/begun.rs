@@ -13,7 +13,7 @@ use std::time::Instant;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, stream};
-use meridian_proto::Name;
+use meridian_proto::BodyName;
 
 use super::arrived::Opened;
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteExec, RemoteStream};
@@ -30,9 +30,9 @@ pub struct Begun {
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<(Name, String), Vec<(RemoteStream, Opened)>>,
+    waiting: HashMap<(BodyName, String), Vec<(RemoteStream, Opened)>>,
     /// The bodies that have begun an answer, be it read or not.
-    answered: BTreeSet<Name>,
+    answered: BTreeSet<BodyName>,
 }
 
 impl fmt::Debug for Begun {
@@ -67,7 +67,7 @@ impl Begun {
     }
 
     /// Whether a body has begun an answer to any part of the query.
-    pub fn has_answered(&self, body: &Name) -> bool {
+    pub fn has_answered(&self, body: &BodyName) -> bool {
         self.state().answered.contains(body)
     }
 
@@ -79,7 +79,7 @@ impl Begun {
     /// The parts to which no answer waits; each answer is for one part.
     fn unasked(&self, parts: Vec<RemotePart>) -> Vec<RemotePart> {
         let state = self.state();
-        let mut waiting: HashMap<&(Name, String), usize> =
+        let mut waiting: HashMap<&(BodyName, String), usize> =
             state.waiting.iter().map(|(key, answers)| (key, answers.len())).collect();
         let mut unasked = Vec::new();
         for part in parts {
@@ -102,7 +102,7 @@ impl Begun {
     }
 }
 
-fn key(part: &RemotePart) -> (Name, String) {
+fn key(part: &RemotePart) -> (BodyName, String) {
     (part.body.clone(), part.sql.clone())
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong at another body; every variant names the body.
 
-use meridian_proto::{Name, REFUSAL_HEADER, Refusal};
+use meridian_proto::{BodyName, REFUSAL_HEADER, Refusal};
 
 /// How a body failed to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum RemoteErrorKind {
 })]
 pub struct RemoteError {
     /// The body.
-    pub body: Name,
+    pub body: BodyName,
     /// How.
     pub kind: RemoteErrorKind,
     /// Why, and what to do.
@@ -37,7 +37,7 @@ pub struct RemoteError {
 }
 
 impl RemoteError {
-    pub(crate) fn new(body: &Name, kind: RemoteErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(body: &BodyName, kind: RemoteErrorKind, message: impl Into<String>) -> Self {
         Self { body: body.clone(), kind, message: message.into(), refusal: None, dispensable: false }
     }
 
@@ -50,7 +50,7 @@ impl RemoteError {
     }
 
     /// From the status with which a peer ended a call.
-    pub(crate) fn from_status(body: &Name, status: &tonic::Status) -> Self {
+    pub(crate) fn from_status(body: &BodyName, status: &tonic::Status) -> Self {
         use tonic::Code;
         let kind = match status.code() {
             Code::PermissionDenied | Code::Unauthenticated => RemoteErrorKind::Refused,

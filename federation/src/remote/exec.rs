@@ -114,7 +114,7 @@ impl RemoteExec {
 
 impl DisplayAs for RemoteExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bodies: Vec<&str> = self.parts.iter().map(|part| part.body.as_str()).collect();
+        let bodies: Vec<String> = self.parts.iter().map(|part| part.body.to_string()).collect();
         write!(f, "RemoteExec: bodies=[{}]", bodies.join(", "))
     }
 }
@@ -289,7 +289,11 @@ async fn begin(
 }
 
 /// A peer's batch under the schema that was planned: by position, the same types, or an error.
-fn conform(body: &meridian_proto::Name, schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, RemoteError> {
+fn conform(
+    body: &meridian_proto::BodyName,
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<RecordBatch, RemoteError> {
     let failed = |why: String| RemoteError::new(body, RemoteErrorKind::Failed, why);
     if batch.num_columns() != schema.fields().len() {
         let (found, planned) = (batch.num_columns(), schema.fields().len());

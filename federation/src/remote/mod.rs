@@ -8,6 +8,7 @@ mod error;
 mod exec;
 mod peers;
 mod receipts;
+mod routes;
 mod transport;
 
 pub use arrived::Arrived;
@@ -16,5 +17,6 @@ pub use begun::Begun;
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};
 pub use peers::{Peers, remote_ticket};
-pub use receipts::{Receipts, Received, Verifier};
+pub use receipts::{Receipts, Received, Signer, Verifier};
+pub use routes::Routes;
 pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};

@@ -7,16 +7,15 @@ use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Action, Ticket};
-use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use meridian_certs::{Connector, Identity};
-use meridian_proto::{MEMBERSHIP_HEADER, Member, Name, Receipt, wire::RemoteQuery};
+use meridian_proto::{BodyName, MEMBERSHIP_HEADER, Member, Name, Receipt, wire::RemoteQuery};
 use prost::Message;
 use tonic::Request;
 use tonic::transport::Channel;
 
 use super::again::{again, is_unconnected};
-use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport, well_formed};
+use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, well_formed};
 
 /// Largest Flight message that is taken from a peer, and the most that an action's results have together, in bytes.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -29,9 +28,11 @@ pub fn remote_ticket(query: &RemoteQuery) -> Ticket {
     Ticket { ticket: any.encode_to_vec().into() }
 }
 
-/// The other nodes of the federation.
+/// The nodes of one federation: one's own, or another that this node trusts.
 pub struct Peers {
     federation: Name,
+    /// Whether it is another federation than that of this node.
+    abroad: bool,
     connector: Connector,
     known: RwLock<Known>,
     channels: Mutex<HashMap<Name, Channel>>,
@@ -54,11 +55,30 @@ impl std::fmt::Debug for Peers {
 impl Peers {
     /// The bodies of `federation` and the addresses of their nodes; nothing is connected yet.
     pub fn new(federation: Name, connector: Connector, endpoints: HashMap<Name, String>) -> Arc<Self> {
+        Self::of(federation, false, connector, endpoints)
+    }
+
+    /// The same for a federation that this node trusts beside its own.
+    pub fn abroad(federation: Name, connector: Connector, endpoints: HashMap<Name, String>) -> Arc<Self> {
+        Self::of(federation, true, connector, endpoints)
+    }
+
+    fn of(federation: Name, abroad: bool, connector: Connector, endpoints: HashMap<Name, String>) -> Arc<Self> {
         let member = |(body, endpoint): (Name, String)| {
             (body.clone(), Member { body, endpoint, suspended: false, valid_from: 0 })
         };
         let known = Known { version: 0, members: endpoints.into_iter().map(member).collect() };
-        Arc::new(Self { federation, connector, known: RwLock::new(known), channels: Mutex::default() })
+        Arc::new(Self { federation, abroad, connector, known: RwLock::new(known), channels: Mutex::default() })
+    }
+
+    /// The federation whose nodes they are.
+    pub fn federation(&self) -> &Name {
+        &self.federation
+    }
+
+    /// A body of it, as this node names it.
+    pub fn named(&self, body: &Name) -> BodyName {
+        if self.abroad { BodyName::of_other(&self.federation, body) } else { body.clone().into() }
     }
 
     /// From now on these are the members. Every request says the version, so that whoever is asked learns of a newer one.
@@ -80,7 +100,7 @@ impl Peers {
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let version = self.known.read().unwrap_or_else(PoisonError::into_inner).version;
-        if version > 0 {
+        if version > 0 && !self.abroad {
             request.metadata_mut().insert(MEMBERSHIP_HEADER, version.into());
         }
         request
@@ -89,10 +109,11 @@ impl Peers {
     /// Runs a Flight action at a body and returns the bodies of its results.
     pub async fn action(&self, body: &Name, kind: &str, request: Vec<u8>) -> Result<Vec<Vec<u8>>, RemoteError> {
         let action = Action { r#type: kind.into(), body: request.into() };
-        let status = |status: tonic::Status| RemoteError::from_status(body, &status);
+        let named = self.named(body);
+        let status = |status: tonic::Status| RemoteError::from_status(&named, &status);
         let mut client = self.client(body)?;
         let answered = match client.do_action(self.request(action.clone())).await {
-            Err(first) if broke(body, &first) => client.do_action(self.request(action)).await,
+            Err(first) if broke(&named, &first) => client.do_action(self.request(action)).await,
             other => other,
         };
         let mut answer = answered.map_err(status)?.into_inner();
@@ -101,7 +122,7 @@ impl Peers {
             bytes += result.body.len();
             if bytes > MESSAGE_BYTES {
                 let why = format!("its results have more than {MESSAGE_BYTES} bytes");
-                return Err(RemoteError::new(body, RemoteErrorKind::Failed, why));
+                return Err(RemoteError::new(&named, RemoteErrorKind::Failed, why));
             }
             results.push(result.body.to_vec());
         }
@@ -118,11 +139,11 @@ impl Peers {
         if let Some(channel) = channels.get(body) {
             return Ok(channel.clone());
         }
-        let unavailable = |why: String| RemoteError::new(body, RemoteErrorKind::Unavailable, why);
+        let unavailable = |why: String| RemoteError::new(&self.named(body), RemoteErrorKind::Unavailable, why);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let member = known.members.get(body).ok_or_else(|| unavailable("no address of its node is known".into()))?;
         if member.suspended {
-            return Err(unavailable("it is suspended from the federation, as its authority says".into()));
+            return Err(unavailable("it is suspended from its federation, as the authority says".into()));
         }
         let expected = Identity::Node { federation: self.federation.clone(), body: body.clone() };
         let channel =
@@ -130,13 +151,12 @@ impl Peers {
         channels.insert(body.clone(), channel.clone());
         Ok(channel)
     }
-}
 
-#[async_trait]
-impl Transport for Peers {
-    async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
+    /// Puts a query to a body.
+    pub(super) async fn ask(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
         let ticket = remote_ticket(&query);
         let client = self.client(body)?;
+        let body = &self.named(body);
         let ask = || {
             let (mut client, ticket) = (client.clone(), ticket.clone());
             async move { client.do_get(self.request(ticket)).await }
@@ -169,11 +189,11 @@ impl Transport for Peers {
 
 /// Whether a call ended with its connection: a pooled one to a node that was restarted breaks on first use, and then
 /// nothing has arrived.
-fn broke(body: &Name, status: &tonic::Status) -> bool {
+fn broke(body: &BodyName, status: &tonic::Status) -> bool {
     RemoteError::from_status(body, status).kind == RemoteErrorKind::Unavailable
 }
 
-fn flight_error(body: &Name, error: FlightError) -> RemoteError {
+fn flight_error(body: &BodyName, error: FlightError) -> RemoteError {
     match error {
         FlightError::Tonic(status) => RemoteError::from_status(body, &status),
         other => RemoteError::new(body, RemoteErrorKind::Failed, format!("its answer can't be read: {other}")),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meridian_proto::{DatasetName, DatasetUse, Form, Name, Receipt, ReleaseRecord, Signed};
+use meridian_proto::{BodyName, DatasetName, DatasetUse, Form, Name, Receipt, ReleaseRecord, Signed};
 
 use super::arrived::{Arrived, Measure, Parts};
 use super::{RemoteError, RemoteErrorKind};
@@ -19,8 +19,24 @@ pub struct Received {
     pub record: ReleaseRecord,
 }
 
+/// The body whose node signed a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// Its federation.
+    pub federation: Name,
+    /// The body, as this node names it.
+    pub body: BodyName,
+}
+
+impl Signer {
+    /// Whether a record is of that body.
+    fn speaks_in(&self, record: &ReleaseRecord) -> bool {
+        (record.federation.as_str(), record.body.as_str()) == (self.federation.as_str(), self.body.slug().as_str())
+    }
+}
+
 /// Verifies a signed envelope and tells which body's node signed it.
-pub type Verifier = dyn Fn(&Signed) -> Result<Name, String> + Send + Sync;
+pub type Verifier = dyn Fn(&Signed) -> Result<Signer, String> + Send + Sync;
 
 /// Collects the release records of one query, in the order in which they arrive.
 pub struct Receipts {
@@ -81,10 +97,10 @@ impl Receipts {
         for (position, signed) in receipt.releases.into_iter().enumerate() {
             let signer = (self.verifier)(&signed).map_err(|why| failed(format!("its release record: {why}")))?;
             let record = ReleaseRecord::decode(&signed.payload).map_err(|error| failed(error.to_string()))?;
-            if record.body != signer.as_str() || record.query_id != query_id {
+            if !signer.speaks_in(&record) || record.query_id != query_id {
                 return Err(failed("its release record is about another body or query".into()));
             }
-            if position == 0 && (signer != *body || record.rows != rows) {
+            if position == 0 && (signer.body != *body || record.rows != rows) {
                 return Err(failed(format!("its release record counts {} rows, {rows} arrived", record.rows)));
             }
             received.push(Received { signed, record });
@@ -95,7 +111,9 @@ impl Receipts {
             return Err(failed(format!("its receipt holds a release of {} to somebody else", stray.record.body)));
         }
         let holds = |name: &DatasetName| {
-            let of = |received: &&Received| received.record.body == name.body.as_str();
+            let of = |received: &&Received| {
+                received.record.body == name.body.as_str() && received.record.federation == name.federation.as_str()
+            };
             received
                 .iter()
                 .filter(of)
@@ -121,7 +139,7 @@ impl Receipts {
     /// What has arrived, sorted by body.
     pub fn all(&self) -> Vec<Received> {
         let mut all = self.lock().clone();
-        all.sort_by(|a, b| a.record.body.cmp(&b.record.body));
+        all.sort_by(|a, b| (&a.record.body, &a.record.federation).cmp(&(&b.record.body, &b.record.federation)));
         all
     }
 
@@ -181,7 +199,9 @@ mod tests {
             log_proof: Vec::new(),
         };
         let signed = Signed { payload: record.encode(), chain: vec![vec![0]], signature: vec![0], scheme: 0 };
-        let receipts = Receipts::new(Arc::new(|_| Ok("lfb".parse().unwrap())));
+        let receipts = Receipts::new(Arc::new(|_| {
+            Ok(Signer { federation: "london".parse().unwrap(), body: "lfb".parse().unwrap() })
+        }));
         let answer = receipts.take(
             (part, several),
             "q",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use meridian_proto::{Name, Receipt, wire::RemoteQuery};
+use meridian_proto::{BodyName, Receipt, wire::RemoteQuery};
 
 use super::{Begun, Receipts, RemoteError};
 
@@ -30,7 +30,7 @@ pub struct RemoteStream {
 #[async_trait]
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Asks `body`; returns when it has admitted the query and begun to answer.
-    async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError>;
+    async fn query(&self, body: &BodyName, query: RemoteQuery) -> Result<RemoteStream, RemoteError>;
 }
 
 /// What every remote leaf of one query shares; set as an extension of the session's configuration.
@@ -42,7 +42,7 @@ pub struct QueryContext {
     pub on_behalf_of: String,
     /// The bodies whose nodes passed the question on to others, the analyst's own first, this one last; empty at the
     /// analyst's own node.
-    pub via: Vec<Name>,
+    pub via: Vec<BodyName>,
     /// The purpose that the analyst stated.
     pub purpose: String,
     /// The way to the other bodies.

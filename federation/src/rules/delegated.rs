@@ -51,7 +51,7 @@ struct Sides<'a> {
 impl<'a> Sides<'a> {
     fn of(left: &'a Away, right: &'a Away) -> Option<Self> {
         let ([of_left], [of_right]) = (left.parts.as_slice(), right.parts.as_slice()) else { return None };
-        if of_left.name.body == of_right.name.body {
+        if of_left.owner == of_right.owner {
             return None;
         }
         if left.is_protected() {
@@ -111,18 +111,22 @@ impl<'a> Sides<'a> {
             return Err(self.rejected(reason, "aggregate each by itself and join what is released".into()));
         }
         let declared = &self.own.dataset.references;
-        let found = declared.iter().find(|known| known.body == others.body && known.dataset == others.dataset);
+        // A body declares datasets of its own federation.
+        let same = |known: &&Reference| {
+            own.federation == others.federation && known.body == others.body && known.dataset == others.dataset
+        };
+        let found = declared.iter().find(same);
         found.ok_or_else(|| {
             let reason = format!(
                 "{own} leaves as statistics only, and {} declares no reference to {others} by which its rows could be joined",
-                own.body
+                self.own.owner
             );
             let known: Vec<String> = declared.iter().map(in_words).collect();
             let known =
                 if known.is_empty() { String::new() } else { format!("join it with {}, or ", known.join(" or ")) };
             let remedy = format!(
                 "{known}aggregate {own} by itself and join what is released, or ask {} to declare the reference",
-                own.body
+                self.own.owner
             );
             self.rejected(reason, remedy)
         })
@@ -134,7 +138,8 @@ impl<'a> Sides<'a> {
         if self.others.dataset.form == Form::Open {
             return Ok(());
         }
-        let reason = format!("{others} is not open, so that {} is not asked to fetch it for somebody else", own.body);
+        let reason =
+            format!("{others} is not open, so that {} is not asked to fetch it for somebody else", self.own.owner);
         let remedy =
             format!("aggregate {own} by itself, or ask {} to publish {} openly", reference.body, reference.dataset);
         Err(self.rejected(reason, remedy).at(others.dataset.as_str()))
@@ -147,7 +152,7 @@ impl<'a> Sides<'a> {
         let Some(scanned) = scanned(&self.other.rel) else {
             let reason = format!(
                 "{} is joined by {} row by row, and here it is computed first",
-                self.others.name, self.own.name.body
+                self.others.name, self.own.owner
             );
             return Err(self.rejected(reason, format!("join {} itself", self.others.name)));
         };
@@ -158,7 +163,7 @@ impl<'a> Sides<'a> {
         match undeclared {
             None => Ok(()),
             Some(name) => {
-                let owner = &self.own.name.body;
+                let owner = &self.own.owner;
                 let reason = format!("{name} of {} is not among what {owner} has declared of it", self.others.name);
                 let remedy = format!("use {}, or ask {owner} to declare {name}", in_words(reference));
                 Err(self.rejected(reason, remedy).at_column(name.clone()))

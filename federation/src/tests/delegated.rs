@@ -84,7 +84,7 @@ async fn the_owner_gets_the_whole_subtree() {
     for (sql, expected) in cases {
         let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
         let [remote] = placed.remotes.as_slice() else { panic!("{sql}\n{:?}", placed.remotes) };
-        if (remote.bodies.as_slice(), remote.sql()) != (&[name("lfb")][..], expected.as_str()) {
+        if (remote.bodies.as_slice(), remote.sql()) != (&[name("lfb").into()][..], expected.as_str()) {
             wrong.push(format!("{sql}\n  {}", remote.sql()));
         }
         let references: Vec<String> = remote.references().iter().map(ToString::to_string).collect();

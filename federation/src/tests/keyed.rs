@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{StreamExt, stream};
-use meridian_proto::{Name, Receipt, ReleaseRecord, Signed, wire::RemoteQuery};
+use meridian_proto::{BodyName, Name, Receipt, ReleaseRecord, Signed, wire::RemoteQuery};
 
 use crate::keys::Worth;
-use crate::remote::{QueryContext, Receipts, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Transport};
+use crate::remote::{
+    QueryContext, Receipts, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, Signer, Transport,
+};
 
 /// The SQL that bodies were sent.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +34,9 @@ impl Sent {
 pub(crate) fn keyed(config: SessionConfig, bodies: HashMap<Name, SessionContext>, sent: &Sent) -> SessionConfig {
     let signer = |signed: &Signed| {
         let record = ReleaseRecord::decode(&signed.payload).map_err(|error| error.to_string())?;
-        record.body.parse().map_err(|_| "no name".to_owned())
+        let unnamed = |_| "no name".to_owned();
+        let federation = record.federation.parse().map_err(unnamed)?;
+        Ok(Signer { federation, body: record.body.parse().map_err(unnamed)? })
     };
     let context = QueryContext {
         query_id: "q".into(),
@@ -60,12 +64,12 @@ impl std::fmt::Debug for InMemory {
 
 #[async_trait]
 impl Transport for InMemory {
-    async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
+    async fn query(&self, body: &BodyName, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
         self.sent.0.lock().unwrap().push(format!("{body}: {}", query.sql));
         let failed = |error: datafusion::error::DataFusionError| {
             RemoteError::new(body, RemoteErrorKind::Failed, error.to_string())
         };
-        let frame = self.bodies[body].sql(&query.sql).await.map_err(failed)?;
+        let frame = self.bodies[body.slug()].sql(&query.sql).await.map_err(failed)?;
         let batches = frame.collect().await.map_err(failed)?;
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let record = ReleaseRecord {

@@ -100,7 +100,7 @@ async fn what_can_be_asked_of_others_is_found_where_the_whole_can_not_be_placed(
     assert_eq!(error.rule, "placement.delegated");
     let plan = world.asker().sql(sql).await.unwrap().into_optimized_plan().unwrap();
     let asked = crate::askable(plan).unwrap();
-    let bodies: Vec<&str> = asked.iter().flat_map(|asked| &asked.bodies).map(|body| body.as_str()).collect();
+    let bodies: Vec<String> = asked.iter().flat_map(|asked| &asked.bodies).map(ToString::to_string).collect();
     assert_eq!(bodies, ["gla"], "{asked:?}");
     assert_eq!(asked[0].columns.len(), 2, "{asked:?}");
 }

@@ -467,9 +467,12 @@ impl ExtensionPlanner for StandIn {
         let schema = Arc::clone(remote.schema.inner());
         let mut batches = Vec::new();
         for part in &remote.parts {
-            for batch in self.bodies[&part.body].sql(&part.sql).await?.collect().await? {
-                let batch =
-                    if part.form == Form::Statistics { self.disclosed(part.body.as_str(), batch) } else { batch };
+            for batch in self.bodies[part.body.slug()].sql(&part.sql).await?.collect().await? {
+                let batch = if part.form == Form::Statistics {
+                    self.disclosed(part.body.slug().as_str(), batch)
+                } else {
+                    batch
+                };
                 let columns = batch.columns().iter().zip(schema.fields());
                 let columns: Vec<ArrayRef> =
                     columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
@@ -515,7 +518,7 @@ impl StandIn {
 pub(crate) async fn asked(world: &World, sql: &str) -> Vec<String> {
     let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let line = |remote: &crate::RemoteSummary| {
-        let bodies: Vec<&str> = remote.bodies.iter().map(|body| body.as_str()).collect();
+        let bodies: Vec<String> = remote.bodies.iter().map(ToString::to_string).collect();
         format!("{}: {}", bodies.join("+"), remote.sql())
     };
     placed.remotes.iter().map(line).collect()

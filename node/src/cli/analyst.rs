@@ -128,12 +128,21 @@ impl Add {
         let ca =
             fs::read_to_string(&node.tls.ca).map_err(|source| Error::Read { path: node.tls.ca.clone(), source })?;
         write_new(&at("ca.pem"), &ca)?;
+        let mut other_ca = Vec::with_capacity(node.federations.len());
+        for other in &node.federations {
+            let anchors =
+                fs::read_to_string(&other.ca).map_err(|source| Error::Read { path: other.ca.clone(), source })?;
+            let name = PathBuf::from(format!("{}-ca.pem", other.name));
+            write_new(&dir.join(&name), &anchors)?;
+            other_ca.push(name);
+        }
         let file = |name: &str| Some(PathBuf::from(name));
         let profile = ProfileFile {
             node: Some(reached(&node)),
             cert: file("analyst.pem"),
             key: file("analyst.key"),
             ca: file("ca.pem"),
+            other_ca,
             purpose,
         };
         let text = toml::to_string(&profile).map_err(|error| Error::Usage(format!("writing the profile: {error}")))?;

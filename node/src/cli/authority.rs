@@ -27,6 +27,8 @@ pub(crate) enum Authority {
     Invite(Invite),
     /// Say who is in, and which invitations are open
     List(Folder),
+    /// Print the command with which the nodes of another federation trust this one
+    Anchors(Anchors),
     /// Shut a body out everywhere, within seconds; its running answers are cut off
     Suspend(Of),
     /// Let a suspended body in again
@@ -80,6 +82,17 @@ pub(crate) struct Invite {
     /// Another DNS name or address that its certificate is to name; may be given again
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
+    /// The authority's folder
+    #[arg(long)]
+    dir: PathBuf,
+    /// Where the authority is served, for the command that is printed
+    #[arg(long, value_name = "URL", default_value = "https://127.0.0.1:7443")]
+    authority: String,
+}
+
+/// Options of `meridian authority anchors`.
+#[derive(Debug, Args)]
+pub(crate) struct Anchors {
     /// The authority's folder
     #[arg(long)]
     dir: PathBuf,
@@ -212,6 +225,7 @@ impl Authority {
                 say(format_args!("the certificates of {body} are revoked: invite it again"));
                 Ok(())
             }
+            Self::Anchors(anchors) => anchors.run(out),
             Self::Remove(Of { body, dir }) => {
                 Office::open(&dir)?.remove(&body, now)?;
                 say(format_args!("{body} is no member any more"));
@@ -265,6 +279,22 @@ impl Invite {
             out,
             "meridian node join --authority {} --fingerprint {fingerprint} --token {token} --dir {}",
             self.authority, self.body
+        )?;
+        Ok(())
+    }
+}
+
+impl Anchors {
+    fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        let authority = Office::open(&self.dir)?.authority()?;
+        let (federation, fingerprint) = (authority.federation(), authority.fingerprint()?);
+        say(format_args!(
+            "each node of another federation decides by itself whether it trusts the nodes of {federation}, with this command;              compare the fingerprint by another way than the one by which it came:"
+        ));
+        writeln!(
+            out,
+            "meridian node trust {federation} --authority {} --fingerprint {fingerprint} --config node.toml",
+            self.authority
         )?;
         Ok(())
     }

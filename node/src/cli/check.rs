@@ -50,11 +50,12 @@ impl Check {
 }
 
 /// Which bodies a decision is of, each once, in order.
-fn bodies(answer: &CheckAnswer, is: impl Fn(&Decision) -> bool) -> Vec<&str> {
-    let mut bodies: Vec<&str> = Vec::new();
+fn bodies(answer: &CheckAnswer, is: impl Fn(&Decision) -> bool) -> Vec<String> {
+    let mut bodies: Vec<String> = Vec::new();
     for verdict in answer.verdicts.iter().filter(|verdict| is(&verdict.decision)) {
-        if !bodies.contains(&verdict.body.as_str()) {
-            bodies.push(verdict.body.as_str());
+        let body = verdict.body.to_string();
+        if !bodies.contains(&body) {
+            bodies.push(body);
         }
     }
     bodies
@@ -105,7 +106,8 @@ fn table(answer: &CheckAnswer, sql: &str) -> String {
 fn groups(answer: &CheckAnswer) -> Vec<Vec<&Verdict>> {
     let mut groups: Vec<(String, Vec<&Verdict>)> = Vec::new();
     for verdict in &answer.verdicts {
-        let own = [format!(".{}.", verdict.body), format!("'{}'", verdict.body), format!("{} ", verdict.body)];
+        let (body, slug) = (&verdict.body, verdict.body.slug());
+        let own = [format!(".{slug}."), format!("'{slug}'"), format!("{body} ")];
         let shape = format!("{} {:?}", verdict.sql, verdict.decision);
         let shape = own.iter().fold(shape, |shape, name| shape.replace(name.as_str(), "\u{0}"));
         match groups.iter_mut().find(|(known, _)| *known == shape) {
@@ -118,7 +120,7 @@ fn groups(answer: &CheckAnswer) -> Vec<Vec<&Verdict>> {
 
 fn paragraph(group: &[&Verdict], sql: &str, text: &mut String) {
     let Some(first) = group.first() else { return };
-    let names: Vec<&str> = group.iter().map(|verdict| verdict.body.as_str()).collect();
+    let names: Vec<String> = group.iter().map(|verdict| verdict.body.to_string()).collect();
     let word = match &first.decision {
         Decision::Admitted(_) => "yes",
         Decision::Refused(_) => "no",
@@ -184,7 +186,7 @@ fn verdict(verdict: &Verdict) -> Value {
         Decision::Unreachable(why) => ("unreachable", json!({ "why": why })),
         Decision::Undecided(why) => ("undecided", json!({ "why": why })),
     };
-    json!({ "body": verdict.body.as_str(), "sql": verdict.sql, "decision": decision, "details": details })
+    json!({ "body": verdict.body, "sql": verdict.sql, "decision": decision, "details": details })
 }
 
 fn admission_object(admission: &Admission) -> Value {

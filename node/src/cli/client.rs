@@ -43,7 +43,10 @@ pub(crate) struct Client {
 impl Client {
     /// Loads the certificates; the connection is made with the first question.
     pub(crate) fn new(profile: &Profile) -> Result<Self, Error> {
-        let credentials = Credentials::load(&profile.ca, &profile.cert, &profile.key)?;
+        let credentials = {
+            let others: Vec<_> = profile.other_ca.iter().map(|path| (None, path.as_path())).collect();
+            Credentials::load_trusting(&profile.ca, &profile.cert, &profile.key, &others)?
+        };
         let channel = credentials.client_connector().channel(&profile.node, None)?;
         let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
         let mut client =
@@ -133,7 +136,7 @@ impl Client {
 
     /// Whose signature this is.
     pub(crate) fn verify(&self, signed: &Signed) -> Result<Signer, String> {
-        let verified = self.credentials.verify(signed, SystemTime::now()).map_err(|error| error.to_string())?;
+        let verified = self.credentials.verify_of_any(signed, SystemTime::now()).map_err(|error| error.to_string())?;
         let identity = verified.identity();
         Ok(Signer {
             federation: identity.federation().to_string(),

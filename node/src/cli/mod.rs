@@ -21,6 +21,7 @@ mod register;
 mod rights;
 mod serve;
 mod statement;
+mod trust;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -87,6 +88,8 @@ enum Node {
     Check(doctor::Doctor),
     /// Have the certificate renewed now; a node that runs does so each day
     Renew(join::Renew),
+    /// Trust the nodes of another federation, whose anchor is fetched and known by its fingerprint
+    Trust(trust::Trust),
     /// Run the node until SIGINT or SIGTERM
     Serve(serve::Serve),
     /// Make a private key and a request for a certificate; the key stays here
@@ -126,6 +129,7 @@ impl Cli {
             Command::Node(Node::Request(request)) => request.run(),
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
             Command::Node(Node::Check(doctor)) => client(or_interrupted(doctor.run(out))),
+            Command::Node(Node::Trust(trust)) => client(or_interrupted(trust.run())),
             Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
             Command::Agreement(agreement) => agreement.run(out),
             Command::Analyst(analyst) => analyst.run(out),

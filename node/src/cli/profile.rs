@@ -23,10 +23,13 @@ pub(crate) struct Connection {
     /// The certificate of the federation's authority (PEM)
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// The certificate of another federation's authority (PEM), to check what its bodies sign; may be given again
+    #[arg(long = "other-ca", value_name = "FILE")]
+    other_ca: Vec<PathBuf>,
     /// What the answer is for, as an agreement names it
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
-    /// A file (TOML) with node, cert, key, ca and purpose
+    /// A file (TOML) with node, cert, key, ca, other_ca and purpose
     #[arg(long, value_name = "FILE", env = "MERIDIAN_PROFILE")]
     profile: Option<PathBuf>,
 }
@@ -39,6 +42,8 @@ pub(crate) struct ProfileFile {
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) other_ca: Vec<PathBuf>,
     pub(crate) purpose: Option<String>,
 }
 
@@ -50,6 +55,8 @@ pub(crate) struct Profile {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) ca: PathBuf,
+    /// The anchors of other federations.
+    pub(crate) other_ca: Vec<PathBuf>,
     pub(crate) purpose: Option<String>,
 }
 
@@ -67,6 +74,7 @@ impl Connection {
             cert: self.cert.or(file.cert).ok_or_else(|| needs("cert"))?,
             key: self.key.or(file.key).ok_or_else(|| needs("key"))?,
             ca: self.ca.or(file.ca).ok_or_else(|| needs("ca"))?,
+            other_ca: if self.other_ca.is_empty() { file.other_ca } else { self.other_ca },
             purpose: self.purpose.or(file.purpose),
         })
     }
@@ -79,7 +87,8 @@ impl ProfileFile {
             .map_err(|source| Error::Profile { path: path.to_owned(), source: Box::new(source) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let within = |path: Option<PathBuf>| path.map(|path| folder.join(path));
-        Ok(Self { cert: within(file.cert), key: within(file.key), ca: within(file.ca), ..file })
+        let other_ca = file.other_ca.iter().map(|path| folder.join(path)).collect();
+        Ok(Self { cert: within(file.cert), key: within(file.key), ca: within(file.ca), other_ca, ..file })
     }
 }
 
@@ -116,7 +125,7 @@ mod tests {
     #[test]
     fn options_go_before_the_file_and_its_paths_are_relative_to_it() {
         let (dir, path) = profile(
-            "node = 'localhost:50051'\ncert = 'asha.pem'\nkey = '/keys/asha.key'\nca = '../ca.pem'\npurpose = 'a'\n",
+            "node = 'localhost:50051'\ncert = 'asha.pem'\nkey = '/keys/asha.key'\nca = '../ca.pem'\nother_ca = ['berlin.pem']\npurpose = 'a'\n",
         );
         let options = Connection { profile: Some(path), purpose: Some("b".into()), ..Connection::default() };
         let expected = Profile {
@@ -124,6 +133,7 @@ mod tests {
             cert: dir.path().join("asha.pem"),
             key: "/keys/asha.key".into(),
             ca: dir.path().join("../ca.pem"),
+            other_ca: vec![dir.path().join("berlin.pem")],
             purpose: Some("b".into()),
         };
         assert_eq!(options.resolve().unwrap(), expected);

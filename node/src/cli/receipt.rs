@@ -36,6 +36,8 @@ pub(crate) struct Signer {
 /// A receipt whose records were looked at one by one.
 pub(crate) struct Checked {
     query_id: String,
+    /// The federation of the node that answered, whose bodies are named without it.
+    home: String,
     records: Vec<ReleaseRecord>,
     /// What is proven of each record's place in its body's log.
     logged: Vec<Logged>,
@@ -46,7 +48,8 @@ pub(crate) struct Checked {
 /// Verifies every record of a receipt. `verify` checks a signature, which was made at about that time, and says whose it is.
 pub(crate) fn check(receipt: &Receipt, verify: impl Fn(&Signed, SystemTime) -> Result<Signer, String>) -> Checked {
     let query_id = receipt.query_id.clone();
-    let mut checked = Checked { query_id, records: Vec::new(), logged: Vec::new(), broken: Vec::new() };
+    let home = home(receipt).unwrap_or_default();
+    let mut checked = Checked { query_id, home, records: Vec::new(), logged: Vec::new(), broken: Vec::new() };
     for (index, signed) in receipt.releases.iter().enumerate() {
         let record = record(signed, &receipt.query_id, &verify);
         let record = record.and_then(|record| Ok((logged::check(&record, receipt, &verify)?, record)));
@@ -59,6 +62,17 @@ pub(crate) fn check(receipt: &Receipt, verify: impl Fn(&Signed, SystemTime) -> R
         }
     }
     checked
+}
+
+/// The federation of the node that answered, as its record says.
+fn home(receipt: &Receipt) -> Option<String> {
+    let first = receipt.releases.first()?;
+    ReleaseRecord::decode(&first.payload).ok().map(|record| record.federation)
+}
+
+/// The body of a record, as the nodes of a federation name it.
+fn named(record: &ReleaseRecord, home: &str) -> String {
+    if record.federation == home { record.body.clone() } else { format!("{}.{}", record.federation, record.body) }
 }
 
 fn record(
@@ -83,6 +97,10 @@ impl Checked {
         &self.broken
     }
 
+    fn named(&self, record: &ReleaseRecord) -> String {
+        named(record, &self.home)
+    }
+
     /// Whether statistics are behind the answer, so that a NULL may be a withheld cell.
     pub(crate) fn has_statistics(&self) -> bool {
         self.records.iter().any(|record| forms(record).contains(&Form::Statistics))
@@ -96,7 +114,7 @@ impl Checked {
             self.table(&mut text);
             let _ = writeln!(text, "{}", logged::sentence(&self.logged));
             if detail == Detail::Full {
-                self.records.iter().for_each(|record| full(record, &mut text));
+                self.records.iter().for_each(|record| full(record, &self.named(record), &mut text));
             }
         }
         self.notices(&mut text);
@@ -116,7 +134,9 @@ impl Checked {
 
     fn table(&self, text: &mut String) {
         let heading = ["body", "form", "agreement", "rows", "bytes", "log entry"].map(str::to_owned);
-        let rows: Vec<[String; 6]> = std::iter::once(heading).chain(self.records.iter().map(line)).collect();
+        let rows: Vec<[String; 6]> = std::iter::once(heading)
+            .chain(self.records.iter().map(|record| line(record, &self.named(record))))
+            .collect();
         let mut widths = [0; 6];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -139,15 +159,15 @@ impl Checked {
 
     /// Each notice once, with the bodies that gave it.
     fn notices(&self, text: &mut String) {
-        let mut seen: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut seen: Vec<(String, Vec<String>)> = Vec::new();
         for record in &self.records {
             // What differs only in whose dataset it is about is said once.
             let own = format!("{}.{}.", record.federation, record.body);
             for notice in record.notices.iter().map(|notice| notice.replace(&own, "")) {
                 match seen.iter_mut().find(|(known, _)| *known == notice) {
-                    Some((_, bodies)) if bodies.contains(&record.body.as_str()) => {}
-                    Some((_, bodies)) => bodies.push(&record.body),
-                    None => seen.push((notice, vec![&record.body])),
+                    Some((_, bodies)) if bodies.contains(&self.named(record)) => {}
+                    Some((_, bodies)) => bodies.push(self.named(record)),
+                    None => seen.push((notice, vec![self.named(record)])),
                 }
             }
         }
@@ -158,12 +178,13 @@ impl Checked {
 }
 
 /// A list of bodies that stays on one line.
-pub(crate) fn some(bodies: &[&str]) -> String {
+pub(crate) fn some<T: AsRef<str>>(bodies: &[T]) -> String {
     match bodies {
         [first, second, third, _, rest @ ..] => {
-            format!("{first}, {second}, {third} and {} more", rest.len() + 1)
+            let first: Vec<&str> = [first, second, third].map(AsRef::as_ref).into();
+            format!("{} and {} more", first.join(", "), rest.len() + 1)
         }
-        _ => bodies.join(", "),
+        _ => bodies.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -177,14 +198,14 @@ fn forms(record: &ReleaseRecord) -> Vec<Form> {
     forms
 }
 
-fn line(record: &ReleaseRecord) -> [String; 6] {
+fn line(record: &ReleaseRecord, body: &str) -> [String; 6] {
     let forms: Vec<String> = forms(record).iter().map(|form| form.to_string()).collect();
     let hash = record.log_hash.iter().take(4).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     });
     [
-        printable(&record.body).into_owned(),
+        printable(body).into_owned(),
         or_dash(&forms),
         or_dash(&record.agreements),
         record.rows.to_string(),
@@ -197,10 +218,10 @@ fn or_dash(items: &[String]) -> String {
     if items.is_empty() { "-".into() } else { printable(&items.join(", ")).into_owned() }
 }
 
-fn full(record: &ReleaseRecord, text: &mut String) {
+fn full(record: &ReleaseRecord, body: &str, text: &mut String) {
     let time = i64::try_from(record.time_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
     let time = time.map_or_else(|| "an unknown time".into(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string());
-    let _ = writeln!(text, "\n{} at {time}", printable(&record.body));
+    let _ = writeln!(text, "\n{} at {time}", printable(body));
     let mut item = |name: &str, value: &str| {
         if !value.is_empty() {
             let _ = writeln!(text, "  {name:<10}{}", printable(value));

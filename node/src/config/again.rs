@@ -140,6 +140,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         audit,
         authorities,
         members,
+        federations,
     } = new;
     let keys = [
         ("federation", *federation != old.federation),
@@ -158,6 +159,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("[audit]", *audit != old.audit),
         ("authorities", *authorities != old.authorities),
         ("[[members]]", *members != old.members),
+        ("[[federations]]", *federations != old.federations),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

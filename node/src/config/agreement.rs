@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use meridian_proto::Name;
+use meridian_proto::{BodyName, Name};
 use toml::Spanned;
 
 use super::files::Known;
@@ -28,9 +28,9 @@ pub struct AgreementConfig {
     /// The lawful basis of the processing.
     pub lawful_basis: String,
     /// The bodies that it admits.
-    pub recipients: Vec<Name>,
+    pub recipients: Vec<BodyName>,
     /// The bodies that signed it: this body and the recipients, and others where the file names them.
-    pub parties: Vec<Name>,
+    pub parties: Vec<BodyName>,
     /// Only on behalf of these may the recipients ask; `None` for anybody, otherwise at least one.
     pub analysts: Option<Vec<Name>>,
     /// In force from the start of this day, UTC.
@@ -107,25 +107,31 @@ pub(super) fn identifier(file: &File, key: &str, text: &Spanned<String>, report:
     Some(word.clone())
 }
 
-/// Bodies of the federation, each once, at least one.
+/// Bodies of the federation, or of another that the node trusts, each once, at least one.
 fn members(
     file: &File,
     (key, one): (&str, &str),
     said: &Spanned<Vec<Spanned<String>>>,
     node: Option<&NodeConfig>,
     report: &mut Report,
-) -> Vec<Name> {
+) -> Vec<BodyName> {
     if said.get_ref().is_empty() {
         file.problem(report, said.span(), format!("{key} is empty"), "name the bodies that the agreement admits");
     }
     let mut members = Vec::new();
     for text in said.get_ref() {
-        let Some(name) = file.name(report, key, text) else {
+        let Some(name) = file.body(report, key, text, node.map(|node| &node.federation)) else {
             continue;
         };
-        if node.is_some_and(|node| !node.may_be_member(&name)) {
-            let what = format!("{one} `{name}` is no member of the federation");
-            file.problem(report, text.span(), what, "correct the name, or add it to [[members]] of node.toml");
+        if node.is_some_and(|node| !node.may_be_known(&name)) {
+            let (what, fix) = match name.abroad() {
+                None => ("the federation".to_owned(), "correct the name, or add it to [[members]] of node.toml"),
+                Some(federation) => (
+                    format!("a federation {federation} that this node trusts"),
+                    "correct the name, or add the federation to [[federations]] of node.toml",
+                ),
+            };
+            file.problem(report, text.span(), format!("{one} `{name}` is no member of {what}"), fix);
         } else if members.contains(&name) {
             file.problem(report, text.span(), format!("{one} `{name}` stands twice"), "remove one");
         } else {
@@ -138,12 +144,12 @@ fn members(
 fn parties(
     file: &File,
     raw: &raw::Agreement,
-    recipients: &[Name],
+    recipients: &[BodyName],
     node: Option<&NodeConfig>,
     report: &mut Report,
-) -> Vec<Name> {
-    let mut least: Vec<Name> = node.iter().map(|node| node.body.clone()).collect();
-    least.extend(recipients.iter().filter(|name| node.is_none_or(|node| node.body != **name)).cloned());
+) -> Vec<BodyName> {
+    let mut least: Vec<BodyName> = node.iter().map(|node| node.body.clone().into()).collect();
+    least.extend(recipients.iter().filter(|name| node.is_none_or(|node| **name != node.body)).cloned());
     let Some(said) = &raw.parties else {
         return least;
     };

@@ -18,7 +18,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use meridian_proto::Name;
+use meridian_proto::{BodyName, Name};
 
 use node::Folders;
 use problem::{File, Folder, Report};
@@ -84,9 +84,32 @@ pub struct NodeConfig {
     pub authorities: Vec<String>,
     /// The bodies of the federation and where their nodes are, where no authority says so.
     pub members: Vec<Member>,
+    /// The other federations whose nodes this one trusts.
+    pub federations: Vec<FederationConfig>,
+}
+
+/// Another federation that this node trusts. It trusts nobody else whom that one may trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationConfig {
+    /// Its name.
+    pub name: Name,
+    /// Its trust anchors, PEM.
+    pub ca: PathBuf,
+    /// Its authorities, which say who its members are: `https://host:port`. Mostly one.
+    pub authorities: Vec<String>,
+    /// Its bodies and where their nodes are, where no authority says so.
+    pub members: Vec<Member>,
 }
 
 impl NodeConfig {
+    /// Whether a body of whichever federation may be meant by a name.
+    pub fn may_be_known(&self, body: &BodyName) -> bool {
+        let Some(federation) = body.abroad() else { return self.may_be_member(body.slug()) };
+        self.federations.iter().filter(|known| known.name == *federation).any(|known| {
+            !known.authorities.is_empty() || known.members.iter().any(|member| member.body == *body.slug())
+        })
+    }
+
     /// Whether a body may be meant by a name: a member, or anybody where the authority says who is one.
     pub fn may_be_member(&self, name: &Name) -> bool {
         self.body == *name || !self.authorities.is_empty() || self.members.iter().any(|member| member.body == *name)

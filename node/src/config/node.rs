@@ -8,7 +8,7 @@ use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{AuditConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, raw};
+use super::{AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, raw};
 
 /// The folders of datasets, views, agreements and algorithms.
 pub(super) struct Folders {
@@ -64,6 +64,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         file.problem(report, member.body.span(), what, "remove [[members]], or authorities");
     }
     let members = members(file, &raw.members, report);
+    let federations = federations(file, (&base, federation.as_ref()), &raw.federations, report);
     Some(NodeConfig {
         federation: federation?,
         body: body?,
@@ -87,7 +88,40 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         audit,
         authorities: authorities?,
         members,
+        federations,
     })
+}
+
+/// Other federations, each once and none this node's own. What anchors they have is checked where these are used.
+fn federations(
+    file: &File,
+    (base, own): (&Path, Option<&Name>),
+    raw: &[raw::Federation],
+    report: &mut Report,
+) -> Vec<FederationConfig> {
+    let mut federations: Vec<FederationConfig> = Vec::with_capacity(raw.len());
+    for said in raw {
+        let name = file.name(report, "federations.name", &said.name);
+        let ca = file.existing(report, base, "federations.ca", &said.ca);
+        let authorities = authorities(file, &said.authorities, report);
+        let members = members(file, &said.members, report);
+        let (Some(name), Some(ca), Some(authorities)) = (name, ca, authorities) else { continue };
+        let (what, fix) = if Some(&name) == own {
+            (format!("federations.name is `{name}`, which is this node's own"), "remove it, or correct the name")
+        } else if federations.iter().any(|known| known.name == name) {
+            (format!("federation `{name}` stands twice"), "remove one")
+        } else if authorities.is_empty() == members.is_empty() {
+            (
+                format!("federation `{name}` has to say who its members are, in one way"),
+                "give authorities, or [[federations.members]]",
+            )
+        } else {
+            federations.push(FederationConfig { name, ca, authorities, members });
+            continue;
+        };
+        file.problem(report, said.name.span(), what, fix);
+    }
+    federations
 }
 
 fn body(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<Name> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use chrono::NaiveDate;
-use meridian_proto::Name;
+use meridian_proto::{BodyName, Name};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
@@ -175,6 +175,25 @@ impl File {
             );
         }
         name
+    }
+
+    /// A body, of the federation `own` where nothing else is said, or a problem.
+    pub(super) fn body(
+        &self,
+        report: &mut Report,
+        key: &str,
+        text: &Spanned<String>,
+        own: Option<&Name>,
+    ) -> Option<BodyName> {
+        if !text.get_ref().contains('.') {
+            return self.name(report, key, text).map(BodyName::from);
+        }
+        let Ok(body) = text.get_ref().parse::<BodyName>() else {
+            let what = format!("{key} is {:?}, which is no body of another federation", text.get_ref());
+            self.problem(report, text.span(), what, "write federation and body, such as \"berlin.feuerwehr\"");
+            return None;
+        };
+        Some(own.map_or(body.clone(), |own| body.told_by(own, own)))
     }
 
     /// A text that says something, or a problem.

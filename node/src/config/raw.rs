@@ -35,6 +35,19 @@ pub(super) struct Node {
     pub(super) audit: Audit,
     #[serde(default)]
     pub(super) members: Vec<Member>,
+    #[serde(default)]
+    pub(super) federations: Vec<Federation>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Federation {
+    pub(super) name: Spanned<String>,
+    pub(super) ca: Spanned<String>,
+    #[serde(default)]
+    pub(super) authorities: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) members: Vec<Member>,
 }
 
 #[derive(Debug, Deserialize)]

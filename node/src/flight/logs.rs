@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use meridian_certs::Verified;
-use meridian_proto::{Name, PROOF_ACTION, WitnessRequest, Witnessed, wire};
+use meridian_proto::{BodyName, PROOF_ACTION, WitnessRequest, Witnessed, wire};
 use prost::Message;
 use tonic::Status;
 
@@ -29,7 +29,8 @@ pub(super) fn witness(body: &[u8], engine: &Engine, verified: &Verified) -> Resu
 /// The proof of a record, of this node's log or, for its analysts, of another's. It holds hashes, and nothing of the record.
 pub(super) async fn proof(body: &[u8], engine: &Engine, caller: &Caller) -> Result<Vec<Bytes>, Status> {
     let request = wire::ProofRequest::decode(body).map_err(|why| unreadable(&why))?;
-    let of: Name = request.body.parse().map_err(|_| Status::invalid_argument("ProofRequest.body names a body"))?;
+    let of: BodyName = request.body.parse().map_err(|_| Status::invalid_argument("ProofRequest.body names a body"))?;
+    let of = of.told_by(engine.federation(), engine.federation());
     if of == *engine.body() {
         let proven = engine.witnessing().prove(request.index).map_err(|why| status::fault("prove a record", &why))?;
         let proven = proven.ok_or_else(|| {
@@ -43,7 +44,9 @@ pub(super) async fn proof(body: &[u8], engine: &Engine, caller: &Caller) -> Resu
     if caller.is_peer() {
         return Err(Status::permission_denied("a node proves the records of its own log to other nodes"));
     }
-    let results = engine.peers().action(&of, PROOF_ACTION, body.to_vec()).await;
+    // There it is asked for by the name that it has in its own federation.
+    let theirs = wire::ProofRequest { body: of.slug().to_string(), index: request.index };
+    let results = engine.routes().action(&of, PROOF_ACTION, theirs.encode_to_vec()).await;
     let results = results.map_err(|error| Status::unavailable(format!("{of}: {}", error.message)))?;
     let [result] = results.as_slice() else { return Err(Status::unavailable(format!("{of} gave no one proof"))) };
     let proven = Witnessed::decode(result).map_err(|why| Status::unavailable(format!("{of}: {why}")))?;

@@ -27,7 +27,7 @@ pub(super) fn batch(
     caller: &Caller,
 ) -> Result<RecordBatch, Status> {
     let batch = match command {
-        Command::CommandGetCatalogs(command) => catalogs(*command, engine),
+        Command::CommandGetCatalogs(command) => catalogs(*command, engine, caller),
         Command::CommandGetDbSchemas(command) => schemas(command.clone(), engine, caller),
         Command::CommandGetTables(command) => tables(command.clone(), engine, caller),
         Command::CommandGetTableTypes(command) => table_types(*command),
@@ -52,9 +52,9 @@ pub(super) fn flights(engine: &Engine, caller: &Caller) -> Vec<Result<FlightInfo
     engine.listed(caller).into_iter().map(info).collect()
 }
 
-fn catalogs(command: CommandGetCatalogs, engine: &Engine) -> Result<RecordBatch, FlightError> {
+fn catalogs(command: CommandGetCatalogs, engine: &Engine, caller: &Caller) -> Result<RecordBatch, FlightError> {
     let mut builder = command.into_builder();
-    builder.append(engine.federation().as_str());
+    engine.federations(caller).iter().for_each(|federation| builder.append(federation.as_str()));
     builder.build()
 }
 

@@ -6,7 +6,7 @@
 use arrow_flight::Ticket;
 use arrow_flight::sql::Any;
 use meridian_certs::{Identity, Verified};
-use meridian_proto::{Name, wire};
+use meridian_proto::{BodyName, Name, wire};
 use prost::Message;
 use tonic::Status;
 
@@ -51,7 +51,7 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
 }
 
 /// The bodies whose nodes passed the question on.
-fn via(names: Vec<String>) -> Result<Vec<Name>, Status> {
+fn via(names: Vec<String>) -> Result<Vec<BodyName>, Status> {
     let unfit = |_| Status::invalid_argument("RemoteQuery.via holds names of bodies");
     names.iter().map(|name| name.parse().map_err(unfit)).collect()
 }

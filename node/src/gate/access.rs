@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::logical_expr::Expr;
-use meridian_proto::{Form, Name};
+use meridian_proto::{BodyName, Form, Name};
 
 use super::facts::Decision;
 use super::onward;
@@ -208,7 +208,7 @@ fn candidates(terms: &Terms, caller: &Caller, purpose: &str, day: NaiveDate) -> 
     let granted = grants_to(terms, caller).filter(|grant| grant.purpose == purpose && grant.in_force(day));
     let mut candidates: Vec<Access> =
         granted.filter_map(|grant| onward::kept(terms, caller, day, grant, by_grant(terms, grant)?)).collect();
-    if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
+    if caller.is_for_members() && terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
         let (granted, threshold) = (Columns::visible(), terms.threshold(None));
         candidates.push(Access::Statistics { granted, threshold, allowance: None });
     }
@@ -258,15 +258,21 @@ fn grants_to<'a>(terms: &'a Terms, caller: &'a Caller) -> impl Iterator<Item = &
 }
 
 /// Whether a grant is for a body, and for the analyst for whom the caller asks where it names analysts.
-pub(super) fn grants(grant: &Grant, caller: &Caller, body: &Name) -> bool {
+pub(super) fn grants(grant: &Grant, caller: &Caller, body: &BodyName) -> bool {
     let known = |analysts: &[Name]| {
         caller.analyst_of(body).is_some_and(|name| analysts.iter().any(|known| known.as_str() == name))
     };
     grant.recipients.contains(body) && grant.analysts.as_deref().is_none_or(known)
 }
 
+/// The owner of a dataset as the caller's body names it.
+pub(super) fn owner(terms: &Terms, caller: &Caller) -> BodyName {
+    let own = caller.abroad().unwrap_or(&terms.name.federation);
+    BodyName::of(&terms.name.federation, &terms.name.body, own)
+}
+
 fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused {
-    let (name, body, owner) = (&terms.name, request.caller.body(), &terms.name.body);
+    let (name, body, owner) = (&terms.name, request.caller.body(), owner(terms, request.caller));
     let day = request.now.date_naive();
     let mut purposes: Vec<&str> = grants_to(terms, request.caller)
         .filter(|grant| grant.in_force(day))

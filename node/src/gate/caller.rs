@@ -1,20 +1,25 @@
 //! Who asks: made only from a verified identity.
 
 use meridian_certs::{Identity, Verified};
-use meridian_proto::Name;
+use meridian_proto::{BodyName, Name};
 
 use super::Refused;
 
 /// Longest purpose or name of an analyst elsewhere that is taken, in characters.
 const LONGEST_TEXT: usize = 200;
 
-/// Who is asking this node: an analyst of its own body, or the node of a body of the federation.
+/// Who is asking this node: an analyst of its own body, or the node of a body, of its own federation or of another that it
+/// trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     identity: Identity,
+    /// The federation of the node that is asked.
+    own: Name,
+    /// The caller's body, as that node names it.
+    body: BodyName,
     purpose: Option<String>,
     on_behalf_of: Option<String>,
-    via: Vec<Name>,
+    via: Vec<BodyName>,
 }
 
 /// Most bodies whose nodes may pass a question on before it reaches this one.
@@ -22,7 +27,8 @@ const LONGEST_WAY: usize = 3;
 
 impl Caller {
     /// The caller behind a verified identity. `own` is the federation and the body whose node this is. A purpose and
-    /// the analyst behind a peer are claims: they are recorded, and a purpose is compared with agreements.
+    /// the analyst behind a peer are claims: they are recorded, and a purpose is compared with agreements. Of which
+    /// other federations a node may call at all, the handshake has decided.
     pub fn new(
         verified: &Verified,
         own: (&Name, &Name),
@@ -38,14 +44,16 @@ impl Caller {
         purpose: Option<String>,
         on_behalf_of: Option<String>,
     ) -> Result<Self, Refused> {
-        if identity.federation() != federation {
+        let theirs = BodyName::of(identity.federation(), identity.body(), federation);
+        let is_analyst = matches!(identity, Identity::Analyst { .. });
+        if is_analyst && !theirs.is_own() {
             return Err(Refused::new(
                 "caller.federation",
                 format!("{identity} is not of the federation {federation}"),
-                "use a certificate of this federation",
+                format!("ask the node of {} in your own federation: it asks this one", identity.body()),
             ));
         }
-        if matches!(identity, Identity::Analyst { .. }) && identity.body() != body {
+        if is_analyst && theirs != *body {
             return Err(Refused::new(
                 "caller.analyst",
                 format!("{identity} is an analyst of another body, and this is the node of {body}"),
@@ -54,13 +62,15 @@ impl Caller {
         }
         let purpose = claim("purpose", purpose)?;
         let on_behalf_of = claim("name of the analyst", on_behalf_of)?;
-        Ok(Self { identity, purpose, on_behalf_of, via: Vec::new() })
+        Ok(Self { identity, own: federation.clone(), body: theirs, purpose, on_behalf_of, via: Vec::new() })
     }
 
-    /// The same caller, who says that the nodes of these bodies passed the question on to theirs. `own` is the body whose
-    /// node this is: a question that was here before is refused, and so is one that came a long way.
-    pub fn by_way_of(self, via: Vec<Name>, own: &Name) -> Result<Self, Refused> {
-        let mut seen: Vec<&Name> = vec![own, self.body()];
+    /// The same caller, who says that the nodes of these bodies, as it names them, passed the question on to theirs. `own` is
+    /// the body whose node this is: a question that was here before is refused, and so is one that came a long way.
+    pub fn by_way_of(self, via: Vec<BodyName>, own: &Name) -> Result<Self, Refused> {
+        let via: Vec<BodyName> = via.iter().map(|body| body.told_by(self.identity.federation(), &self.own)).collect();
+        let own = BodyName::from(own.clone());
+        let mut seen: Vec<&BodyName> = vec![&own, self.body()];
         for body in &via {
             if seen.contains(&body) {
                 return Err(Refused::new(
@@ -85,7 +95,7 @@ impl Caller {
     }
 
     /// As this node names the asker to the bodies that it asks in turn, and the bodies that have passed the question on.
-    pub fn onward(&self) -> (String, Vec<Name>) {
+    pub fn onward(&self) -> (String, Vec<BodyName>) {
         if !self.is_peer() {
             return (self.spiffe(), Vec::new());
         }
@@ -95,14 +105,11 @@ impl Caller {
 
     /// The bodies, other than its own, for which a node says that it asks; `None` where it names somebody whose body can't
     /// be told. A name that is no identity is one of its own.
-    pub(super) fn others(&self) -> Option<Vec<Name>> {
+    pub(super) fn others(&self) -> Option<Vec<BodyName>> {
         let mut others = self.via.clone();
         if let Some(asker) = self.on_behalf_of().filter(|asker| self.is_peer() && asker.contains("://")) {
             let asker: Identity = asker.parse().ok()?;
-            if asker.federation() != self.identity.federation() {
-                return None;
-            }
-            others.push(asker.body().clone());
+            others.push(BodyName::of(asker.federation(), asker.body(), &self.own));
         }
         others.retain(|body| body != self.body());
         others.sort_unstable();
@@ -115,9 +122,20 @@ impl Caller {
         matches!(self.identity, Identity::Node { .. })
     }
 
-    /// The body that asks.
-    pub fn body(&self) -> &Name {
-        self.identity.body()
+    /// The body that asks, as this node names it.
+    pub fn body(&self) -> &BodyName {
+        &self.body
+    }
+
+    /// The federation of the body that asks, where it is another than this node's.
+    pub fn abroad(&self) -> Option<&Name> {
+        self.body.abroad()
+    }
+
+    /// Whether the node of a member of this node's federation asks, and by its own account for members alone. What members
+    /// may have without an agreement, they may not fetch for others.
+    pub(super) fn is_for_members(&self) -> bool {
+        self.body.is_own() && self.others().is_none_or(|others| others.iter().all(BodyName::is_own))
     }
 
     /// The SPIFFE ID.
@@ -131,13 +149,14 @@ impl Caller {
     }
 
     /// The name of the analyst for whom a node says that it asks, who must be of this body.
-    pub(super) fn analyst_of(&self, body: &Name) -> Option<&str> {
-        let of = format!("spiffe://{}/body/{body}/analyst/", self.identity.federation());
+    pub(super) fn analyst_of(&self, body: &BodyName) -> Option<&str> {
+        let federation = body.abroad().unwrap_or(&self.own);
+        let of = format!("spiffe://{federation}/body/{}/analyst/", body.slug());
         self.on_behalf_of()?.strip_prefix(&of)
     }
 
     /// The bodies whose nodes passed the question on before it came to the caller's, as the caller says.
-    pub fn via(&self) -> &[Name] {
+    pub fn via(&self) -> &[BodyName] {
         &self.via
     }
 

@@ -5,7 +5,7 @@
 //! what it was granted anyway; one that says so is held to it here.
 
 use chrono::NaiveDate;
-use meridian_proto::{Form, Name};
+use meridian_proto::{BodyName, Form};
 
 use super::access::{self, Access, Columns};
 use super::terms::{Grant, Terms};
@@ -29,10 +29,10 @@ pub(super) fn refused(terms: &Terms, request: &Request<'_>, purpose: &str) -> Op
         grant.purpose == purpose && grant.in_force(day) && access::grants(grant, request.caller, request.caller.body())
     };
     let grant = terms.grants.iter().find(enough)?;
-    let (name, owner, caller) = (&terms.name, &terms.name.body, request.caller.body());
+    let (name, owner, caller) = (&terms.name, access::owner(terms, request.caller), request.caller.body());
     let whom = match request.caller.others() {
         Some(others) if others.is_empty() => return None,
-        Some(others) => others.iter().map(Name::as_str).collect::<Vec<_>>().join(", "),
+        Some(others) => others.iter().map(BodyName::to_string).collect::<Vec<_>>().join(", "),
         None => "somebody whose body is not told".to_owned(),
     };
     let agreement = &grant.agreement;
@@ -45,11 +45,11 @@ pub(super) fn refused(terms: &Terms, request: &Request<'_>, purpose: &str) -> Op
 }
 
 /// What a body may have by grants of its own.
-fn of_body(terms: &Terms, caller: &Caller, day: NaiveDate, body: &Name, purpose: &str) -> Vec<Access> {
+fn of_body(terms: &Terms, caller: &Caller, day: NaiveDate, body: &BodyName, purpose: &str) -> Vec<Access> {
     let own = |grant: &&Grant| grant.purpose == purpose && grant.in_force(day) && access::grants(grant, caller, body);
     let mut found: Vec<Access> =
         terms.grants.iter().filter(own).filter_map(|grant| access::by_grant(terms, grant)).collect();
-    if terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
+    if body.is_own() && terms.dataset.form == Form::Statistics && !terms.dataset.needs_agreement {
         let (granted, threshold) = (Columns::visible(), terms.threshold(None));
         found.push(Access::Statistics { granted, threshold, allowance: None });
     }

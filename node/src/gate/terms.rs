@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 pub use meridian_disclosure::dominance::Dominance;
 use meridian_disclosure::noise::{CountTable, MagnitudeTable};
-use meridian_proto::{Dataset, DatasetName, Form, Name};
+use meridian_proto::{BodyName, Dataset, DatasetName, Form, Name};
 
 use super::tables::Tables;
 use crate::history::History;
@@ -155,7 +155,7 @@ pub struct Grant {
     /// The purpose that a query must state.
     pub purpose: String,
     /// The bodies that may ask.
-    pub recipients: Vec<Name>,
+    pub recipients: Vec<BodyName>,
     /// `rows` or `statistics`.
     pub form: Form,
     /// The columns; `None` for all that are visible.

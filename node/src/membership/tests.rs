@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use meridian_certs::{Identity, KeyAndRequest, Office};
 use tempfile::TempDir;
 
+use meridian_certs::Credentials;
+
 use super::*;
 
 /// LFB's node in London, at a time that can be set.
@@ -55,14 +57,8 @@ impl Node {
         let ahead = Arc::clone(ahead);
         let clock = Clock::by(move || -> DateTime<Utc> { Utc::now() + *ahead.lock().unwrap() });
         let peers = Peers::new(name("london"), credentials.client_connector(), HashMap::new());
-        let means = Means {
-            own: name("lfb"),
-            federation: name("london"),
-            authorities: Vec::new(),
-            credentials: Arc::clone(credentials),
-            peers,
-            clock,
-        };
+        let means =
+            Means { own: Some(name("lfb")), federation: credentials.home(), authorities: Vec::new(), peers, clock };
         Members::open(means, dir.join("membership"))
     }
 

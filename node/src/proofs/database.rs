@@ -145,7 +145,7 @@ fn grant(grant: &Granted) -> Grant {
     Grant {
         agreement: grant.agreement.into(),
         purpose: grant.purpose.into(),
-        recipients: vec![name("loda")],
+        recipients: vec![name("loda").into()],
         form: Form::Statistics,
         columns: grant.columns.as_ref().map(|columns| columns.iter().map(|column| name(column)).collect()),
         filter: None,

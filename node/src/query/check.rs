@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use meridian_federation::remote::{RemoteError, RemoteErrorKind};
 use meridian_federation::{RemotePart, RemoteSummary, askable, place};
-use meridian_proto::{Admission, CHECK_ACTION, CheckAnswer, Decision, Name, Refusal, Verdict, wire};
+use meridian_proto::{Admission, BodyName, CHECK_ACTION, CheckAnswer, Decision, Refusal, Verdict, wire};
 use prost::Message;
 
 use super::{Asked, Engine, ErrorKind, Planned, QueryError, error};
@@ -32,7 +32,7 @@ impl Engine {
             Ok(planned) => self.own_part(&asked, &planned).await?,
             Err(error) => (Decision::Refused(self.said_no(&asked, error).await?), Vec::new()),
         };
-        let own = Verdict { body: self.body().clone(), sql: asked.sql.clone(), decision: own };
+        let own = Verdict { body: self.body().clone().into(), sql: asked.sql.clone(), decision: own };
         let asking = stream::iter(parts).map(|part| self.ask_whether(&asked, part)).buffer_unordered(AT_ONCE);
         let mut others: Vec<Verdict> = asking.collect().await;
         others.sort_by(|a, b| (&a.body, &a.sql).cmp(&(&b.body, &b.sql)));
@@ -87,7 +87,7 @@ impl Engine {
             via: via.iter().map(ToString::to_string).collect(),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
         };
-        let asking = self.parts.peers.action(&body, CHECK_ACTION, request.encode_to_vec());
+        let asking = self.parts.routes.action(&body, CHECK_ACTION, request.encode_to_vec());
         let decision = match tokio::time::timeout(self.parts.patience, asking).await {
             Ok(Ok(results)) => answered(&body, &results).unwrap_or_else(Decision::Undecided),
             Ok(Err(error)) => failed(error),
@@ -122,10 +122,11 @@ fn admission(planned: &Planned) -> Admission {
 }
 
 /// The decision of a body that answered, which must be about itself.
-fn answered(body: &Name, results: &[Vec<u8>]) -> Result<Decision, String> {
+fn answered(body: &BodyName, results: &[Vec<u8>]) -> Result<Decision, String> {
     let [result] = results else { return Err("it did not answer with one decision".into()) };
     let answer = CheckAnswer::decode(result).map_err(|error| format!("its answer can't be read: {error}"))?;
-    let mut own = answer.verdicts.into_iter().filter(|verdict| verdict.body == *body);
+    // It names itself by its slug, whatever it is called here.
+    let mut own = answer.verdicts.into_iter().filter(|verdict| verdict.body == *body.slug());
     match (own.next(), own.next()) {
         (Some(verdict), None) => Ok(verdict.decision),
         _ => Err("its answer does not hold its own decision".into()),

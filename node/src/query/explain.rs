@@ -7,7 +7,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use meridian_federation::remote::Arrived;
 use meridian_federation::{RemotePart, place};
-use meridian_proto::{DatasetName, DatasetUse, Form, Name};
+use meridian_proto::{BodyName, DatasetName, DatasetUse, Form, Name};
 use serde::Serialize;
 
 use super::analyze::{Answered, Ran};
@@ -65,7 +65,7 @@ struct Reference {
 
 #[derive(Debug, Serialize)]
 struct Text {
-    body: Name,
+    body: BodyName,
     sql: String,
     /// What it answered, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,7 +166,7 @@ impl Explanation {
 impl Remote {
     fn lines(&self, ran: bool, lines: &mut Vec<String>) {
         lines.push(String::new());
-        let names: Vec<&str> = self.queries.iter().map(|text| text.body.as_str()).collect();
+        let names: Vec<String> = self.queries.iter().map(|text| text.body.to_string()).collect();
         lines.push(format!("{} {}", names.join(", "), if ran { "asked" } else { "would be asked" }));
         lines.push(format!("  for        {}", form(self.form)));
         lines.push(format!("  what leaves {}, about {} rows", self.leaves.columns.join(", "), self.leaves.rows));

@@ -54,10 +54,10 @@ impl Partial {
 
     /// A body that is missing is so in all of the question.
     fn is_consistent(&self) -> Result<(), RemoteError> {
-        match self.left_out().iter().find(|(body, _)| self.begun.has_answered(body)) {
+        match self.left_out().iter().find(|(body, _)| self.begun.has_answered(&Name::clone(body).into())) {
             None => Ok(()),
             Some((body, why)) => Err(RemoteError {
-                body: body.clone(),
+                body: body.clone().into(),
                 kind: RemoteErrorKind::Failed,
                 message: format!(
                     "it answers one part of the question and not another, so that it is not left out ({why})"
@@ -83,7 +83,11 @@ impl Engine {
             let missing = missing.map_err(|error| QueryError::from_remote(&asked.sql, error))?;
             let done = missing.is_empty();
             for error in missing {
-                partial.leave_out(error.body.clone(), error.to_string());
+                // Nobody of another federation is a part of every.<standard>.
+                if !error.body.is_own() {
+                    return Err(QueryError::from_remote(&asked.sql, error));
+                }
+                partial.leave_out(error.body.slug().clone(), error.to_string());
             }
             partial.is_consistent().map_err(|error| QueryError::from_remote(&asked.sql, error))?;
             if done {

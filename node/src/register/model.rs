@@ -1,6 +1,6 @@
 //! What a body tells the public: its agreements, its algorithms, and how often what was used.
 
-use meridian_proto::{Form, Name};
+use meridian_proto::{BodyName, Form, Name};
 use serde::{Deserialize, Serialize};
 
 use super::words::{Day, Id, MonthName, Text};
@@ -49,9 +49,9 @@ pub struct Agreement {
     /// The lawful basis of the processing.
     pub lawful_basis: Text,
     /// The bodies that signed it.
-    pub parties: Vec<Name>,
+    pub parties: Vec<BodyName>,
     /// The bodies that may have the data.
-    pub recipients: Vec<Name>,
+    pub recipients: Vec<BodyName>,
     /// The first day.
     pub start: Day,
     /// The first day on which it is not in force any more.
@@ -223,7 +223,7 @@ pub(super) struct Fact {
 impl Agreement {
     /// What it says of itself beside title, dates and data.
     pub(super) fn facts(&self) -> Vec<Fact> {
-        let names = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(" ");
+        let names = |names: &[BodyName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let lines = |texts: &[Text]| texts.iter().map(Text::as_str).collect::<Vec<_>>().join("\n");
         let more = &self.particulars;
         let said = [

@@ -189,6 +189,10 @@ const LIST: [Class; 11] = [
             ("wrong usage", &["identity::wrong_usage"]),
             ("no or several URI SANs", &["identity::no_or_several_uri_sans"]),
             ("another federation's", &["identities::strangers_get_nothing_and_the_log_says_why"]),
+            (
+                "a trusted federation's: another body of the same name, an analyst, a member's rights, one's own root",
+                &["federations::a_body_of_another_federation_gets_what_is_open_and_what_it_is_named_for"],
+            ),
             ("revoked while a stream is open", &["joining::a_suspended_body_is_cut_off_everywhere_and_comes_back"]),
             (
                 "a stale, missing or malformed revocation list",

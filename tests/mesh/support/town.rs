@@ -29,9 +29,14 @@ pub(crate) fn free() -> SocketAddr {
 impl Town {
     /// The authority of London, up, with these bodies joined and not started; the first is Asha's.
     pub(crate) fn of(bodies: &[&str]) -> Self {
+        Self::founded("london", bodies)
+    }
+
+    /// The same of another federation.
+    pub(crate) fn founded(federation: &str, bodies: &[&str]) -> Self {
         let dir = scratch("town");
         let mut town = Self { mesh: Mesh::empty(dir), address: free(), authority: Mutex::default() };
-        town.run(&["authority", "init", "--federation", "london"]).ok();
+        town.run(&["authority", "init", "--federation", federation]).ok();
         town.start_authority();
         for body in bodies {
             town.join(body, &[]).ok();

@@ -33,8 +33,9 @@ struct Bodies(Vec<(&'static str, &'static str, Does)>);
 
 #[async_trait]
 impl Transport for Bodies {
-    async fn query(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
-        let (.., does) = self.0.iter().find(|(of, sql, _)| *of == body.as_str() && *sql == query.sql).copied().unwrap();
+    async fn query(&self, body: &meridian_proto::BodyName, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
+        let (.., does) =
+            self.0.iter().find(|(of, sql, _)| *of == body.slug().as_str() && *sql == query.sql).copied().unwrap();
         let batch = Ok(RemoteItem::Batch(batch()));
         let signed = Signed { payload: Vec::new(), chain: Vec::new(), signature: Vec::new(), scheme: 0 };
         let receipt = Receipt { query_id: query.query_id, releases: vec![signed], witnessed: vec![] };
@@ -123,7 +124,7 @@ async fn who_is_asked_for_more_than_every_fails_the_query() {
     let plan = leaf(vec![part("camden", "q", true), part("city", "p", false)]);
     let context =
         context(vec![("camden", "q", Does::Answers), ("city", "p", Does::Fails(RemoteErrorKind::Unavailable))]);
-    assert_eq!(begin(&plan, &context).await.unwrap_err().body.as_str(), "city");
+    assert_eq!(begin(&plan, &context).await.unwrap_err().body.slug().as_str(), "city");
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ impl Plan {
             cert: at("analyst.pem"),
             key: at("analyst.key"),
             ca: at("ca.pem"),
+            other_ca: Vec::new(),
             purpose: Some(PURPOSE.to_owned()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
@@ -32,9 +32,9 @@ pub(crate) enum ReceiptFile {
 pub(crate) struct Offline {
     /// The receipt, as `meridian query --receipt-file` wrote it
     file: PathBuf,
-    /// The certificate of the federation's authority (PEM)
-    #[arg(long, value_name = "FILE")]
-    ca: PathBuf,
+    /// The certificate of the federation's authority (PEM); given again for each other federation that has released
+    #[arg(long, value_name = "FILE", required = true)]
+    ca: Vec<PathBuf>,
 }
 
 /// A receipt and the node to ask.
@@ -68,7 +68,9 @@ impl ReceiptFile {
 impl Offline {
     fn checked(&self) -> Result<Checked, Error> {
         let receipt = read(&self.file)?;
-        let verifier = Verifier::load(&self.ca)?;
+        let (first, others) = self.ca.split_first().ok_or_else(|| Error::Usage("give --ca".into()))?;
+        let others: Vec<&Path> = others.iter().map(PathBuf::as_path).collect();
+        let verifier = Verifier::load(first, &others)?;
         Ok(check(&receipt, |signed, at| signer(&verifier, signed, at)))
     }
 }
@@ -93,10 +95,11 @@ impl Online {
         let mut receipt = read(&self.file)?;
         let mut client = Client::new(&self.connection.resolve()?)?;
         let mut missing = Vec::new();
+        let home = super::home(&receipt).unwrap_or_default();
         for signed in &receipt.releases {
             // What does not hold is told by whoever verifies the receipt.
             let Ok(record) = ReleaseRecord::decode(&signed.payload) else { continue };
-            match client.proof(&record.body, record.log_index).await {
+            match client.proof(&super::named(&record, &home), record.log_index).await {
                 Ok(proof) => {
                     receipt
                         .witnessed
@@ -132,19 +135,19 @@ impl Checked {
             self.broken.iter().for_each(|why| text.push_str(&format!("  {}\n", printable(why))));
         }
         for (record, logged) in self.records.iter().zip(&self.logged) {
-            words(record, logged, &mut text);
+            words(record, &self.named(record), logged, &mut text);
         }
         text
     }
 }
 
-fn words(record: &ReleaseRecord, logged: &Logged, text: &mut String) {
+fn words(record: &ReleaseRecord, body: &str, logged: &Logged, text: &mut String) {
     let time = i64::try_from(record.time_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
     let time = time.map_or_else(String::new, |time| time.format(" on %-d %B %Y at %H:%M UTC").to_string());
     let forms: Vec<&str> = forms(record).iter().map(|form| plain(*form)).collect();
     let what = if forms.is_empty() { "an answer".to_owned() } else { forms.join(" and ") };
     let rows = if record.rows == 1 { "1 row".to_owned() } else { format!("{} rows", record.rows) };
-    text.push_str(&format!("\n{} released {what}{time}: {rows}.\n", printable(&record.body)));
+    text.push_str(&format!("\n{} released {what}{time}: {rows}.\n", printable(body)));
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
             text.push_str(&format!("  {name:<12}{}\n", printable(value)));
@@ -166,7 +169,7 @@ fn words(record: &ReleaseRecord, logged: &Logged, text: &mut String) {
         (false, "") => "unwitnessed: no other body has confirmed this log yet".to_owned(),
         (false, names) => format!("unwitnessed: only {names} has confirmed this log, and two must"),
     };
-    line("Log", &format!("entry {} of the log of {}, {witnessed}", record.log_index, record.body));
+    line("Log", &format!("entry {} of the log of {body}, {witnessed}", record.log_index));
 }
 
 /// A form in plain words.

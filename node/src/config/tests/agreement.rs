@@ -35,6 +35,24 @@ fn agreements() {
         "[\"lodo\"]",
         "agreements/fire-risk.toml:7: recipient `lodo` is no member of the federation: correct",
     );
+    check(
+        file,
+        "[\"loda\"]",
+        "[\"berlin.loda\"]",
+        "agreements/fire-risk.toml:7: recipient `berlin.loda` is no member of a federation berlin that this node trusts: correct",
+    );
+    check(
+        file,
+        "[\"loda\"]",
+        "[\"Berlin.loda\"]",
+        "agreements/fire-risk.toml:7: recipients is \"Berlin.loda\", which is no body",
+    );
+    check(
+        file,
+        "[\"loda\"]",
+        "[\"loda\", \"london.loda\"]",
+        "agreements/fire-risk.toml:7: recipient `loda` stands twice",
+    );
     check(file, "[\"loda\"]", "[]", "agreements/fire-risk.toml:7: recipients is empty: name");
     check(
         file,
@@ -153,13 +171,39 @@ fn agreement(from: &str, to: &str) -> AgreementConfig {
 #[test]
 fn parties_and_analysts_are_read() {
     let read = agreement("", "");
-    assert_eq!((read.parties, read.analysts), (vec![name("lfb"), name("loda")], None), "nothing is said");
+    assert_eq!((read.parties, read.analysts), (vec![name("lfb").into(), name("loda").into()], None), "nothing is said");
     let read = agreement(RECIPIENTS, "recipients = [\"loda\", \"lfb\"]");
     assert_eq!(read.parties, [name("lfb"), name("loda")], "this body stands once");
     let said = format!("{RECIPIENTS}\nparties = [\"gla\", \"loda\", \"lfb\"]\nanalysts = [\"asha\", \"ben\"]");
     let read = agreement(RECIPIENTS, &said);
     assert_eq!(read.parties, [name("gla"), name("loda"), name("lfb")]);
     assert_eq!(read.analysts, Some(vec![name("asha"), name("ben")]));
+    let other = "[[federations]]\nname = \"berlin\"\nca = \"tls/ca.pem\"\n";
+    let followed = format!("{other}authorities = [\"https://a.example:7443\"]\n");
+    let listed = format!("{other}[[federations.members]]\nbody = \"loda\"\nendpoint = \"https://l.example:1\"\n");
+    for (known, recipients, is_known) in [
+        (&followed, "[\"berlin.loda\", \"loda\", \"berlin.anybody\"]", true),
+        (&listed, "[\"berlin.loda\"]", true),
+        (&listed, "[\"berlin.anybody\"]", false),
+        (&followed, "[\"paris.loda\"]", false),
+    ] {
+        let folder = baseline();
+        write(folder.path(), "node.toml", &format!("{NODE}{known}"));
+        let file = AGREEMENT.replace(RECIPIENTS, &format!("recipients = {recipients}"));
+        write(folder.path(), "agreements/fire-risk.toml", &file);
+        let loaded = load(folder.path());
+        assert_eq!(loaded.is_ok(), is_known, "{recipients}: {loaded:?}");
+        if let Ok(mut config) = loaded {
+            let read = config.agreements.remove(0);
+            assert_eq!(
+                format!(
+                    "[{}]",
+                    read.recipients.iter().map(|body| format!("\"{body}\"")).collect::<Vec<_>>().join(", ")
+                ),
+                recipients
+            );
+        }
+    }
 }
 
 #[test]

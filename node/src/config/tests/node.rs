@@ -62,6 +62,19 @@ fn node_toml() {
         "node.toml:6: datasets is sets, which is no folder: correct",
     );
     check(node, "[limits]", "[limits", "node.toml:13: ");
+    let other = |rest: &str| format!("[[federations]]\nname = \"berlin\"\nca = \"tls/ca.pem\"\n{rest}\n\n[limits]");
+    let authorities = "authorities = [\"https://a.example:7443\"]";
+    let own = other(authorities).replace("berlin", "london");
+    check(node, "[limits]", &own, "node.toml:14: federations.name is `london`, which is this node's own: remove it");
+    let again = other(&format!("{authorities}\n\n{}", other(authorities).replace("\n\n[limits]", "")));
+    check(node, "[limits]", &again, "node.toml:19: federation `berlin` stands twice: remove one");
+    let silent = "node.toml:14: federation `berlin` has to say who its members are, in one way: give authorities";
+    check(node, "[limits]", &other(""), silent);
+    let member = "[[federations.members]]\nbody = \"feuerwehr\"\nendpoint = \"https://f.example:1\"";
+    check(node, "[limits]", &other(&format!("{authorities}\n{member}")), silent);
+    let missing = other(authorities).replace("tls/ca.pem", "berlin-ca.pem");
+    check(node, "[limits]", &missing, "node.toml:15: federations.ca is berlin-ca.pem, which can't be read:");
+    check(node, "[limits]", &other("authority = \"x\""), "node.toml:16: unknown key `authority`: did you mean");
     let twice = "[[members]]\nbody = \"loda\"\nendpoint = \"https://a.example:1\"\n\n[[members]]";
     check(node, "[[members]]", twice, "node.toml:21: member `loda` stands twice: remove one");
 }

@@ -27,7 +27,7 @@ fn a_valid_configuration_is_read_in_full() {
     let stations = config.dataset("stations").unwrap();
     assert_eq!((stations.own, stations.sized, stations.dataset.size_class), (Form::Rows, true, 2));
     let agreement = &config.agreements[0];
-    assert_eq!((agreement.id.as_str(), agreement.recipients[0].as_str()), ("fire-risk-2026", "loda"));
+    assert_eq!((agreement.id.as_str(), agreement.recipients[0].slug().as_str()), ("fire-risk-2026", "loda"));
     assert_eq!(agreement.grants[0].threshold, Some(20));
     assert!(agreement.grants[1].filter.as_ref().unwrap().starts_with("opened"));
 }

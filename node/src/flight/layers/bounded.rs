@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use http::Request;
-use meridian_proto::Name;
+use meridian_proto::BodyName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tonic::Status;
@@ -77,15 +77,15 @@ struct Permit {
 }
 
 /// Answers under way for each body.
-type Shares = Mutex<HashMap<Name, usize>>;
+type Shares = Mutex<HashMap<BodyName, usize>>;
 
 struct Share {
     shares: Arc<Shares>,
-    body: Name,
+    body: BodyName,
 }
 
 impl Share {
-    fn take(shares: &Arc<Shares>, body: &Name, most: usize) -> Result<Self, Status> {
+    fn take(shares: &Arc<Shares>, body: &BodyName, most: usize) -> Result<Self, Status> {
         let mut taken = shares.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(body.clone()).or_default();
         if *count >= most {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn one_body_leaves_room_for_others() {
-        let (shares, gla): (Arc<Shares>, Name) = (Arc::default(), "gla".parse().unwrap());
+        let (shares, gla): (Arc<Shares>, BodyName) = (Arc::default(), "gla".parse().unwrap());
         let first = Share::take(&shares, &gla, 1).unwrap();
         assert!(Share::take(&shares, &gla, 1).is_err());
         assert!(Share::take(&shares, &"lfb".parse().unwrap(), 1).is_ok());

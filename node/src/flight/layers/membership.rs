@@ -76,7 +76,11 @@ async fn still_in(
 ) -> Result<(), Status> {
     // The layer below refuses who is not verified.
     let Some(verified) = verified else { return Ok(()) };
-    let Identity::Node { body, .. } = verified.identity() else { return Ok(()) };
+    let Identity::Node { federation, body } = verified.identity() else { return Ok(()) };
+    // The version that a node of another federation holds is of another membership; its connection ends when it is out by that.
+    if federation != members.federation() {
+        return Ok(());
+    }
     // Whoever is out already has nothing fetched.
     if members.admits(verified)
         && let Some(version) = version?

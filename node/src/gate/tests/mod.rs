@@ -1,6 +1,7 @@
 //! The gate from SQL to the rows that leave: tables of what is admitted, with exact answers, and of what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod abroad;
 mod admitted;
 mod forms;
 mod noise;

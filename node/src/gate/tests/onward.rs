@@ -14,7 +14,7 @@ const SQL: &str = "SELECT id FROM people ORDER BY id";
 fn body(others: Vec<Grant>) -> Body {
     let body = Body::new(&data());
     body.amend("people", |terms| {
-        let gla = Grant { recipients: vec![name("gla")], ..grant("to-gla", Form::Rows) };
+        let gla = Grant { recipients: vec![name("gla").into()], ..grant("to-gla", Form::Rows) };
         terms.grants = [gla].into_iter().chain(others).collect();
     });
     body
@@ -43,7 +43,7 @@ async fn rows_are_not_passed_on() {
          loda, or for onward = true in to-gla"
     );
     // By way of a third body, whoever asks.
-    let via = on_behalf_of("gla", Some(own)).by_way_of(vec![name("loda")], &name("lfb")).unwrap();
+    let via = on_behalf_of("gla", Some(own)).by_way_of(vec![name("loda").into()], &name("lfb")).unwrap();
     assert_eq!(body.refusal(SQL, &via).await.rule, "agreement.onward");
     // Whoever has no grant at all is told so, and nothing of others' agreements.
     assert_eq!(body.refusal(SQL, &on_behalf_of("camden", Some(ASHA))).await.rule, "agreement.active");
@@ -82,7 +82,7 @@ async fn cells_under_an_agreement_are_not_passed_on_either() {
     assert!(body.rows(sql, &for_loda()).await.is_ok(), "for members, LODA among them");
     body.amend("incidents", |terms| {
         std::sync::Arc::make_mut(&mut terms.dataset).needs_agreement = true;
-        terms.grants = vec![Grant { recipients: vec![name("gla")], ..grant("to-gla", Form::Statistics) }];
+        terms.grants = vec![Grant { recipients: vec![name("gla").into()], ..grant("to-gla", Form::Statistics) }];
     });
     assert_eq!(body.refusal(sql, &for_loda()).await.rule, "agreement.onward");
     body.amend("incidents", |terms| {
@@ -96,10 +96,13 @@ async fn cells_under_an_agreement_are_not_passed_on_either() {
 #[test]
 fn a_question_goes_in_no_circle_and_no_long_way() {
     let by_way_of = |via: &[&str]| {
-        let via = via.iter().map(|body| name(body)).collect();
+        let via = via.iter().map(|body| name(body).into()).collect();
         on_behalf_of("gla", Some(ASHA)).by_way_of(via, &name("lfb")).map_err(|refused| refused.rule)
     };
-    assert_eq!(by_way_of(&["loda"]).unwrap().onward(), (ASHA.to_owned(), vec![name("loda"), name("gla")]));
+    assert_eq!(
+        by_way_of(&["loda"]).unwrap().onward(),
+        (ASHA.to_owned(), vec![name("loda").into(), name("gla").into()])
+    );
     assert_eq!(by_way_of(&[]).unwrap().onward().1, [name("gla")]);
     for circle in [&["lfb"] as &[&str], &["gla"], &["loda", "loda"], &["loda", "lfb"]] {
         assert_eq!(by_way_of(circle).unwrap_err(), "via.cycle", "{circle:?}");

@@ -174,7 +174,7 @@ pub(super) fn grant(agreement: &str, form: Form) -> Grant {
     Grant {
         agreement: agreement.into(),
         purpose: "fire-risk".into(),
-        recipients: vec![name("loda")],
+        recipients: vec![name("loda").into()],
         form,
         columns: None,
         filter: None,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meridian_federation::remote::Peers;
+use meridian_federation::remote::{Peers, Routes};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -42,14 +42,9 @@ impl Node {
         let (federation, body) = (name("london"), name("lfb"));
         let credentials = Arc::clone(&parties().owner);
         let peers = Peers::new(federation.clone(), credentials.client_connector(), HashMap::new());
-        let directory = Directory::open(
-            body.clone(),
-            federation.clone(),
-            Arc::clone(&credentials),
-            Arc::clone(&peers),
-            folder.path().join("peers"),
-        );
-        let catalogue = Catalogue::new(federation.clone(), body.clone(), Default::default(), directory);
+        let directory =
+            Directory::open(Some(body.clone()), credentials.home(), Arc::clone(&peers), folder.path().join("peers"));
+        let catalogue = Catalogue::new(body.clone(), Default::default(), directory, Vec::new());
         let log = LogKey::new("london/lfb/log", &[7; 32]);
         let keeping = Keeping { key: [8; 32], days: 90, log };
         let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
@@ -77,9 +72,10 @@ impl Node {
             witnessing,
             near_alert: 20,
             credentials,
-            peers,
+            routes: Routes::new(peers, []),
             members: None,
             registers,
+            abroad: Vec::new(),
             clock: Clock::by(now),
             memory: 1 << 30,
             patience: Duration::from_secs(60),

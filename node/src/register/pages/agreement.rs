@@ -118,7 +118,12 @@ pub(super) fn value(frame: &Frame<'_>, key: &str, text: &str) -> Markup {
     match key {
         key if is_of_bodies(key) => {
             let bodies: Vec<Name> = text.split(' ').filter_map(|word| word.parse().ok()).collect();
-            some(frame, &bodies.iter().collect::<Vec<_>>())
+            // A body of another federation has no page here.
+            let abroad = text.split(' ').filter(|word| word.contains('.'));
+            html! {
+                @if !bodies.is_empty() { (some(frame, &bodies.iter().collect::<Vec<_>>())) }
+                @for body in abroad { " " code { (body) } }
+            }
         }
         "purpose" => html! { code { (text) } },
         _ if text.is_empty() => html! { "Not said" },
