@@ -12,6 +12,7 @@ mod error;
 mod exhaustion;
 mod explain;
 mod in_force;
+mod needs;
 mod pairs;
 mod partial;
 mod place;

@@ -95,6 +95,24 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What an agreement has to grant for a query to run: datasets of other bodies that are not open, in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs(pub Vec<DatasetUse>);
+
+impl Needs {
+    /// Decodes it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
+        let message = wire::Needs::decode(bytes).map_err(|error| Invalid::encoding("Needs", &error))?;
+        few("Needs", "datasets", message.datasets.len())?;
+        uses(message.datasets).map(Self)
+    }
+
+    /// Encodes it.
+    pub fn encode(self) -> Vec<u8> {
+        wire::Needs { datasets: wire_uses(self.0) }.encode_to_vec()
+    }
+}
+
 impl Refusal {
     /// Decodes a refusal that travelled by itself.
     pub fn decode(bytes: &[u8]) -> Result<Self, Invalid> {

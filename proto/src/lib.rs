@@ -12,7 +12,7 @@ mod register;
 mod release;
 mod witness;
 
-pub use check::{Admission, CheckAnswer, Decision, Place, Refusal, Verdict};
+pub use check::{Admission, CheckAnswer, Decision, Needs, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
 pub use membership::{Member, Membership};
@@ -32,6 +32,9 @@ pub const DESCRIBE_ACTION: &str = "meridian.describe";
 
 /// The Flight action by which a body is asked whether it would release the answer to a query.
 pub const CHECK_ACTION: &str = "meridian.check";
+
+/// The Flight action by which an analyst asks their own node what an agreement has to grant for a query to run.
+pub const NEEDS_ACTION: &str = "meridian.needs";
 
 /// The Flight action by which a node asks a peer for the federation's membership.
 pub const MEMBERSHIP_ACTION: &str = "meridian.membership";

@@ -12,9 +12,10 @@ use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::CommandGetTables;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{Action, FlightInfo};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
-use meridian_proto::{CHECK_ACTION, CheckAnswer, PROOF_ACTION, Receipt, Signed, Witnessed, wire};
+use meridian_proto::{CHECK_ACTION, CheckAnswer, NEEDS_ACTION, Needs, PROOF_ACTION, Receipt, Signed, Witnessed, wire};
 use prost::Message;
 use tonic::transport::Channel;
 
@@ -87,28 +88,34 @@ impl Client {
     /// Asks whether every body that a query needs would release its part.
     pub(crate) async fn check(&mut self, sql: &str) -> Result<CheckAnswer, Error> {
         let request = wire::RemoteQuery { sql: sql.to_owned(), ..wire::RemoteQuery::default() };
-        let action = Action { r#type: CHECK_ACTION.into(), body: request.encode_to_vec().into() };
-        let failed = |error| failure(&self.node, &error);
-        let results = self.flight.do_action(action).await.map_err(failed)?;
+        let result = self.action(CHECK_ACTION, request.encode_to_vec(), "is no one decision").await?;
+        CheckAnswer::decode(&result).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+    }
+
+    /// Asks what an agreement has to grant for a query to run.
+    pub(crate) async fn needs(&mut self, sql: &str) -> Result<Needs, Error> {
+        let request = wire::RemoteQuery { sql: sql.to_owned(), ..wire::RemoteQuery::default() };
+        let result = self.action(NEEDS_ACTION, request.encode_to_vec(), "is no one list of needs").await?;
+        Needs::decode(&result).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+    }
+
+    /// An action that has one result.
+    async fn action(&mut self, kind: &str, body: Vec<u8>, otherwise: &str) -> Result<Bytes, Error> {
+        let action = Action { r#type: kind.into(), body: body.into() };
+        let results = self.flight.do_action(action).await.map_err(|error| failure(&self.node, &error))?;
         let results: Vec<_> =
             results.try_collect().await.map_err(|status| failure(&self.node, &FlightError::Tonic(Box::new(status))))?;
-        let [result] = results.as_slice() else {
-            return Err(unusable(&self.node, "is no one decision: is it a Meridian node?".into()));
-        };
-        CheckAnswer::decode(&result.body).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+        match results.as_slice() {
+            [result] => Ok(result.body.clone()),
+            _ => Err(unusable(&self.node, format!("{otherwise}: is it a Meridian node?"))),
+        }
     }
 
     /// Asks for the proof of a record of a body's log, under a checkpoint that others have cosigned.
     pub(crate) async fn proof(&mut self, body: &str, index: u64) -> Result<Witnessed, Error> {
         let request = wire::ProofRequest { body: body.to_owned(), index };
-        let action = Action { r#type: PROOF_ACTION.into(), body: request.encode_to_vec().into() };
-        let results = self.flight.do_action(action).await.map_err(|error| failure(&self.node, &error))?;
-        let results: Vec<_> =
-            results.try_collect().await.map_err(|status| failure(&self.node, &FlightError::Tonic(Box::new(status))))?;
-        let [result] = results.as_slice() else {
-            return Err(unusable(&self.node, "is no one proof: is it a Meridian node?".into()));
-        };
-        Witnessed::decode(&result.body).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+        let result = self.action(PROOF_ACTION, request.encode_to_vec(), "is no one proof").await?;
+        Witnessed::decode(&result).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
     }
 
     /// Asks for the tables that the caller may see, with their schemas.

@@ -17,7 +17,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{
-    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, PROOF_ACTION, REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
+    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION, REGISTER_ACTION, Signed,
+    WITNESS_ACTION, wire,
 };
 use prost::Message;
 use tonic::Status;
@@ -35,7 +36,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 13] = [
+const ACTIONS: [(&str, &str); 14] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -57,6 +58,11 @@ const ACTIONS: [(&str, &str); 13] = [
         CHECK_ACTION,
         "Whether every body that a query needs would release its part; nothing runs. meridian.v1.RemoteQuery (an analyst \
          fills sql alone), meridian.v1.CheckAnswer",
+    ),
+    (
+        NEEDS_ACTION,
+        "What an agreement has to grant for a query to run, for analysts. meridian.v1.RemoteQuery with sql alone, \
+         meridian.v1.Needs",
     ),
     (
         DESCRIBE_ACTION,
@@ -159,6 +165,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
+        NEEDS_ACTION => needs(&action.body, statements, caller).await,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
         DESCRIBE_ACTION => known(&action.body, &verified, |held| engine.descriptions(held)),
         REGISTER_ACTION => known(&action.body, &verified, |held| engine.registers().newer_than(held)),
@@ -225,6 +232,15 @@ async fn check(
         statements.asked(caller, sql, Vec::new())?
     };
     Ok(vec![statements.check(asked).await?.encode().into()])
+}
+
+async fn needs(body: &[u8], statements: &Statements, caller: Caller) -> Result<Vec<Bytes>, Status> {
+    if caller.is_peer() {
+        return Err(Status::permission_denied("an analyst of this body asks what a query needs, and no other node"));
+    }
+    let wire::RemoteQuery { sql, .. } = wire::RemoteQuery::decode(body).map_err(|why| unreadable(&why))?;
+    let needs = statements.needs(statements.asked(caller, sql, Vec::new())?).await?;
+    Ok(vec![Needs(needs).encode().into()])
 }
 
 /// What bodies signed of themselves and is newer than what the asker holds.

@@ -11,7 +11,7 @@ use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
 use meridian_federation::remote::well_formed;
-use meridian_proto::CheckAnswer;
+use meridian_proto::{CheckAnswer, DatasetUse};
 use tonic::Response;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
@@ -119,6 +119,13 @@ impl Statements {
             response.metadata_mut().insert(QUERY_ID_HEADER, value);
         }
         Ok(response)
+    }
+
+    /// What a question needs of other bodies that is not open.
+    pub(super) async fn needs(&self, asked: Asked) -> Result<Vec<DatasetUse>, Status> {
+        self.bounded(&asked.sql)?;
+        let query_id = asked.query_id.clone();
+        self.engine.needs(&asked).await.map_err(|error| named(status::of(&error), &query_id))
     }
 
     /// Whether the answer to what is asked would be released.
