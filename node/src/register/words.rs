@@ -39,7 +39,9 @@ impl FromStr for Day {
     type Err = NoWord;
 
     fn from_str(text: &str) -> Result<Self, NoWord> {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| no("day", text))
+        // It also reads days in other forms, such as with one digit.
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self);
+        day.filter(|day| day.to_string() == text).ok_or_else(|| no("day", text))
     }
 }
 

@@ -75,7 +75,7 @@ fn wrong_records() {
     refused("team = \"Prevention\"\n", "", "1: [owner] lacks `team` (team): add it");
     refused("team = \"Prevention\"", "team = \" \"", "12: team is empty: fill");
     refused("phase = ", "fase = \"x\"\nphase = ", "27: unknown key `fase` in [tool]: known here: system_architecture,");
-    refused("[risks]", "[riks]", "33: unknown key `riks`: did you mean `risks`?");
+    refused("[risks]", "[riks]", "32: unknown key `riks`: did you mean `risks`?");
     refused("id = \"visits\"", "id = \"visits\"\nmodel = \"x\"", "2: unknown key `model`: ");
 }
 
