@@ -207,7 +207,9 @@ fn two_cities_compare_their_buildings_under_an_agreement() {
     let verify = |cas: &[PathBuf]| {
         let mut command = meridian();
         command.args(["receipt", "verify"]).arg(&file);
-        cas.iter().for_each(|ca| drop(command.arg("--ca").arg(ca)));
+        for ca in cas {
+            command.arg("--ca").arg(ca);
+        }
         Running::start(&mut command).end()
     };
     assert!(verify(&[london.mesh.ca(), berlin.mesh.ca()]).ok().contains("berlin.tempelhof"));

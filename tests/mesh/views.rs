@@ -32,7 +32,7 @@ sql = "SELECT id, upper(street) AS street FROM houses WHERE id < 20"
 /// The brigade and LODA, up; the brigade's node has views.
 fn brigade() -> Brigade {
     let brigade = Brigade::prepared(40);
-    fs::create_dir(brigade.path("views")).unwrap();
+    fs::create_dir_all(brigade.path("views")).unwrap();
     for (name, view) in [("fires", FIRES), ("cover", COVER), ("streets", STREETS)] {
         brigade.write(&format!("views/{name}.toml"), view);
     }
