@@ -20,6 +20,7 @@ use meridian_federation::remote::Peers;
 use meridian_proto::Name;
 use tokio::net::TcpListener;
 
+use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
@@ -103,9 +104,7 @@ pub async fn serve(
     credentials.trust(&analysts(node))?;
     let secret = Arc::new(Secret::open(&node.state)?);
     let log = Log::open(&node.state.join("audit"), &keeping(node, &secret))?;
-    let endpoints: HashMap<Name, String> =
-        node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
-    let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
+    let peers = peers(node, &credentials);
     let members = members(node, &credentials, &peers, &clock)?;
     let directory = Directory::open(
         node.body.clone(),
@@ -123,6 +122,7 @@ pub async fn serve(
         peers: Arc::clone(&peers),
         folder: node.state.join("witness"),
     });
+    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers));
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
@@ -148,6 +148,7 @@ pub async fn serve(
         clock: clock.clone(),
         log: Arc::clone(&log),
         witnessing: Arc::clone(&witnessing),
+        agreements: Arc::clone(&agreements),
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         peers,
@@ -161,6 +162,7 @@ pub async fn serve(
     let mut background = vec![
         tokio::spawn(witnessed(log, witnessing, readiness.clone())),
         tokio::spawn(directory.learn()),
+        tokio::spawn(agreements.follow()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer)),
     ];
@@ -199,8 +201,15 @@ fn listen(
     bound.map_err(|why| Error::Port { what, address, why, key })
 }
 
+/// The way to the bodies that the configuration names; a membership names others.
+pub(crate) fn peers(node: &NodeConfig, credentials: &Credentials) -> Arc<Peers> {
+    let endpoints: HashMap<Name, String> =
+        node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
+    Peers::new(node.federation.clone(), credentials.client_connector(), endpoints)
+}
+
 /// Who is in, where an authority says so.
-fn members(
+pub(crate) fn members(
     node: &NodeConfig,
     credentials: &Arc<Credentials>,
     peers: &Arc<Peers>,
@@ -236,7 +245,7 @@ fn keeping(node: &NodeConfig, secret: &Secret) -> Keeping {
 }
 
 /// The node's certificate, which must be its body's.
-fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
+pub(crate) fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
     let credentials = Credentials::load(&node.tls.ca, &node.tls.cert, &node.tls.key)?;
     let expected = Identity::Node { federation: node.federation.clone(), body: node.body.clone() };
     if *credentials.identity() != expected {

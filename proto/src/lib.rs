@@ -43,6 +43,9 @@ pub const WITNESS_ACTION: &str = "meridian.witness";
 /// The Flight action by which a log is asked for the proof of a record: a [`wire::ProofRequest`], a [`Witnessed`].
 pub const PROOF_ACTION: &str = "meridian.proof";
 
+/// The Flight action by which nodes tell each other of agreements that many sign: a [`wire::AgreementExchange`] each way.
+pub const AGREEMENTS_ACTION: &str = "meridian.agreements";
+
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";
 

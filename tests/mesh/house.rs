@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers", "rights", "membership", "witness"],
+    &["agreements", "sources", "peers", "rights", "membership", "witness"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
     &["seal"],

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to the writer that `main` hands down, everything else to stderr.
 
+mod agreement;
 mod analyst;
 mod audit;
 mod authority;
@@ -59,6 +60,9 @@ enum Command {
     /// Say who may ask one's own body's node
     #[command(subcommand)]
     Analyst(analyst::Analyst),
+    /// Agree with other bodies on one document: propose, sign, withdraw, and see who has signed
+    #[command(subcommand)]
+    Agreement(agreement::Agreement),
     /// Read, check or have witnessed a receipt that was kept in a file
     #[command(subcommand)]
     Receipt(receipt::ReceiptFile),
@@ -123,6 +127,7 @@ impl Cli {
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
             Command::Node(Node::Check(doctor)) => client(or_interrupted(doctor.run(out))),
             Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
+            Command::Agreement(agreement) => agreement.run(out),
             Command::Analyst(analyst) => analyst.run(out),
             Command::Receipt(receipt) => receipt.run(out),
             Command::Audit(audit) => audit.run(out),

@@ -16,7 +16,9 @@ use arrow_flight::{
 use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
-use meridian_proto::{CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, PROOF_ACTION, WITNESS_ACTION, wire};
+use meridian_proto::{
+    AGREEMENTS_ACTION, CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, Name, PROOF_ACTION, WITNESS_ACTION, wire,
+};
 use prost::Message;
 use tonic::Status;
 
@@ -33,7 +35,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 12] = [
+const ACTIONS: [(&str, &str); 13] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -63,6 +65,11 @@ const ACTIONS: [(&str, &str); 12] = [
     (
         MEMBERSHIP_ACTION,
         "Who is in the federation, for nodes. meridian.v1.MembershipRequest, a meridian.v1.Signed where there is a newer one",
+    ),
+    (
+        AGREEMENTS_ACTION,
+        "Tells of agreements that many sign, and takes what is told, for nodes whom they concern. \
+         meridian.v1.AgreementExchange, meridian.v1.AgreementExchange",
     ),
     (
         WITNESS_ACTION,
@@ -156,6 +163,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
         DESCRIBE_ACTION => describe(&action.body, engine, &verified),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
+        AGREEMENTS_ACTION => logs::agreements(&action.body, engine, &verified),
         WITNESS_ACTION => logs::witness(&action.body, engine, &verified),
         PROOF_ACTION => logs::proof(&action.body, engine, &caller).await,
         other => {
