@@ -23,6 +23,7 @@ use meridian_proto::Name;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
@@ -115,9 +116,7 @@ pub async fn serve(
     credentials.trust(&analysts(node))?;
     let secret = Arc::new(Secret::open(&node.state)?);
     let log = Log::open(&node.state.join("audit"), &keeping(node, &secret))?;
-    let endpoints: HashMap<Name, String> =
-        node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
-    let peers = Peers::new(node.federation.clone(), credentials.client_connector(), endpoints);
+    let peers = peers(node, &credentials);
     let members = members(node, &credentials, &peers, &clock)?;
     let others = abroad::others(node, &credentials, &clock)?;
     let directory =
@@ -131,6 +130,7 @@ pub async fn serve(
         peers: Arc::clone(&peers),
         folder: node.state.join("witness"),
     });
+    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers));
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
@@ -164,6 +164,7 @@ pub async fn serve(
         clock: clock.clone(),
         log: Arc::clone(&log),
         witnessing: Arc::clone(&witnessing),
+        agreements: Arc::clone(&agreements),
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
         routes: Routes::new(peers, others.iter().map(|other| Arc::clone(&other.peers))),
@@ -183,6 +184,7 @@ pub async fn serve(
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(directory.learn()),
+        tokio::spawn(agreements.follow()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
         tokio::spawn(register::keep(followed, Arc::clone(&registers), log, clock)),
@@ -231,8 +233,15 @@ fn listen(
     bound.map_err(|why| Error::Port { what, address, why, key })
 }
 
+/// The way to the bodies that the configuration names; a membership names others.
+pub(crate) fn peers(node: &NodeConfig, credentials: &Credentials) -> Arc<Peers> {
+    let endpoints: HashMap<Name, String> =
+        node.members.iter().map(|member| (member.body.clone(), member.endpoint.clone())).collect();
+    Peers::new(node.federation.clone(), credentials.client_connector(), endpoints)
+}
+
 /// Who is in, where an authority says so.
-fn members(
+pub(crate) fn members(
     node: &NodeConfig,
     credentials: &Arc<Credentials>,
     peers: &Arc<Peers>,
@@ -267,7 +276,7 @@ fn keeping(node: &NodeConfig, secret: &Secret) -> Keeping {
 }
 
 /// The node's certificate, which must be its body's.
-fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
+pub(crate) fn credentials(node: &NodeConfig) -> Result<Arc<Credentials>, Error> {
     let others: Vec<_> = node.federations.iter().map(|other| (Some(other.name.clone()), other.ca.as_path())).collect();
     let credentials = Credentials::load_trusting(&node.tls.ca, &node.tls.cert, &node.tls.key, &others)?;
     let expected = Identity::Node { federation: node.federation.clone(), body: node.body.clone() };

@@ -2,6 +2,7 @@
 //!
 //! Layers, top to bottom; imports go down this list only, and a test says so.
 
+pub mod agreements;
 pub mod app;
 pub mod audit;
 pub mod authority;

@@ -46,6 +46,7 @@ use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{BodyName, EVERY, Name, Refusal, Signed};
 use tokio::sync::Semaphore;
 
+use crate::agreements::Agreements;
 use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
@@ -111,6 +112,8 @@ pub struct Parts {
     pub log: Arc<Log>,
     /// The witnesses of the log, and the logs that this node is a witness of.
     pub witnessing: Arc<Witnessing>,
+    /// The agreements that many sign.
+    pub agreements: Arc<Agreements>,
     /// Near pairs of counts that an analyst, or an agreement, may make in a day before there is an alert.
     pub near_alert: u64,
     /// The node's own certificate, which signs release records.
@@ -274,6 +277,11 @@ impl Engine {
     /// The witnesses of the log, and the logs that this node is a witness of.
     pub fn witnessing(&self) -> &Witnessing {
         &self.parts.witnessing
+    }
+
+    /// The agreements that many sign.
+    pub fn agreements(&self) -> &Agreements {
+        &self.parts.agreements
     }
 
     /// The way to the other bodies.

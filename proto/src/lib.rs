@@ -52,6 +52,9 @@ pub const PROOF_ACTION: &str = "meridian.proof";
 /// [`ToldRegister`] for each.
 pub const REGISTER_ACTION: &str = "meridian.register";
 
+/// The Flight action by which nodes tell each other of agreements that many sign: a [`wire::AgreementExchange`] each way.
+pub const AGREEMENTS_ACTION: &str = "meridian.agreements";
+
 /// The response header in which a refusal travels in its parts: a [`wire::Refusal`].
 pub const REFUSAL_HEADER: &str = "meridian-refusal-bin";
 

@@ -11,6 +11,7 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use meridian::agreements::Agreements;
 use meridian::audit::{Keeping, Log, LogKey};
 use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
@@ -18,6 +19,7 @@ use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_CO
 use meridian::history::History;
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
+use meridian::register::Registers;
 use meridian::witness::{self, Witnessing};
 use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
@@ -95,7 +97,16 @@ impl InProcess {
             peers: Arc::clone(&peers),
             folder: folder.path().join("witness"),
         });
+        let registers = Registers::open(
+            body.clone(),
+            federation.clone(),
+            Arc::clone(&credentials),
+            Arc::clone(&peers),
+            folder.path().join("registers"),
+        );
         let engine = Engine::new(Parts {
+            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers)),
+            registers,
             catalogue: Catalogue::new(body.clone(), own, directory, Vec::new()),
             federation,
             body,

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 12] = [
     &["flight", "web"],
     &["query"],
     &["catalogue"],
-    &["sources", "peers", "rights", "membership", "witness", "register"],
+    &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
     &["printable", "seal"],

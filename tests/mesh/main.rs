@@ -32,6 +32,7 @@ mod references;
 mod register;
 mod rights;
 mod sessions;
+mod signed_agreements;
 mod support;
 mod tables;
 mod terms;

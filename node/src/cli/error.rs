@@ -80,6 +80,9 @@ pub enum Error {
     /// The node ended with an error.
     #[error("{0}")]
     Serve(String),
+    /// An agreement can't be proposed, signed or withdrawn.
+    #[error("{0}")]
+    Agreement(String),
     /// A right can't be exercised or reported on.
     #[error("{0}")]
     Rights(String),

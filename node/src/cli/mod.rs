@@ -58,12 +58,12 @@ enum Command {
     /// Run the node of a body, or prepare it
     #[command(subcommand)]
     Node(Node),
-    /// Draft what bodies agree on
-    #[command(subcommand)]
-    Agreement(agreement::Agreement),
     /// Say who may ask one's own body's node
     #[command(subcommand)]
     Analyst(analyst::Analyst),
+    /// Agree with other bodies on one document: propose, sign, withdraw, and see who has signed
+    #[command(subcommand)]
+    Agreement(agreement::Agreement),
     /// Read, check or have witnessed a receipt that was kept in a file
     #[command(subcommand)]
     Receipt(receipt::ReceiptFile),

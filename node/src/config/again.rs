@@ -9,6 +9,9 @@
 //! | it can't be read | the last good content stays | not in force until it can be read: nobody knows that it still stands |
 //! | it is removed, or its folder is | withdrawn | revoked |
 //!
+//! An agreement's document that others signed as well is followed in the same way: without a signature that it needs it is
+//! removed.
+//!
 //! So no file that is bad gives anybody more than a good one gave. `node.toml` itself takes effect with a restart.
 
 use std::collections::BTreeSet;
@@ -47,6 +50,7 @@ struct Texts {
     views: Folder,
     agreements: Folder,
     algorithms: Folder,
+    documents: Folder,
     problems: Vec<Problem>,
 }
 
@@ -56,7 +60,9 @@ impl Texts {
         let node_file = File::read(path, &mut report);
         let folders = [&node.datasets, &node.views, &node.agreements, &node.algorithms];
         let [datasets, views, agreements, algorithms] = folders.map(|folder| Folder::read(folder));
-        Self { node: node_file, datasets, views, agreements, algorithms, problems: report.into_problems() }
+        let documents = Folder::signed(node);
+        let problems = report.into_problems();
+        Self { node: node_file, datasets, views, agreements, documents, algorithms, problems }
     }
 }
 
@@ -92,14 +98,22 @@ impl Reader {
         let mut report = Report::from(texts.problems.clone());
         let good = &self.good;
         let restart = texts.node.as_ref().map(|file| node_changes(file, &good.node, &mut report)).unwrap_or_default();
-        for folder in [&texts.datasets, &texts.views, &texts.agreements, &texts.algorithms] {
+        let folders = [&texts.datasets, &texts.views, &texts.agreements, &texts.documents, &texts.algorithms];
+        for folder in folders {
             report.extend(&folder.problems);
         }
         let (node, base) = (Some(&good.node), folder_of(&self.path));
         let (datasets, all) = files::datasets(&texts.datasets, &base, node, Some(&good.datasets), &mut report);
         let known = files::Known { node, datasets: &datasets, all_datasets: all };
         let views = files::views(&texts.views, &known, Some(&good.views), &mut report);
-        let agreements = files::agreements(&texts.agreements, &known, &views, Some(&good.agreements), &mut report);
+        let mut agreements = files::agreements(&texts.agreements, &known, &views, Some(&good.agreements), &mut report);
+        agreements.extend(files::documents(
+            &texts.documents,
+            &known,
+            (&views, &agreements),
+            &good.agreements,
+            &mut report,
+        ));
         let algorithms = files::algorithms(&texts.algorithms, &known, Some(&good.algorithms), &mut report);
         (Config { node: good.node.clone(), datasets, views, agreements, algorithms }, restart, report.into_problems())
     }

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::files::Known;
 use super::problem::{File, Report};
-use super::{GrantConfig, NodeConfig, Particulars, ViewConfig, grant, particulars, raw};
+use super::{GrantConfig, NodeConfig, Particulars, ViewConfig, document, grant, particulars, raw};
 
 /// A data-sharing agreement: the owner's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +45,19 @@ pub struct AgreementConfig {
     pub grants: Vec<GrantConfig>,
 }
 
+/// Where an agreement stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In a file that this body alone writes.
+    Own,
+    /// In a document that all sign.
+    Document,
+}
+
 pub(super) fn check(
     file: &File,
     raw: &raw::Agreement,
-    (known, views): (&Known<'_>, &[ViewConfig]),
+    (known, views, kind): (&Known<'_>, &[ViewConfig], Kind),
     taken: &[AgreementConfig],
     report: &mut Report,
 ) -> Option<AgreementConfig> {
@@ -64,7 +73,14 @@ pub(super) fn check(
     let lawful_basis = file.text(report, "lawful_basis", &raw.lawful_basis);
     let contact = file.text(report, "contact", &raw.contact);
     let recipients = members(file, ("recipients", "recipient"), &raw.recipients, known.node, report);
-    let parties = parties(file, raw, &recipients, known.node, report);
+    let parties = parties(file, raw, &recipients, (known.node, kind), report);
+    match (kind, &raw.trustees) {
+        (Kind::Own, _) => document::stays_out(file, raw, report),
+        (Kind::Document, Some(trustees)) => {
+            members(file, ("trustees", "trustee"), trustees, known.node, report);
+        }
+        (Kind::Document, None) => {}
+    }
     let analysts = raw.analysts.as_ref().map(|said| analysts(file, said, report));
     let start = file.date("start", &raw.start, report);
     let end = file.date("end", &raw.end, report);
@@ -75,7 +91,7 @@ pub(super) fn check(
         file.problem(report, raw.end.span(), what, "write an end after the start; the end is exclusive");
     }
     let particulars = particulars::check(file, raw, start.zip(end), report);
-    let grants = grant::check(file, raw, (known, views), report);
+    let grants = grant::check(file, raw, (known, views, kind), report);
     Some(AgreementConfig {
         file: file.path.clone(),
         id: id?,
@@ -145,11 +161,13 @@ fn parties(
     file: &File,
     raw: &raw::Agreement,
     recipients: &[BodyName],
-    node: Option<&NodeConfig>,
+    (node, kind): (Option<&NodeConfig>, Kind),
     report: &mut Report,
 ) -> Vec<BodyName> {
-    let mut least: Vec<BodyName> = node.iter().map(|node| node.body.clone().into()).collect();
-    least.extend(recipients.iter().filter(|name| node.is_none_or(|node| **name != node.body)).cloned());
+    // A document may be read at a trustee's node, too.
+    let own = node.filter(|_| kind == Kind::Own).map(|node| &node.body);
+    let mut least: Vec<BodyName> = own.into_iter().map(|own| own.clone().into()).collect();
+    least.extend(recipients.iter().filter(|name| own.is_none_or(|own| **name != *own)).cloned());
     let Some(said) = &raw.parties else {
         return least;
     };

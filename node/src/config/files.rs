@@ -4,10 +4,9 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::agreement::{self, Kind};
 use super::problem::{File, Folder, Report};
-use super::{
-    AgreementConfig, AlgorithmConfig, DatasetConfig, NodeConfig, ViewConfig, agreement, algorithm, dataset, raw, view,
-};
+use super::{AgreementConfig, AlgorithmConfig, DatasetConfig, NodeConfig, ViewConfig, algorithm, dataset, raw, view};
 
 /// What views and agreements may refer to.
 pub(super) struct Known<'a> {
@@ -59,7 +58,7 @@ pub(super) fn agreements(
     report: &mut Report,
 ) -> Vec<AgreementConfig> {
     contents(folder, last, report, |file, raw, taken, report| {
-        agreement::check(file, raw, (known, views), taken, report)
+        agreement::check(file, raw, (known, views, Kind::Own), taken, report)
     })
     .0
 }
@@ -72,6 +71,23 @@ pub(super) fn algorithms(
     report: &mut Report,
 ) -> Vec<AlgorithmConfig> {
     contents(folder, last, report, |file, raw, taken, report| algorithm::check(file, raw, known, taken, report)).0
+}
+
+/// The documents that others signed as well, each as far as it concerns this body; one that can't be understood, or has
+/// the id of a file's agreement, is not in force.
+pub(super) fn documents(
+    folder: &Folder,
+    known: &Known<'_>,
+    (views, own): (&[ViewConfig], &[AgreementConfig]),
+    last: &[AgreementConfig],
+    report: &mut Report,
+) -> Vec<AgreementConfig> {
+    let (mut found, _) = contents(folder, Some(last), report, |file, raw, taken, report| {
+        let taken: Vec<AgreementConfig> = own.iter().chain(taken).cloned().collect();
+        agreement::check(file, raw, (known, views, Kind::Document), &taken, report)
+    });
+    found.retain(|document| own.iter().all(|own| own.id != document.id));
+    found
 }
 
 /// At the first reading (`last` is none) a bad file counts as far as it goes, so that nothing else is reported for its

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use meridian_proto::{Form, Name, Role};
 use toml::Spanned;
 
+use super::agreement::Kind;
 use super::dataset::LEAST_THRESHOLD;
 use super::files::Known;
 use super::problem::{File, Report};
-use super::{DatasetConfig, ViewConfig, find, raw};
+use super::{DatasetConfig, ViewConfig, document, find, raw};
 use crate::sources;
 
 /// What an agreement admits of one dataset.
@@ -34,29 +35,32 @@ pub struct GrantConfig {
 pub(super) fn check(
     file: &File,
     raw: &raw::Agreement,
-    (known, views): (&Known<'_>, &[ViewConfig]),
+    (known, views, kind): (&Known<'_>, &[ViewConfig], Kind),
     report: &mut Report,
 ) -> Vec<GrantConfig> {
     let mut seen = HashSet::new();
     let mut grants = Vec::with_capacity(raw.grants.len());
-    for grant in &raw.grants {
-        let name = grant.dataset.get_ref();
-        let Some(dataset) = find(known.datasets, name) else {
+    let chosen = raw.grants.iter().flat_map(|grant| {
+        let named = document::chosen(file, grant, known, kind, report);
+        named.into_iter().map(move |(name, at)| (grant, name, at))
+    });
+    for (grant, name, at) in chosen.collect::<Vec<_>>() {
+        let Some(dataset) = find(known.datasets, &name) else {
             if let Some(view) = views.iter().find(|view| view.name() == name) {
                 let own: Vec<_> = known.datasets.iter().map(|config| Arc::clone(&config.dataset)).collect();
                 let bases: Vec<String> =
                     view.described(&own).into_iter().flat_map(|view| view.bases).map(|base| base.to_string()).collect();
                 let fix = format!("grant the datasets that it is over ({}): a view gives nothing", bases.join(", "));
-                file.problem(report, grant.dataset.span(), format!("the grant names `{name}`, which is a view"), fix);
+                file.problem(report, at.clone(), format!("the grant names `{name}`, which is a view"), fix);
             } else if known.all_datasets {
                 let what = format!("the grant names dataset `{name}`, which is none of this node's");
-                file.problem(report, grant.dataset.span(), what, "correct the name, or add the dataset");
+                file.problem(report, at.clone(), what, "correct the name, or add the dataset");
             }
             continue;
         };
-        if !seen.insert((name, *grant.form.get_ref())) {
+        if !seen.insert((name.clone(), *grant.form.get_ref())) {
             let what = format!("dataset `{name}` is granted twice in the same form");
-            file.problem(report, grant.dataset.span(), what, "merge the two grants");
+            file.problem(report, at.clone(), what, "merge the two grants");
         }
         form(file, grant, dataset, report);
         grants.push(GrantConfig {

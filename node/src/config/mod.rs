@@ -4,6 +4,7 @@ mod again;
 mod agreement;
 mod algorithm;
 mod dataset;
+mod document;
 mod files;
 mod grant;
 mod node;
@@ -237,9 +238,28 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
     let known = files::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
     let views = files::views(&view_files, &known, None, report);
-    let agreements = files::agreements(&agreement_files, &known, &views, None, report);
+    let mut agreements = files::agreements(&agreement_files, &known, &views, None, report);
+    if let Some(node) = &node {
+        agreements.extend(documents(node, &known, &views, &agreements));
+    }
     let algorithms = files::algorithms(&algorithm_files, &known, None, report);
     Some(Config { node: node?, datasets, views, agreements, algorithms })
+}
+
+/// What others signed as well stands in the way of nothing: where it does not fit, it is said and not in force.
+fn documents(
+    node: &NodeConfig,
+    known: &files::Known<'_>,
+    views: &[ViewConfig],
+    own: &[AgreementConfig],
+) -> Vec<AgreementConfig> {
+    let folder = Folder::signed(node);
+    let mut report = Report::from(folder.problems.clone());
+    let found = files::documents(&folder, known, (views, own), &[], &mut report);
+    for problem in report.into_problems() {
+        tracing::error!(%problem, "an agreement that all have signed is not in force");
+    }
+    found
 }
 
 fn find<'a>(datasets: &'a [DatasetConfig], name: &str) -> Option<&'a DatasetConfig> {

@@ -9,6 +9,9 @@ use meridian_proto::{BodyName, Name};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::NodeConfig;
+use crate::agreements;
+
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -100,6 +103,16 @@ impl Folder {
         Self { path: path.to_path_buf(), files, problems: report.into_problems() }
     }
 
+    /// The documents that all have signed whom they need to be in force.
+    pub(super) fn signed(node: &NodeConfig) -> Self {
+        let path = node.state.join(agreements::FOLDER);
+        let mut report = Report::default();
+        let found = agreements::in_force(&node.state, &node.body);
+        let found = found.inspect_err(|error| report.unreadable(&path, error)).unwrap_or_default();
+        let files = found.into_iter().map(|(path, text)| File::of(path, text)).collect();
+        Self { path, files, problems: report.into_problems() }
+    }
+
     /// Whether a file may be there and can't be read.
     pub(super) fn lost(&self, file: &Path) -> bool {
         self.problems.iter().any(|problem| problem.file == file || problem.file == self.path)
@@ -120,6 +133,11 @@ pub(super) struct File {
 }
 
 impl File {
+    /// A text that was read before.
+    pub(super) fn of(path: PathBuf, text: String) -> Self {
+        Self { path, text }
+    }
+
     /// Reads a file; what goes wrong is reported.
     pub(super) fn read(path: &Path, report: &mut Report) -> Option<Self> {
         match std::fs::read_to_string(path) {

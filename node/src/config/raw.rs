@@ -340,13 +340,18 @@ pub(super) struct Agreement {
     pub(super) review: Option<Spanned<String>>,
     pub(super) area: Option<Spanned<String>>,
     pub(super) rights_contact: Option<Spanned<String>>,
+    pub(super) trustees: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) trustees_needed: Option<Spanned<u32>>,
     pub(super) grants: Vec<Grant>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Grant {
-    pub(super) dataset: Spanned<String>,
+    pub(super) body: Option<Spanned<String>>,
+    pub(super) bodies: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) dataset: Option<Spanned<String>>,
+    pub(super) standard: Option<Spanned<String>>,
     pub(super) form: Spanned<Form>,
     pub(super) columns: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) filter: Option<Spanned<String>>,

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{
-    CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION, REGISTER_ACTION, Signed,
-    WITNESS_ACTION, wire,
+    AGREEMENTS_ACTION, CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION,
+    REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
 };
 use prost::Message;
 use tonic::Status;
@@ -36,7 +36,7 @@ const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
 
-const ACTIONS: [(&str, &str); 14] = [
+const ACTIONS: [(&str, &str); 15] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -75,6 +75,11 @@ const ACTIONS: [(&str, &str); 14] = [
     (
         MEMBERSHIP_ACTION,
         "Who is in the federation, for nodes. meridian.v1.MembershipRequest, a meridian.v1.Signed where there is a newer one",
+    ),
+    (
+        AGREEMENTS_ACTION,
+        "Tells of agreements that many sign, and takes what is told, for nodes whom they concern. \
+         meridian.v1.AgreementExchange, meridian.v1.AgreementExchange",
     ),
     (
         WITNESS_ACTION,
@@ -170,6 +175,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         DESCRIBE_ACTION => known(&action.body, &verified, |held| engine.descriptions(held)),
         REGISTER_ACTION => known(&action.body, &verified, |held| engine.registers().newer_than(held)),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
+        AGREEMENTS_ACTION => logs::agreements(&action.body, engine, &verified),
         WITNESS_ACTION => logs::witness(&action.body, engine, &verified),
         PROOF_ACTION => logs::proof(&action.body, engine, &caller).await,
         other => {

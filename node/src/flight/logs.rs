@@ -1,4 +1,7 @@
-//! The Flight actions about logs: cosigning another node's checkpoint, and proving a record.
+//! The Flight actions by which nodes keep an eye on each other: cosigning a checkpoint, proving a record, and telling of
+//! agreements that many sign.
+
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use meridian_certs::Verified;
@@ -8,6 +11,7 @@ use tonic::Status;
 
 use super::actions::unreadable;
 use super::{remote, status};
+use crate::agreements::AgreementError;
 use crate::gate::Caller;
 use crate::query::Engine;
 use crate::witness::Refusal;
@@ -22,6 +26,23 @@ pub(super) fn witness(body: &[u8], engine: &Engine, verified: &Verified) -> Resu
         Err(error @ Refusal::Disk(_)) => {
             tracing::error!(%error, "a checkpoint of another body is not kept");
             Err(Status::unavailable("the witness can't keep the checkpoint; ask again later"))
+        }
+    }
+}
+
+/// Tells another node of agreements that concern it, and takes what it tells.
+pub(super) fn agreements(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "tell each other of agreements")?;
+    // It reads and writes files.
+    let answer = tokio::task::block_in_place(|| engine.agreements().answer(verified, body, SystemTime::now()));
+    match answer {
+        Ok(answer) => Ok(vec![answer.into()]),
+        Err(error @ (AgreementError::Disk { .. } | AgreementError::Certs(_))) => {
+            tracing::error!(%error, "what another body says of an agreement is not kept");
+            Err(Status::unavailable("the node can't keep what it is told of agreements; tell it again later"))
+        }
+        Err(error @ (AgreementError::Unfit(_) | AgreementError::Refused(_))) => {
+            Err(Status::failed_precondition(error.to_string()))
         }
     }
 }

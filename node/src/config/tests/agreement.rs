@@ -247,3 +247,89 @@ fn parties_analysts_and_allowances() {
     granted("threshold = 20", "allowance = -1", "16: invalid value: integer `-1`, expected u64: correct");
     granted("filter =", "allowance = 5", "21: allowance stands in a grant of rows: leave it out: it is for statistics");
 }
+
+/// A document that grants what the files of the valid configuration can, and dwellings of others.
+const DOCUMENT: &str = r#"id = "fire-risk-2027"
+title = "Fire risk by borough"
+purpose = "fire-risk"
+benefit = "Fewer fires"
+legal_power = "Fire and Rescue Services Act 2004, section 6"
+lawful_basis = "UK GDPR article 6(1)(e)"
+parties = ["lfb", "loda"]
+recipients = ["loda"]
+start = "2026-01-01"
+end = "2027-12-31"
+contact = "data@example.org"
+controllers = ["LFB", "LODA"]
+method = "Mutual TLS"
+necessity = "Less would not do"
+dpia = "DPIA-3"
+dpo_view = "Content"
+retention = "Two years"
+review = "2027-01-01"
+area = "London"
+rights_contact = "rights@example.org"
+
+[[grants]]
+body = "lfb"
+dataset = "incidents"
+form = "statistics"
+columns = ["borough_gss", "year"]
+
+[[grants]]
+bodies = ["loda"]
+dataset = "anything"
+form = "rows"
+
+[[grants]]
+standard = "dwellings"
+form = "statistics"
+"#;
+
+#[test]
+fn a_document_is_checked_before_anybody_signs() {
+    let folder = baseline();
+    let config = load(folder.path()).unwrap();
+    let checked = |from: &str, to: &str| {
+        assert!(DOCUMENT.contains(from), "no {from:?}");
+        config.document(Path::new("d.toml"), &DOCUMENT.replacen(from, to, 1)).map_err(|error| error.to_string())
+    };
+    let document = checked("", "").unwrap();
+    assert_eq!(
+        document.owners,
+        std::collections::BTreeSet::from([name("lfb"), name("loda")]),
+        "all parties may have dwellings"
+    );
+    for (from, to, expected) in [
+        ("dpia = \"DPIA-3\"", "", "d.toml:1: `dpia` is missing: fill it in"),
+        ("\"DPIA-3\"", "\"\"", "d.toml:15: dpia is empty: fill it in"),
+        ("parties = [\"lfb\", \"loda\"]", "", "d.toml:1: `parties` is missing"),
+        ("parties = [\"lfb\", ", "parties = [", "gives lfb a part, which is none of its parties"),
+        ("recipients =", "trustees = [\"lfb\"]\nrecipients =", "needs 0 signatures of 1 trustees"),
+        ("\"year\"]", "\"yeer\"]", "d.toml:26: the grant names column `yeer`, which dataset `incidents` has not"),
+        ("\"incidents\"", "\"fires\"", "d.toml:24: the grant names dataset `fires`, which is none of this node's"),
+        ("body = \"lfb\"\n", "", "d.toml:23: the grant names dataset `incidents`, and not whose: add"),
+        ("dataset = \"incidents\"\n", "", "d.toml:24: the grant names no dataset: add"),
+        ("standard =", "bodies = [\"lfb\"]\nstandard =", "d.toml:35: no dataset of this node conforms to the standard"),
+        ("\"fire-risk-2027\"", "\"fire-risk-2026\"", "d.toml:1: agreement `fire-risk-2026` stands in"),
+        ("body = \"lfb\"", "body = \"lfb\"\nstandard = \"x\"", "d.toml:24: the grant names a dataset and a standard"),
+        ("body = \"lfb\"", "body = \"lfb\"\nbodies = [\"lfb\"]", "d.toml:24: the grant names body and bodies"),
+    ] {
+        let error = checked(from, to).expect_err(to);
+        assert!(error.contains(expected), "{error}\nexpected {expected}");
+    }
+}
+
+#[test]
+fn what_only_documents_hold_is_not_in_a_file_of_one_body() {
+    let file = "agreements/fire-risk.toml";
+    let fix = "stands in a file that only this body signs: leave it out, or propose";
+    for key in ["trustees = [\"gla\"]", "trustees_needed = 1"] {
+        let word = key.split(' ').next().unwrap();
+        check(file, RECIPIENTS, &format!("{key}\n{RECIPIENTS}"), &format!("{file}:7: {word} {fix}"));
+    }
+    for key in ["body = \"lfb\"", "bodies = [\"lfb\"]"] {
+        let word = key.split(' ').next().unwrap();
+        check(file, "threshold = 20", &format!("threshold = 20\n{key}"), &format!("{file}:17: {word} {fix}"));
+    }
+}

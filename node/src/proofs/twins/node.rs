@@ -10,6 +10,7 @@ use prost::Message;
 use tempfile::TempDir;
 
 use super::transcript::{Answer, Told, Transcript, records};
+use crate::agreements::Agreements;
 use crate::audit::{Keeping, Log, LogKey};
 use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
@@ -70,6 +71,7 @@ impl Node {
             catalogue: Arc::clone(&catalogue),
             log,
             witnessing,
+            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers)),
             near_alert: 20,
             credentials,
             routes: Routes::new(peers, []),
