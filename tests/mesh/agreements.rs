@@ -1,8 +1,8 @@
-//! What bodies agree on: drafted from a question, and held by the owners' nodes.
+//! What bodies agree on: drafted from a question, signed by all, and held by the owners' nodes.
 
 use std::fs;
 
-use super::support::{Mesh, until};
+use super::support::{Mesh, Ran, Running, meridian, until};
 
 /// Numbers of fires and of households by borough, and open names.
 const QUESTION: &str = "SELECT b.name, f.fires, d.households FROM gla.boroughs b \
@@ -20,26 +20,40 @@ fn texts(grant: &toml::Table, key: &str) -> Vec<String> {
     grant[key].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// Puts the grant of a draft into force at one of its owners, with all that people fill in.
-fn agree(mesh: &Mesh, draft: &str, grant: &toml::Table, body: &str, columns: &[String]) {
+/// The draft with all that people fill in, under another name and with these columns of the incidents.
+fn filled(draft: &str, id: &str, columns: &[&str]) -> String {
     let mut agreement: toml::Table = draft.parse().unwrap();
     for (key, value) in agreement.iter_mut().filter(|(_, value)| value.as_str() == Some("")) {
-        *value = if key == "review" { agreement_day() } else { "said by somebody".into() };
+        let today = chrono::Utc::now().date_naive().to_string();
+        *value = if key == "review" { today.into() } else { "said by somebody".into() };
     }
-    let mut grant = grant.clone();
-    grant.remove("bodies");
-    grant.insert("columns".into(), columns.to_vec().into());
-    agreement.insert("parties".into(), vec!["loda".to_owned(), body.to_owned()].into());
-    agreement.insert("grants".into(), vec![toml::Value::from(grant)].into());
-    let folder = mesh.folder(body).join("agreements");
-    // Under another name first: a node reads whatever it finds.
-    let (made, file) = (folder.join("drafted.new"), folder.join("drafted.toml"));
-    fs::write(&made, toml::to_string(&agreement).unwrap()).unwrap();
-    fs::rename(made, file).unwrap();
+    agreement.insert("id".into(), id.into());
+    for grant in agreement["grants"].as_array_mut().unwrap() {
+        let grant = grant.as_table_mut().unwrap();
+        if grant["dataset"].as_str() == Some("incidents") {
+            let columns: Vec<toml::Value> = columns.iter().map(|&column| column.into()).collect();
+            grant.insert("columns".into(), columns.into());
+        }
+    }
+    toml::to_string(&agreement).unwrap()
 }
 
-fn agreement_day() -> toml::Value {
-    chrono::Utc::now().date_naive().to_string().into()
+/// Runs `meridian agreement VERB WHAT` at a body's node.
+fn at(mesh: &Mesh, body: &str, verb: &str, what: &str) -> Ran {
+    let mut command = meridian();
+    command.args(["agreement", verb, what, "--config"]).arg(mesh.folder(body).join("node.toml"));
+    Running::start(&mut command).end()
+}
+
+/// LODA proposes a document, and all whom it concerns sign it.
+fn agree(mesh: &Mesh, id: &str, document: &str, signers: &[&str]) {
+    let file = mesh.dir.join(format!("{id}.toml"));
+    fs::write(&file, document).unwrap();
+    at(mesh, "loda", "propose", file.to_str().unwrap()).ok();
+    for body in signers {
+        until("the document has come", || (at(mesh, body, "show", id).code == Some(0)).then_some(()));
+        at(mesh, body, "sign", id).ok();
+    }
 }
 
 #[test]
@@ -67,20 +81,17 @@ fn the_smallest_agreement_that_lets_a_question_run_is_drafted() {
     );
     assert_eq!(texts(dwellings, "columns"), ["borough_gss", "households"]);
 
-    for borough in &boroughs {
-        agree(&mesh, &draft, dwellings, borough, &texts(dwellings, "columns"));
-    }
+    let signers: Vec<&str> = ["loda", "lfb"].into_iter().chain(boroughs.iter().map(String::as_str)).collect();
+    let question = |sql: &str| until("its agreement is in force", || (mesh.ask(sql).code == Some(0)).then_some(()));
     // Without one of the columns it would not do.
-    agree(&mesh, &draft, incidents, "lfb", &["borough_gss".to_owned()]);
-    until("the boroughs' agreements are in force", || {
-        (mesh.ask("SELECT SUM(households) FROM every.dwellings").code == Some(0)).then_some(())
-    });
-    until("the brigade's is", || {
-        (mesh.ask("SELECT COUNT(*) FROM lfb.incidents GROUP BY borough_gss").code == Some(0)).then_some(())
-    });
+    agree(&mesh, "too-little", &filled(&draft, "too-little", &["borough_gss"]), &signers);
+    question("SELECT SUM(households) FROM every.dwellings");
+    question("SELECT borough_gss, COUNT(*) FROM lfb.incidents GROUP BY borough_gss");
     assert!(mesh.ask(QUESTION).fails(1).contains("year"));
-    agree(&mesh, &draft, incidents, "lfb", &texts(incidents, "columns"));
-    until("it runs", || (mesh.ask(QUESTION).code == Some(0)).then_some(()));
+    agree(&mesh, "enough", &filled(&draft, "enough", &["year", "borough_gss"]), &signers);
+    question(QUESTION);
+    at(&mesh, "lfb", "withdraw", "enough").ok();
+    until("it is withdrawn", || (mesh.ask(QUESTION).code == Some(1)).then_some(()));
 
     // What is open, or one's own, needs none; and a peer gets no draft.
     let open = mesh.run(&["agreement", "draft", "--purpose", "fire-risk", "--", "SELECT name FROM gla.boroughs"]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use meridian_proto::{MEMBERSHIP_ACTION, WITNESS_ACTION};
+use meridian_proto::{AGREEMENTS_ACTION, MEMBERSHIP_ACTION, WITNESS_ACTION};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
 
 use super::support::{Client, Pair, Ran, Running, Town, meridian, scratch, until};
@@ -316,6 +316,9 @@ fn a_body_of_another_federation_gets_what_is_open_and_what_it_is_named_for() {
 
     // It witnesses nothing for anybody, and no other federation's membership comes from it.
     assert!(tempelhof.action(WITNESS_ACTION, Vec::new()).is_err());
+    // Agreements are told by bodies of one federation: a slug may be there in both.
+    let told = tempelhof.action(AGREEMENTS_ACTION, Vec::new()).unwrap_err();
+    assert!(told.message().contains("one federation"), "{told}");
     let listed = tempelhof.action(MEMBERSHIP_ACTION, Vec::new()).unwrap();
     assert_eq!(listed.len(), 1, "London's own, signed by London's authority");
     // Analysts ask their own node, and certificates that one root signs for the other's names open nothing.

@@ -33,7 +33,8 @@ impl Agreements {
     /// Answers another node.
     pub fn answer(&self, by: &Verified, request: &[u8], now: SystemTime) -> Result<Vec<u8>, AgreementError> {
         let refused = |why: String| AgreementError::Refused(why);
-        let from = node_of(by).ok_or_else(|| refused("only nodes tell each other of agreements".into()))?;
+        let from = node_of(by, &self.federation);
+        let from = from.ok_or_else(|| refused("only nodes of one federation tell each other of agreements".into()))?;
         let request = wire::AgreementExchange::decode(request).map_err(|error| refused(error.to_string()))?;
         if request.held.len() > MOST_HELD {
             return Err(refused(format!("a message says something of {MOST_HELD} documents at most")));

@@ -241,10 +241,11 @@ pub fn in_force(state: &Path, owner: &Name) -> io::Result<Vec<(PathBuf, String)>
     Ok(signed.map(|kept| (folder.join(&kept.document.id).join(kept::DOCUMENT), kept.document.text)).collect())
 }
 
-/// The body whose node this is; analysts have no part in agreements between bodies.
-fn node_of(verified: &Verified) -> Option<&Name> {
+/// The body of this federation whose node this is; analysts have no part in agreements between bodies, and bodies of other
+/// federations may have the same slug as one of this.
+fn node_of<'a>(verified: &'a Verified, own: &Name) -> Option<&'a Name> {
     match verified.identity() {
-        Identity::Node { body, .. } => Some(body),
-        Identity::Analyst { .. } => None,
+        Identity::Node { federation, body } if federation == own => Some(body),
+        Identity::Node { .. } | Identity::Analyst { .. } => None,
     }
 }

@@ -17,7 +17,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 use futures::{Stream, StreamExt, TryStreamExt};
 use meridian_certs::{Authority, Credentials, Identity};
-use meridian_federation::remote::{Peers, QueryContext, Receipts, RemoteExec, remote_ticket};
+use meridian_federation::remote::{Peers, QueryContext, Receipts, RemoteExec, Routes, Signer, remote_ticket};
 use meridian_federation::{RemoteNode, RemotePart};
 use meridian_proto::{Form, Name, Signed, wire::RemoteQuery};
 use tempfile::TempDir;
@@ -115,7 +115,7 @@ impl Mesh {
             on_behalf_of: ANALYST.into(),
             via: Vec::new(),
             purpose: String::new(),
-            transport: Arc::clone(&self.peers) as _,
+            transport: Routes::new(Arc::clone(&self.peers), []) as _,
             patience: PATIENCE,
             receipts: Receipts::new(Arc::new(move |signed: &Signed| signer(&asker, signed))),
             begun: None,
@@ -162,7 +162,7 @@ fn sql(table: &Table) -> String {
 
 fn remote(table: &Table) -> RemoteExec {
     let part = RemotePart {
-        body: name(OWNER),
+        body: name(OWNER).into(),
         sql: sql(table),
         form: Form::Open,
         dataset: format!("london.{OWNER}.{}", table.kind.name()),
@@ -174,10 +174,10 @@ fn remote(table: &Table) -> RemoteExec {
     RemoteExec::new(&RemoteNode { parts: vec![part], schema, columns: Vec::new(), rows: 0, keys_of: Vec::new() })
 }
 
-fn signer(credentials: &Credentials, signed: &Signed) -> Result<Name, String> {
+fn signer(credentials: &Credentials, signed: &Signed) -> Result<Signer, String> {
     let verified = credentials.verify(signed, std::time::SystemTime::now()).map_err(|error| error.to_string())?;
     match verified.identity() {
-        Identity::Node { body, .. } => Ok(body.clone()),
+        Identity::Node { federation, body } => Ok(Signer { federation: federation.clone(), body: body.clone().into() }),
         Identity::Analyst { .. } => Err("it was not signed by a node".into()),
     }
 }
