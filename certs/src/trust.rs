@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use meridian_proto::{Name, Signed};
-use rustls::DistinguishedName;
 use rustls::pki_types::CertificateDer;
 
 use crate::anchors::Anchors;
@@ -24,15 +23,13 @@ const REMEDY: &str = "fetch them again with `meridian node trust`";
 pub(crate) struct Trust {
     own: Arc<Anchors>,
     others: Vec<Arc<Anchors>>,
-    hints: Vec<DistinguishedName>,
 }
 
 impl Trust {
     /// One's own federation alone.
     #[cfg(test)]
     pub(crate) fn alone(own: Arc<Anchors>) -> Arc<Self> {
-        let hints = own.subjects().to_vec();
-        Arc::new(Self { own, others: Vec::new(), hints })
+        Arc::new(Self { own, others: Vec::new() })
     }
 
     /// One's own, and others of which the anchors are in these files; where a name stands with one, they must be that federation's.
@@ -56,8 +53,7 @@ impl Trust {
             }
             loaded.push(Arc::new(anchors));
         }
-        let hints = std::iter::once(&own).chain(&loaded).flat_map(|anchors| anchors.subjects().to_vec()).collect();
-        Ok(Arc::new(Self { own, others: loaded, hints }))
+        Ok(Arc::new(Self { own, others: loaded }))
     }
 
     /// One's own federation.
@@ -76,11 +72,6 @@ impl Trust {
         let named = certificate::federation(certificate);
         let other = named.and_then(|named| self.others.iter().find(|anchors| *anchors.federation() == named));
         other.unwrap_or(&self.own)
-    }
-
-    /// The names of all roots.
-    pub(crate) fn hints(&self) -> &[DistinguishedName] {
-        &self.hints
     }
 }
 

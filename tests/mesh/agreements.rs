@@ -45,6 +45,13 @@ fn at(mesh: &Mesh, body: &str, verb: &str, what: &str) -> Ran {
     Running::start(&mut command).end()
 }
 
+/// Drafts what a question needs.
+fn draft(mesh: &Mesh, sql: &str) -> Ran {
+    let mut command = meridian();
+    command.args(["agreement", "draft", "--purpose", "fire-risk", "--profile"]).arg(mesh.profile()).args(["--", sql]);
+    Running::start(&mut command).end()
+}
+
 /// LODA proposes a document, and all whom it concerns sign it.
 fn agree(mesh: &Mesh, id: &str, document: &str, signers: &[&str]) {
     let file = mesh.dir.join(format!("{id}.toml"));
@@ -67,11 +74,11 @@ fn the_smallest_agreement_that_lets_a_question_run_is_drafted() {
     mesh.start_all();
     assert!(mesh.ask(QUESTION).fails(1).contains("agreement"));
 
-    let drafted = mesh.run(&["agreement", "draft", "--purpose", "fire-risk", "--", QUESTION]);
-    let draft = drafted.ok().to_owned();
+    let drafted = draft(&mesh, QUESTION);
+    let text = drafted.ok().to_owned();
     assert!(drafted.stderr.contains("necessity") && drafted.stderr.contains("rights_contact"), "{}", drafted.stderr);
-    let grants = grants(&draft);
-    let [dwellings, incidents] = grants.as_slice() else { panic!("{draft}") };
+    let grants = grants(&text);
+    let [dwellings, incidents] = grants.as_slice() else { panic!("{text}") };
     let mut boroughs: Vec<String> = mesh.boroughs().map(str::to_owned).collect();
     boroughs.sort();
     assert_eq!(texts(dwellings, "bodies"), boroughs);
@@ -84,16 +91,16 @@ fn the_smallest_agreement_that_lets_a_question_run_is_drafted() {
     let signers: Vec<&str> = ["loda", "lfb"].into_iter().chain(boroughs.iter().map(String::as_str)).collect();
     let question = |sql: &str| until("its agreement is in force", || (mesh.ask(sql).code == Some(0)).then_some(()));
     // Without one of the columns it would not do.
-    agree(&mesh, "too-little", &filled(&draft, "too-little", &["borough_gss"]), &signers);
+    agree(&mesh, "too-little", &filled(&text, "too-little", &["borough_gss"]), &signers);
     question("SELECT SUM(households) FROM every.dwellings");
     question("SELECT borough_gss, COUNT(*) FROM lfb.incidents GROUP BY borough_gss");
     assert!(mesh.ask(QUESTION).fails(1).contains("year"));
-    agree(&mesh, "enough", &filled(&draft, "enough", &["year", "borough_gss"]), &signers);
+    agree(&mesh, "enough", &filled(&text, "enough", &["year", "borough_gss"]), &signers);
     question(QUESTION);
     at(&mesh, "lfb", "withdraw", "enough").ok();
     until("it is withdrawn", || (mesh.ask(QUESTION).code == Some(1)).then_some(()));
 
     // What is open, or one's own, needs none; and a peer gets no draft.
-    let open = mesh.run(&["agreement", "draft", "--purpose", "fire-risk", "--", "SELECT name FROM gla.boroughs"]);
+    let open = draft(&mesh, "SELECT name FROM gla.boroughs");
     assert!(open.fails(2).contains("no agreement is needed"), "{}", open.stderr);
 }

@@ -90,7 +90,7 @@ pub(super) fn check(
         let what = format!("the agreement ends on {end}, not after its start on {start}");
         file.problem(report, raw.end.span(), what, "write an end after the start; the end is exclusive");
     }
-    let particulars = particulars::check(file, raw, start.zip(end), report);
+    let particulars = particulars::check(file, raw, start, report);
     let grants = grant::check(file, raw, (known, views, kind), report);
     Some(AgreementConfig {
         file: file.path.clone(),

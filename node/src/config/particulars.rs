@@ -34,13 +34,8 @@ pub struct Particulars {
     pub rights_contact: Option<String>,
 }
 
-/// `period` is the agreement's, where it has one.
-pub(super) fn check(
-    file: &File,
-    raw: &raw::Agreement,
-    period: Option<(NaiveDate, NaiveDate)>,
-    report: &mut Report,
-) -> Particulars {
+/// `start` is the agreement's, where it has one.
+pub(super) fn check(file: &File, raw: &raw::Agreement, start: Option<NaiveDate>, report: &mut Report) -> Particulars {
     let mut text =
         |key: &str, said: &Option<Spanned<String>>| said.as_ref().and_then(|said| file.text(report, key, said));
     let special_category = text("special_category", &raw.special_category);
@@ -67,7 +62,7 @@ pub(super) fn check(
         dpia,
         dpo_view,
         retention,
-        review: review(file, raw, period, report),
+        review: review(file, raw, start, report),
         area,
         rights_contact,
     }
@@ -82,16 +77,12 @@ fn texts(file: &File, key: &str, said: &[Spanned<String>], report: &mut Report) 
     said.iter().filter_map(|text| file.text(report, key, text)).collect()
 }
 
-fn review(
-    file: &File,
-    raw: &raw::Agreement,
-    period: Option<(NaiveDate, NaiveDate)>,
-    report: &mut Report,
-) -> Option<NaiveDate> {
+fn review(file: &File, raw: &raw::Agreement, start: Option<NaiveDate>, report: &mut Report) -> Option<NaiveDate> {
     let said = raw.review.as_ref()?;
     let review = file.date("review", said, report)?;
-    if let Some((start, end)) = period.filter(|(start, end)| review < *start || review > *end) {
-        let what = format!("review is {review}, not between the start on {start} and the end on {end}");
+    // After the end is no mistake: whoever ends an agreement early is not to be held up by this.
+    if let Some(start) = start.filter(|start| review < *start) {
+        let what = format!("review is {review}, before the start on {start}");
         file.problem(report, said.span(), what, "write a day on which the agreement is in force");
     }
     Some(review)

@@ -135,10 +135,7 @@ fn what_the_public_is_told_beside_the_terms_is_read() {
             "dpia is \"http://lfb.example/dpia\", which is no link that the public can follow: write",
         ),
         ("review = \"soon\"", "review is \"soon\", which is no date: write"),
-        (
-            "review = \"2028-01-01\"",
-            "review is 2028-01-01, not between the start on 2026-01-01 and the end on 2027-12-31: write",
-        ),
+        ("review = \"2025-01-01\"", "review is 2025-01-01, before the start on 2026-01-01: write"),
     ] {
         check(file, RECIPIENTS, &format!("{said}\n{RECIPIENTS}"), &format!("{file}:7: {expected}"));
     }
