@@ -117,9 +117,12 @@ impl Members {
         self.read(|held| held.membership.version)
     }
 
-    /// The membership, where it is newer than what the asker holds.
-    pub fn newer_than(&self, version: u64) -> Option<Signed> {
-        self.read(|held| (held.membership.version > version).then(|| held.signed.clone()))
+    /// The membership, where it is newer than what the asker holds, or was signed again since.
+    pub fn newer_than(&self, version: u64, signed_at: u64) -> Option<Signed> {
+        self.read(|held| {
+            let Membership { version: own, signed_at: own_signed_at, .. } = held.membership;
+            ((own, own_signed_at) > (version, signed_at)).then(|| held.signed.clone())
+        })
     }
 
     /// Whether the membership is so old that only open data may leave to other bodies.
@@ -207,7 +210,8 @@ impl Members {
     }
 
     async fn ask(&self, body: &Name) -> Result<bool, String> {
-        let request = wire::MembershipRequest { version: self.version() }.encode_to_vec();
+        let (version, signed_at) = self.read(|held| (held.membership.version, held.membership.signed_at));
+        let request = wire::MembershipRequest { version, signed_at }.encode_to_vec();
         let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, MEMBERSHIP_ACTION, request)).await;
         let answer = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;
         let Some(newer) = answer.first() else { return Ok(false) };
@@ -219,10 +223,10 @@ impl Members {
         let connector = self.federation.authority_connector();
         let asked = tokio::time::timeout(PATIENCE, client::membership(&connector, authority)).await;
         let signed = asked.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())?;
-        let theirs = Membership::decode(&signed.payload).map_err(|error| error.to_string())?.version;
+        let theirs = Membership::decode(&signed.payload).map_err(|error| error.to_string())?;
         let taken =
             self.accept(signed).inspect_err(|why| tracing::warn!(why, "an authority's membership is not accepted"));
-        if let (Ok(false), Some(newer)) = (&taken, self.newer_than(theirs)) {
+        if let (Ok(false), Some(newer)) = (&taken, self.newer_than(theirs.version, theirs.signed_at)) {
             // Another authority has signed since, or this one went back to a backup: it has to go on from what is in force.
             let told = tokio::time::timeout(PATIENCE, client::tell(&connector, authority, &newer)).await;
             told.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.to_string())?;

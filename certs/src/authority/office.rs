@@ -59,7 +59,7 @@ impl Office {
     pub fn found(federation: &Name, dir: &Path, now: SystemTime) -> Result<Self> {
         let authority = Authority::create(federation, dir)?;
         let office = Self { dir: dir.into() };
-        let empty = Membership { federation: federation.clone(), version: 0, signed_at: 0, members: Vec::new() };
+        let empty = Membership { federation: federation.clone(), version: 1, signed_at: 0, members: Vec::new() };
         office.publish(&authority, &empty, now)?;
         Ok(office)
     }
@@ -115,7 +115,8 @@ impl Office {
                                 if the key is lost, ask for a new invitation";
                     return Err(Refusal::Refused(text.into()));
                 }
-                None if invitation.expires < desk.now => {
+                // Neither later nor again: whoever got hold of key and token would have a certificate anew.
+                Some(_) | None if invitation.expires < desk.now => {
                     let text = "the invitation has expired: ask the authority for a new one";
                     return Err(Refusal::Refused(text.into()));
                 }
@@ -165,6 +166,7 @@ impl Office {
     pub fn suspend(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
             desk.member(body)?.suspended = true;
+            desk.uninvite(body);
             Ok(())
         })
     }
@@ -177,11 +179,14 @@ impl Office {
         })
     }
 
-    /// Revokes every certificate that a member has, whichever issuing key signed it; it joins again by an invitation.
+    /// Revokes every certificate that a member has, whichever issuing key signed it; it joins again by an invitation. Until
+    /// then it is out: an authority that has not heard of it may renew the key that was lost.
     pub fn revoke(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
             let valid_from = desk.from_now_on(body);
-            desk.member(body)?.valid_from = valid_from;
+            let member = desk.member(body)?;
+            (member.valid_from, member.suspended) = (valid_from, true);
+            desk.uninvite(body);
             Ok(())
         })
     }
@@ -200,6 +205,7 @@ impl Office {
     pub fn remove(&self, body: &Name, now: SystemTime) -> Result<()> {
         self.act(now, |desk| {
             desk.member(body)?;
+            desk.uninvite(body);
             desk.membership.members.retain(|member| member.body != *body);
             Ok(())
         })
@@ -219,8 +225,16 @@ impl Office {
         let invalid = |error: meridian_proto::Invalid| Error::Signature { reason: error.to_string() };
         let newer = Membership::decode(&signed.payload).map_err(invalid)?;
         let known = fs::exists(self.path()).map_err(|source| self.unreadable(source))?;
-        if known && !newer.is_after(&self.read_membership()?) {
+        let own = if known { Some(self.read_membership()?) } else { None };
+        if own.as_ref().is_some_and(|own| !newer.is_after(own)) {
             return Ok(false);
+        }
+        if own.is_some_and(|own| own.version == newer.version && own.members != newer.members) {
+            tracing::error!(
+                version = newer.version,
+                "another authority acted in the same moment, and later: what this one did last is undone; look at `meridian \
+                 authority list`, and do it again"
+            );
         }
         files::replace(&self.path(), &signed.encode())?;
         drop(lock);
@@ -255,17 +269,19 @@ impl Office {
             books.write(&self.dir)?;
         }
         let age = millis(now).saturating_sub(before.signed_at);
-        if membership != before || u128::from(age) > SIGN_AGAIN.as_millis() {
+        if membership != before {
+            // Not the time: an authority that went back to a backup is behind what its nodes hold, and learns of it from them.
+            membership.version = membership.version.saturating_add(1);
+            self.publish(&authority, &membership, now)?;
+        } else if u128::from(age) > SIGN_AGAIN.as_millis() {
+            // No newer version: another authority may have made one meanwhile, which this must not replace.
             self.publish(&authority, &membership, now)?;
         }
         Ok(done)
     }
 
     fn publish(&self, authority: &Authority, membership: &Membership, now: SystemTime) -> Result<()> {
-        let now = millis(now);
-        // Not the time: an authority that went back to a backup is behind what its nodes hold, and learns of it from them.
-        let version = membership.version.saturating_add(1);
-        let signed = Membership { version, signed_at: now, ..membership.clone() };
+        let signed = Membership { signed_at: millis(now), ..membership.clone() };
         let signed = authority.sign_payload(signed.encode())?;
         files::replace(&self.path(), &signed.encode())
     }
@@ -308,6 +324,11 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Takes back the invitations of a body, used or not.
+    fn uninvite(&mut self, body: &Name) {
+        self.books.invitations.retain(|invitation| invitation.body != *body);
+    }
+
     /// Whether no other member is at an endpoint.
     fn is_free(&self, endpoint: &str, body: &Name) -> Result<()> {
         let taken = |member: &&Member| member.body != *body && member.endpoint == endpoint;

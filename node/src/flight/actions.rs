@@ -268,8 +268,9 @@ fn known(
 
 fn membership(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
     remote::node(verified, "ask for the membership")?;
-    let wire::MembershipRequest { version } = wire::MembershipRequest::decode(body).map_err(|why| unreadable(&why))?;
-    let newer = engine.members().and_then(|members| members.newer_than(version));
+    let wire::MembershipRequest { version, signed_at } =
+        wire::MembershipRequest::decode(body).map_err(|why| unreadable(&why))?;
+    let newer = engine.members().and_then(|members| members.newer_than(version, signed_at));
     Ok(newer.iter().map(|signed| signed.encode().into()).collect())
 }
 

@@ -135,7 +135,7 @@ impl Caller {
     /// Whether the node of a member of this node's federation asks, and by its own account for members alone. What members
     /// may have without an agreement, they may not fetch for others.
     pub(super) fn is_for_members(&self) -> bool {
-        self.body.is_own() && self.others().is_none_or(|others| others.iter().all(BodyName::is_own))
+        self.body.is_own() && self.others().is_some_and(|others| others.iter().all(BodyName::is_own))
     }
 
     /// The SPIFFE ID.

@@ -22,7 +22,12 @@ use crate::gate::Intent;
 impl Engine {
     /// The datasets of other bodies that a question reads and that are not open, with the columns that it names.
     pub async fn needs(&self, asked: &Asked) -> Result<Vec<DatasetUse>, QueryError> {
-        let planned = self.plan(asked, Intent::Check).await?;
+        let planned = match self.plan(asked, Intent::Check).await {
+            Ok(planned) => planned,
+            Err(error) => return Err(self.refuse(asked, error).await),
+        };
+        let (entry, private) = self.entry(asked, planned.admitted.facts());
+        self.parts.log.check(entry, &private).await?;
         let read = read(planned.admitted.plan()).map_err(|error| QueryError::from_planning(&asked.sql, error))?;
         let asked_for = self.asked_for(asked, &planned)?;
         let needed = |(name, used): (String, Used)| {

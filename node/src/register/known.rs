@@ -16,7 +16,7 @@ use meridian_proto::{MOST_REGISTER_BYTES, Name, REGISTER_ACTION, Signed, ToldReg
 use prost::Message;
 use rand::seq::IndexedRandom;
 
-use super::model::Register;
+use super::model::{Agreement, Register};
 use super::view::View;
 use crate::audit::durable_file;
 
@@ -32,6 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const RETOLD: Duration = Duration::from_secs(10);
 /// The most bytes of registers that a peer is told at once.
 const MOST_BYTES: usize = 16 << 20;
+/// The most agreements of a body, in force or ended.
+const MOST_AGREEMENTS: usize = 1_000;
+/// The most text of a body's table of agreements, in bytes.
+const MOST_TABLE: usize = 4 << 20;
 /// A peer's clock may be ahead by this much.
 const AHEAD: Duration = Duration::from_secs(300);
 /// What the name of a kept file ends with.
@@ -240,6 +244,13 @@ fn read(told: &ToldRegister) -> Result<Register, String> {
     })?;
     if register.body != told.body || register.federation != told.federation {
         return Err(format!("{} speaks of {}", told.body, register.body));
+    }
+    let lines = |agreement: &Agreement| agreement.items.len().max(1);
+    let texts = |agreement: &Agreement| agreement.facts().iter().map(|fact| fact.text.len()).sum::<usize>();
+    // Tables say all of an agreement beside each of its datasets.
+    let table: usize = register.agreements.iter().map(|agreement| lines(agreement) * texts(agreement)).sum();
+    if register.agreements.len() > MOST_AGREEMENTS || register.ended.len() > MOST_AGREEMENTS || table > MOST_TABLE {
+        return Err(format!("what {} told is more than readers are shown of a body", told.body));
     }
     Ok(register)
 }

@@ -81,9 +81,10 @@ fn a_body_joins_once_with_its_invitation() {
     let left = credentials.valid_until().duration_since(now()).unwrap();
     assert!(left > DAY * 6 && left <= DAY * 7, "{left:?}");
 
-    // A crash before the answer arrived: the same key may try again, also later.
-    let again = town.office.join(&token, &request, now() + DAY).unwrap();
+    // A crash before the answer arrived: the same key may try again, as long as the invitation is good.
+    let again = town.office.join(&token, &request, now() + Duration::from_secs(60)).unwrap();
     assert_eq!(Membership::decode(&again.membership.payload).unwrap().members, membership.members);
+    assert!(why(town.office.join(&token, &request, now() + DAY)).contains("expired"));
     let (_, other) = KeyAndRequest::generate().unwrap();
     assert!(why(town.office.join(&token, &other, now())).contains("used with another key"));
     assert!(why(town.office.join("0123", &other, now())).contains("no such invitation"));
@@ -115,6 +116,21 @@ fn a_member_that_moves_is_reached_there_and_its_next_certificate_says_so() {
     ] {
         let error = town.office.relocate(&name(body), endpoint, now()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn an_invitation_is_taken_back_with_what_it_would_undo() {
+    let town = Town::new();
+    let acts: [fn(&Office, &Name, SystemTime) -> Result<()>; 3] = [Office::suspend, Office::revoke, Office::remove];
+    for act in acts {
+        let (spent, open) = (town.invite("lfb"), town.invite("lfb"));
+        let (_, request) = KeyAndRequest::generate().unwrap();
+        town.office.join(&spent, &request, now()).unwrap();
+        act(&town.office, &name("lfb"), now()).unwrap();
+        for token in [spent, open] {
+            assert!(why(town.office.join(&token, &request, now())).contains("no such invitation"));
+        }
     }
 }
 
@@ -170,7 +186,8 @@ fn versions_go_up_and_the_membership_is_signed_each_hour() {
     assert_eq!(town.membership().version, town.membership().version, "nothing changed");
     let hour = Duration::from_secs(3601);
     let later = Membership::decode(&town.office.membership(now() + hour).unwrap().payload).unwrap();
-    assert!(later.version > town.membership().version - 1 && later.signed_at > millis(now()));
+    assert_eq!(later.version, town.membership().version, "nothing changed but when it was signed");
+    assert!(later.signed_at > millis(now()));
     assert!(later.members[0].suspended);
     // A clock that was set back makes no older version.
     town.office.resume(&name("lfb"), now() - DAY).unwrap();
@@ -205,6 +222,20 @@ fn a_second_issuing_key_suspends_without_the_first() {
     town.office.adopt(&other.membership(now()).unwrap(), now()).unwrap();
     assert!(why(town.renew(&lfb)).contains("revoked"));
     assert!(town.renew(&town.join("lfb")).is_ok());
+
+    // What one does, another that has not heard of it yet does not undo by signing anew what it holds.
+    let hour = Duration::from_secs(3601);
+    let lfb = town.join("lfb");
+    other.adopt(&town.office.membership(now()).unwrap(), now()).unwrap();
+    town.office.revoke(&name("lfb"), now()).unwrap();
+    let (key, request) = KeyAndRequest::generate().unwrap();
+    let asked = lfb.sign(wire::RenewRequest { request }.encode_to_vec()).unwrap();
+    let renewed = other.renew(&asked, now()).unwrap();
+    assert!(!town.office.adopt(&other.membership(now() + hour).unwrap(), now() + hour).unwrap());
+    // Nor does a certificate that it gives to whoever has the key that was lost.
+    let stolen = town.credentials(&renewed, &key);
+    let refused = why(town.renew(&stolen));
+    assert!(refused.contains("lfb is suspended") || refused.contains("was revoked"), "{refused}");
 
     // Of another federation it is not.
     let forged = Town::new().office.membership(now()).unwrap();
