@@ -1,6 +1,6 @@
 //! A body's own small authority, which signs its analysts: only the body's own node trusts it, and for nobody else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ const RESTORE: &str = "restore the folder from a backup, or move it away and add
 /// The body's authority lives ten years; whoever loses its key moves the folder away and adds the analysts anew.
 const LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// The most groups that an analyst is in.
+pub const MOST_GROUPS: usize = 32;
+
 /// An analyst of a body, as its list has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Analyst {
@@ -33,6 +36,10 @@ pub struct Analyst {
     pub not_after: u64,
     /// Whether it does not count any more.
     pub removed: bool,
+    /// The groups of the body's analysts that they are in, for which an agreement may hold: in order, each once, and the same
+    /// with all certificates of one analyst.
+    #[serde(default)]
+    pub groups: Vec<Name>,
 }
 
 /// The folder of a body's authority: `ca.pem`, `ca.key` and `analysts.json`.
@@ -55,7 +62,7 @@ impl Analysts {
     }
 
     /// Signs a certificate for an analyst and returns the chain as PEM. A certificate that they had before counts until it
-    /// ends, or until they are removed.
+    /// ends, or until they are removed; they stay in their groups unless they were removed.
     pub fn add(&self, name: &Name, request: &Request, validity: Validity, now: SystemTime) -> Result<String> {
         let _lock = self.lock()?;
         let identity =
@@ -67,18 +74,38 @@ impl Analysts {
         let signed = params.signed_by(request.public_key(), &issuer).map_err(|error| wrong(error.to_string()))?;
         let mut list = self.list()?;
         list.retain(|analyst| analyst.not_after > seconds(now));
-        list.push(Analyst { name: name.clone(), serial, not_after: seconds(validity.not_after), removed: false });
+        let groups = groups_of(&list, name);
+        let not_after = seconds(validity.not_after);
+        list.push(Analyst { name: name.clone(), serial, not_after, removed: false, groups });
         self.write(&list)?;
         Ok(signed.pem())
     }
 
+    /// Puts an analyst into these groups, and takes them out of all others: from their next question on, as soon as the node
+    /// has read the list again.
+    pub fn group(&self, name: &Name, groups: &[Name]) -> Result<()> {
+        let mut groups = groups.to_vec();
+        groups.sort_unstable();
+        groups.dedup();
+        if groups.len() > MOST_GROUPS {
+            let problem = format!("is put into {} groups: {MOST_GROUPS} are the most", groups.len());
+            return Err(Error::Issue { subject: name.to_string(), problem });
+        }
+        self.change(name, |analyst| !analyst.removed, |analyst| analyst.groups.clone_from(&groups))
+    }
+
     /// Ends all certificates of an analyst.
     pub fn remove(&self, name: &Name) -> Result<()> {
+        self.change(name, |_| true, |analyst| analyst.removed = true)
+    }
+
+    fn change(&self, name: &Name, of: impl Fn(&Analyst) -> bool, with: impl Fn(&mut Analyst)) -> Result<()> {
         let _lock = self.lock()?;
         let mut list = self.list()?;
         let mut found = false;
-        for analyst in list.iter_mut().filter(|analyst| analyst.name == *name) {
-            (found, analyst.removed) = (true, true);
+        for analyst in list.iter_mut().filter(|analyst| analyst.name == *name && of(analyst)) {
+            with(analyst);
+            found = true;
         }
         if !found {
             let problem = "is no analyst of this body: `meridian analyst list` says who is".to_owned();
@@ -121,6 +148,7 @@ impl Analysts {
             verifier: verifier.map_err(|error| wrong(error.to_string()))?,
             body: self.body.clone(),
             removed: removed.collect(),
+            groups: list.iter().map(|analyst| (analyst.name.clone(), groups_of(&list, &analyst.name))).collect(),
         }))
     }
 
@@ -163,6 +191,13 @@ pub(crate) struct Trusted {
     pub(crate) body: Name,
     /// Serial numbers.
     pub(crate) removed: BTreeSet<Vec<u8>>,
+    /// By the analyst's name.
+    pub(crate) groups: BTreeMap<Name, Vec<Name>>,
+}
+
+fn groups_of(list: &[Analyst], name: &Name) -> Vec<Name> {
+    let held = list.iter().find(|analyst| analyst.name == *name && !analyst.removed);
+    held.map(|analyst| analyst.groups.clone()).unwrap_or_default()
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -216,11 +251,19 @@ mod tests {
 
         // Whoever is removed is out with all their certificates, and the others are not.
         let (second, mo) = (signed(&lfb, "li", DAY), signed(&lfb, "mo", DAY));
+        lfb.group(&name("li"), &[name("planning"), name("fire"), name("fire")]).unwrap();
+        signed(&lfb, "li", DAY);
+        anchors.trust(&lfb).unwrap();
+        assert_eq!(anchors.groups(&name("li")), [name("fire"), name("planning")]);
+        assert_eq!(anchors.groups(&name("mo")), []);
+        assert!(lfb.group(&name("nobody"), &[]).is_err());
         lfb.remove(&name("li")).unwrap();
+        assert!(lfb.group(&name("li"), &[]).is_err(), "they are none any more");
         anchors.trust(&lfb).unwrap();
         assert!(check(&li, now).is_err() && check(&second, now).is_err());
         assert!(check(&mo, now).is_ok());
+        assert_eq!(anchors.groups(&name("li")), []);
         assert!(lfb.remove(&name("nobody")).is_err());
-        assert_eq!(lfb.list().unwrap().iter().filter(|analyst| analyst.removed).count(), 2);
+        assert_eq!(lfb.list().unwrap().iter().filter(|analyst| analyst.removed).count(), 3);
     }
 }

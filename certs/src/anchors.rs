@@ -90,6 +90,12 @@ impl Anchors {
         Ok(())
     }
 
+    /// The groups of an analyst of one's own body.
+    pub(crate) fn groups(&self, analyst: &Name) -> Vec<Name> {
+        let analysts = self.analysts.read().unwrap_or_else(PoisonError::into_inner);
+        analysts.as_ref().and_then(|trusted| trusted.groups.get(analyst).cloned()).unwrap_or_default()
+    }
+
     /// Checks whether one's own body vouches for an analyst. The federation's authority does for none.
     fn check_analyst(
         &self,

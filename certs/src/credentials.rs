@@ -172,6 +172,11 @@ impl Credentials {
         self.trust.own().trust(analysts)
     }
 
+    /// The groups that an analyst of one's own body is in: in order, each once.
+    pub fn groups(&self, analyst: &Name) -> Vec<Name> {
+        self.trust.own().groups(analyst)
+    }
+
     /// For those who call us: TLS 1.3, a certificate of the federation from every caller, HTTP/2.
     pub fn server_acceptor(&self) -> Acceptor {
         Acceptor::new(self.server.clone(), self.trust.clone())

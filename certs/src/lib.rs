@@ -30,7 +30,7 @@ mod trust;
 mod verified;
 mod verifier;
 
-pub use analysts::{Analyst, Analysts};
+pub use analysts::{Analyst, Analysts, MOST_GROUPS};
 pub use authority::{Authority, Joined, Office, Refusal, Validity};
 pub use client::Connector;
 pub use contact::{AuthorityAcceptor, AuthorityConnector};

@@ -28,3 +28,6 @@ pub mod witness;
 
 #[cfg(test)]
 mod proofs;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;

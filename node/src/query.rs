@@ -50,7 +50,7 @@ use crate::agreements::Agreements;
 use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
-use crate::gate::{self, Admitted, Caller, Intent, Released, Request};
+use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
 use crate::membership::Members;
 use crate::register::Registers;
 use crate::witness::Witnessing;
@@ -188,6 +188,11 @@ impl Engine {
     /// The federation that this node belongs to.
     pub fn federation(&self) -> &Name {
         &self.parts.federation
+    }
+
+    /// Its keys, and whom it trusts.
+    pub fn credentials(&self) -> &Arc<Credentials> {
+        &self.parts.credentials
     }
 
     /// The body whose node this is.
@@ -399,10 +404,11 @@ impl Engine {
     async fn session(&self, asked: &Asked, statement: &Statement) -> Result<(SessionState, Arc<Receipts>), QueryError> {
         let view = self.view(asked, statement).await?;
         let receipts = self.receipts();
-        let (on_behalf_of, via) = asked.caller.onward();
+        let Onward { asker, groups, via } = asked.caller.onward();
         let context = QueryContext {
             query_id: asked.query_id.clone(),
-            on_behalf_of,
+            on_behalf_of: asker,
+            groups,
             via,
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             transport: Arc::new(self.parts.routes.clone()),
@@ -521,7 +527,8 @@ impl Engine {
             query_id: asked.query_id.clone(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
-            via: asked.caller.via().iter().map(ToString::to_string).collect(),
+            groups: texts(asked.caller.groups()),
+            via: texts(asked.caller.via()),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.iter().map(used).collect(),
@@ -530,6 +537,11 @@ impl Engine {
         };
         (entry, private)
     }
+}
+
+/// As they are recorded.
+fn texts(of: &[impl ToString]) -> Vec<String> {
+    of.iter().map(ToString::to_string).collect()
 }
 
 /// Puts values in place of placeholders, before anything is analysed.

@@ -78,6 +78,8 @@ pub struct ReleaseRecord {
     pub caller: String,
     /// The analyst as the asking node names them; empty where the caller is the analyst.
     pub on_behalf_of: String,
+    /// The groups that the analyst is in, as their own body's node says.
+    pub groups: Vec<String>,
     /// The purpose that was stated; empty if none.
     pub purpose: String,
     /// The agreements relied on.
@@ -139,6 +141,7 @@ impl TryFrom<wire::ReleaseRecord> for ReleaseRecord {
             body: message.body,
             caller: message.caller,
             on_behalf_of: message.on_behalf_of,
+            groups: message.groups,
             purpose: message.purpose,
             agreements: message.agreements,
             datasets,
@@ -168,6 +171,7 @@ impl From<&ReleaseRecord> for wire::ReleaseRecord {
             body: value.body,
             caller: value.caller,
             on_behalf_of: value.on_behalf_of,
+            groups: value.groups,
             purpose: value.purpose,
             agreements: value.agreements,
             datasets,
@@ -253,6 +257,7 @@ mod tests {
             body: "lfb".into(),
             caller: "spiffe://london/body/loda/node".into(),
             on_behalf_of: String::new(),
+            groups: vec!["fire".into()],
             purpose: "fire-risk".into(),
             agreements: vec!["fire-risk-2026".into()],
             datasets: vec![DatasetUse {

@@ -58,6 +58,7 @@ fn entry() -> Entry {
         query_id: "11087ed798f61e1c7ba07f4ed617bde2".into(),
         caller: "spiffe://london/body/loda/node".into(),
         on_behalf_of: "spiffe://london/body/loda/analyst/asha".into(),
+        groups: Vec::new(),
         purpose: "fire-risk".into(),
         agreements: vec!["fire-risk-2026".into()],
         datasets: vec![Use {

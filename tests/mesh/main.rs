@@ -16,6 +16,7 @@ mod disk;
 mod doctor;
 mod faults;
 mod federations;
+mod groups;
 mod house;
 mod identities;
 mod joining;

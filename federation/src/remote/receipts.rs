@@ -182,6 +182,7 @@ mod tests {
             body: "lfb".into(),
             caller: "spiffe://london/body/loda/node".into(),
             on_behalf_of: String::new(),
+            groups: Vec::new(),
             purpose: String::new(),
             agreements: Vec::new(),
             datasets: vec![DatasetUse { name: "london.lfb.incidents".into(), columns: Vec::new(), form }],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use meridian_proto::{BodyName, Receipt, wire::RemoteQuery};
+use meridian_proto::{BodyName, Name, Receipt, wire::RemoteQuery};
 
 use super::{Begun, Receipts, RemoteError};
 
@@ -40,6 +40,8 @@ pub struct QueryContext {
     pub query_id: String,
     /// The analyst, as this node names them to its peers.
     pub on_behalf_of: String,
+    /// The groups that the analyst is in, as their own body says.
+    pub groups: Vec<Name>,
     /// The bodies whose nodes passed the question on to others, the analyst's own first, this one last; empty at the
     /// analyst's own node.
     pub via: Vec<BodyName>,
@@ -61,6 +63,7 @@ impl QueryContext {
             query_id: self.query_id.clone(),
             sql: sql.to_owned(),
             on_behalf_of: self.on_behalf_of.clone(),
+            groups: self.groups.iter().map(ToString::to_string).collect(),
             purpose: self.purpose.clone(),
             via: self.via.iter().map(ToString::to_string).collect(),
         }

@@ -41,6 +41,7 @@ pub(crate) fn keyed(config: SessionConfig, bodies: HashMap<Name, SessionContext>
     let context = QueryContext {
         query_id: "q".into(),
         on_behalf_of: "analyst".into(),
+        groups: Vec::new(),
         via: Vec::new(),
         purpose: String::new(),
         transport: Arc::new(InMemory { bodies, sent: sent.clone() }),
@@ -78,6 +79,7 @@ impl Transport for InMemory {
             body: body.to_string(),
             caller: String::new(),
             on_behalf_of: String::new(),
+            groups: Vec::new(),
             purpose: String::new(),
             agreements: Vec::new(),
             datasets: Vec::new(),

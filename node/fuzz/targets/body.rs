@@ -53,7 +53,7 @@ pub(crate) fn body() -> InProcess {
             filter: Some(col("cost").gt(lit(100_i64))),
             threshold: None,
             allowance: None,
-            analysts: None,
+            askers: None,
             onward: false,
             start: NaiveDate::MIN,
             end: NaiveDate::MAX,

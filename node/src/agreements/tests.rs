@@ -3,39 +3,20 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::time::Duration;
 
-use meridian_certs::{Authority, Excluded, KeyAndRequest, Request, Validity};
+use meridian_certs::Excluded;
 use prost::Message;
 use tempfile::TempDir;
 
 use super::document::tests::{TEXT, document};
 use super::*;
+use crate::testing::Federation;
 
-struct Federation {
-    folder: TempDir,
-    authority: Authority,
+trait Parties {
+    fn node(&self, body: &str) -> Node;
 }
 
-impl Federation {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create(&name("london"), folder.path()).unwrap();
-        Self { folder, authority }
-    }
-
-    fn credentials(&self, body: &str) -> Arc<Credentials> {
-        let identity = Identity::Node { federation: name("london"), body: name(body) };
-        let folder = TempDir::new_in(self.folder.path()).unwrap();
-        let path = |file: &str| folder.path().join(file);
-        let made = KeyAndRequest::create(&path("key")).unwrap();
-        let request = Request::from_pem(made.pem()).unwrap();
-        let validity = Validity::from_now(Duration::from_secs(600));
-        fs::write(path("pem"), self.authority.sign(&request, &identity, &["localhost".to_owned()], validity).unwrap())
-            .unwrap();
-        Credentials::load(&self.folder.path().join("ca.pem"), &path("pem"), &path("key")).unwrap()
-    }
-
+impl Parties for Federation {
     fn node(&self, body: &str) -> Node {
         let (state, credentials) = (TempDir::new_in(self.folder.path()).unwrap(), self.credentials(body));
         let peers = Peers::new(name("london"), credentials.client_connector(), HashMap::new());

@@ -172,7 +172,7 @@ pub(super) fn grants(dataset: &DatasetConfig, agreements: &[AgreementConfig]) ->
             threshold: grant.threshold,
             allowance: grant.allowance,
             onward: grant.onward,
-            analysts: agreement.analysts.clone(),
+            askers: agreement.askers.clone(),
             start: agreement.start,
             end: agreement.end,
         })

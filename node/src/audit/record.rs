@@ -34,6 +34,9 @@ pub struct Entry {
     /// The analyst, as a peer claims.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub on_behalf_of: String,
+    /// The groups that the analyst is in, as their own body's node says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The bodies whose nodes passed the question on to the caller's, from the analyst's own onward, as the caller claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub via: Vec<String>,

@@ -26,6 +26,8 @@ pub(crate) enum Analyst {
     Add(Add),
     /// End an analyst's certificates; connections that are open are cut off
     Remove(Remove),
+    /// Put an analyst into groups for which agreements hold, and take them out of all others
+    Group(Grouped),
     /// List the certificates
     List(Whose),
 }
@@ -57,9 +59,23 @@ pub(crate) struct Add {
     /// What their questions are for where they say nothing else, as an agreement names it
     #[arg(long, conflicts_with = "request")]
     purpose: Option<String>,
+    /// A group that they are in, for which an agreement holds; may be given again [default: the groups they are in]
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<Name>,
     /// How many days the certificate holds
     #[arg(long, default_value_t = DAYS, value_parser = clap::value_parser!(u64).range(1..=700))]
     days: u64,
+}
+
+/// Options of `meridian analyst group`.
+#[derive(Debug, Args)]
+pub(crate) struct Grouped {
+    /// The analyst
+    name: Name,
+    /// All groups that they are in from now on: lower-case names, as agreements name them
+    groups: Vec<Name>,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 /// Options of `meridian analyst remove`.
@@ -87,6 +103,14 @@ impl Analyst {
                 say(format_args!("{name} may ask no more"));
                 Ok(())
             }
+            Self::Group(Grouped { name, groups, whose }) => {
+                app::analysts(&whose.node()?).group(&name, &groups)?;
+                match groups.as_slice() {
+                    [] => say(format_args!("{name} is in no group")),
+                    groups => say(format_args!("{name} is in {}", joined(groups))),
+                }
+                Ok(())
+            }
             Self::List(whose) => list(&app::analysts(&whose.node()?), out),
         }
     }
@@ -96,7 +120,7 @@ impl Add {
     /// An analyst who asks for this purpose, with a new folder for key, certificate and profile.
     pub(super) fn new(name: Name, config: PathBuf, dir: PathBuf, purpose: &str) -> Self {
         let (dir, purpose) = (Some(dir), Some(purpose.to_owned()));
-        Self { name, whose: Whose { config }, dir, request: None, out: None, purpose, days: DAYS }
+        Self { name, whose: Whose { config }, dir, request: None, out: None, purpose, groups: Vec::new(), days: DAYS }
     }
 
     fn run(self) -> Result<(), Error> {
@@ -108,12 +132,16 @@ impl Add {
 
     /// Signs the certificate, and returns the file that was made of it: the profile, or the certificate alone.
     pub(super) fn sign(self) -> Result<PathBuf, Error> {
-        let Self { name, whose, dir, request, out, purpose, days } = self;
+        let Self { name, whose, dir, request, out, purpose, groups, days } = self;
         let node = whose.node()?;
         let analysts = app::analysts(&node);
         let sign = |pem: &str| {
             let validity = Validity::from_now(Duration::from_secs(days * 24 * 3600));
-            analysts.add(&name, &Request::from_pem(pem)?, validity, SystemTime::now())
+            let signed = analysts.add(&name, &Request::from_pem(pem)?, validity, SystemTime::now())?;
+            if !groups.is_empty() {
+                analysts.group(&name, &groups)?;
+            }
+            Ok::<_, Error>(signed)
         };
         if let (Some(request), Some(out)) = (request, out) {
             let pem = fs::read_to_string(&request).map_err(|source| Error::Read { path: request, source })?;
@@ -160,12 +188,17 @@ fn reached(node: &NodeConfig) -> String {
     format!("https://{address}")
 }
 
+fn joined(groups: &[Name]) -> String {
+    groups.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn list(analysts: &Analysts, out: &mut dyn Write) -> Result<(), Error> {
     for analyst in analysts.list()? {
         let until = i64::try_from(analyst.not_after).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let until = until.map_or_else(String::new, |until| until.format("%Y-%m-%d").to_string());
         let state = if analyst.removed { "removed" } else { "analyst" };
-        writeln!(out, "{:<24} {state:<8} until {until} {}", analyst.name, analyst.serial)?;
+        let groups = if analyst.groups.is_empty() { "-".to_owned() } else { joined(&analyst.groups) };
+        writeln!(out, "{:<24} {state:<8} until {until} {} {groups}", analyst.name, analyst.serial)?;
     }
     Ok(())
 }

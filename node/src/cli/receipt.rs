@@ -229,6 +229,7 @@ fn full(record: &ReleaseRecord, body: &str, text: &mut String) {
     };
     item("to", &record.caller);
     item("for", &record.on_behalf_of);
+    item("groups", &record.groups.join(", "));
     item("purpose", &record.purpose);
     for used in &record.datasets {
         item("dataset", &format!("{} ({}): {}", used.name, used.form, used.columns.join(", ")));

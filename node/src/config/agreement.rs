@@ -6,6 +6,8 @@ use chrono::NaiveDate;
 use meridian_proto::{BodyName, Name};
 use toml::Spanned;
 
+use crate::gate::Askers;
+
 use super::files::Known;
 use super::problem::{File, Report};
 use super::{GrantConfig, NodeConfig, Particulars, ViewConfig, document, grant, particulars, raw};
@@ -31,8 +33,8 @@ pub struct AgreementConfig {
     pub recipients: Vec<BodyName>,
     /// The bodies that signed it: this body and the recipients, and others where the file names them.
     pub parties: Vec<BodyName>,
-    /// Only on behalf of these may the recipients ask; `None` for anybody, otherwise at least one.
-    pub analysts: Option<Vec<Name>>,
+    /// Only on behalf of these may the recipients ask; `None` for anybody.
+    pub askers: Option<Askers>,
     /// In force from the start of this day, UTC.
     pub start: NaiveDate,
     /// No longer in force from the start of this day, UTC.
@@ -81,7 +83,7 @@ pub(super) fn check(
         }
         (Kind::Document, None) => {}
     }
-    let analysts = raw.analysts.as_ref().map(|said| analysts(file, said, report));
+    let askers = askers(file, raw, report);
     let start = file.date("start", &raw.start, report);
     let end = file.date("end", &raw.end, report);
     if let (Some(start), Some(end)) = (start, end)
@@ -102,7 +104,7 @@ pub(super) fn check(
         lawful_basis: lawful_basis?,
         recipients,
         parties,
-        analysts,
+        askers,
         start: start?,
         end: end?,
         contact: contact?,
@@ -182,21 +184,39 @@ fn parties(
     parties
 }
 
-fn analysts(file: &File, said: &Spanned<Vec<Spanned<String>>>, report: &mut Report) -> Vec<Name> {
-    if said.get_ref().is_empty() {
-        let fix = "name analysts of the recipients, or leave it out to admit all";
-        file.problem(report, said.span(), "analysts is empty", fix);
-    }
-    let mut analysts = Vec::with_capacity(said.get_ref().len());
-    for text in said.get_ref() {
-        let Some(name) = file.name(report, "analysts", text) else {
-            continue;
-        };
-        if analysts.contains(&name) {
-            file.problem(report, text.span(), format!("analyst `{name}` stands twice"), "remove one");
-        } else {
-            analysts.push(name);
+/// Analysts and groups of the recipients; `None` where the file says neither.
+fn askers(file: &File, raw: &raw::Agreement, report: &mut Report) -> Option<Askers> {
+    let mut names = |key: &'static str, one: &str, said: &Option<Spanned<Vec<Spanned<String>>>>| {
+        said.as_ref().map(|said| self::names(file, (key, one), said, report))
+    };
+    match (names("analysts", "analyst", &raw.analysts), names("groups", "group", &raw.groups)) {
+        (None, None) => None,
+        (analysts, groups) => {
+            Some(Askers { analysts: analysts.unwrap_or_default(), groups: groups.unwrap_or_default() })
         }
     }
-    analysts
+}
+
+fn names(
+    file: &File,
+    (key, one): (&'static str, &str),
+    said: &Spanned<Vec<Spanned<String>>>,
+    report: &mut Report,
+) -> Vec<Name> {
+    if said.get_ref().is_empty() {
+        let fix = format!("name {key} of the recipients, or leave it out");
+        file.problem(report, said.span(), format!("{key} is empty"), &fix);
+    }
+    let mut names = Vec::with_capacity(said.get_ref().len());
+    for text in said.get_ref() {
+        let Some(name) = file.name(report, key, text) else {
+            continue;
+        };
+        if names.contains(&name) {
+            file.problem(report, text.span(), format!("{one} `{name}` stands twice"), "remove one");
+        } else {
+            names.push(name);
+        }
+    }
+    names
 }

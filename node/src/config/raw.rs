@@ -324,6 +324,7 @@ pub(super) struct Agreement {
     pub(super) recipients: Spanned<Vec<Spanned<String>>>,
     pub(super) parties: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) analysts: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) groups: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) start: Spanned<String>,
     pub(super) end: Spanned<String>,
     pub(super) contact: Spanned<String>,

@@ -113,7 +113,11 @@ where
     IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Verified> + Unpin + Send + 'static,
 {
     let sessions = sessions::Sessions::new();
-    let identity = layers::Identity::new(engine.federation().clone(), engine.body().clone(), sessions.clone());
+    let identity = layers::Identity::new(
+        (engine.federation().clone(), engine.body().clone()),
+        Arc::clone(engine.credentials()),
+        sessions.clone(),
+    );
     let service = service::Service::new(Arc::clone(&engine), limits, sessions)?;
     let flight = FlightServiceServer::new(service)
         .max_decoding_message_size(limits.message_bytes)

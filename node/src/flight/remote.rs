@@ -5,7 +5,7 @@
 
 use arrow_flight::Ticket;
 use arrow_flight::sql::Any;
-use meridian_certs::{Identity, Verified};
+use meridian_certs::{Identity, MOST_GROUPS, Verified};
 use meridian_proto::{BodyName, Name, wire};
 use prost::Message;
 use tonic::Status;
@@ -43,9 +43,9 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     }
     let purpose = line("RemoteQuery.purpose", query.purpose, PURPOSE_CHARS)?;
     let on_behalf_of = line("RemoteQuery.on_behalf_of", query.on_behalf_of, ON_BEHALF_OF_CHARS)?;
-    let via = via(query.via)?;
+    let (via, groups) = (via(query.via)?, groups(query.groups)?);
     let caller = Caller::new(verified, own, purpose, on_behalf_of)
-        .and_then(|caller| caller.by_way_of(via, own.1))
+        .and_then(|caller| caller.in_groups(groups).by_way_of(via, own.1))
         .map_err(|refused| status::refused(&refused))?;
     Ok(Asked { caller, sql: query.sql, parameters: Vec::new(), query_id: query.query_id, partial: None })
 }
@@ -54,6 +54,15 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
 fn via(names: Vec<String>) -> Result<Vec<BodyName>, Status> {
     let unfit = |_| Status::invalid_argument("RemoteQuery.via holds names of bodies");
     names.iter().map(|name| name.parse().map_err(unfit)).collect()
+}
+
+/// The groups that the analyst is in.
+fn groups(names: Vec<String>) -> Result<Vec<Name>, Status> {
+    let unfit = || Status::invalid_argument(format!("RemoteQuery.groups holds {MOST_GROUPS} names of groups at most"));
+    if names.len() > MOST_GROUPS {
+        return Err(unfit());
+    }
+    names.iter().map(|name| name.parse().map_err(|_| unfit())).collect()
 }
 
 /// Only nodes may do what is attempted.

@@ -8,7 +8,7 @@ use super::facts::Decision;
 use super::onward;
 use super::permit::Grounds;
 use super::table::is_open;
-use super::terms::{Grant, Terms};
+use super::terms::{Askers, Grant, Terms};
 use super::{Caller, Refused, Request};
 
 /// What a caller may do with a dataset.
@@ -257,18 +257,41 @@ fn grants_to<'a>(terms: &'a Terms, caller: &'a Caller) -> impl Iterator<Item = &
     terms.grants.iter().filter(move |grant| caller.is_peer() && grants(grant, caller, caller.body()))
 }
 
-/// Whether a grant is for a body, and for the analyst for whom the caller asks where it names analysts.
+/// Whether a grant is for a body, and for the analyst for whom the caller asks where it says for whom.
 pub(super) fn grants(grant: &Grant, caller: &Caller, body: &BodyName) -> bool {
-    let known = |analysts: &[Name]| {
-        caller.analyst_of(body).is_some_and(|name| analysts.iter().any(|known| known.as_str() == name))
+    let admitted = |askers: &Askers| {
+        caller.analyst_of(body).is_some_and(|name| {
+            askers.analysts.iter().any(|known| known.as_str() == name)
+                || caller.groups().iter().any(|group| askers.groups.contains(group))
+        })
     };
-    grant.recipients.contains(body) && grant.analysts.as_deref().is_none_or(known)
+    grant.recipients.contains(body) && grant.askers.as_ref().is_none_or(admitted)
 }
 
 /// The owner of a dataset as the caller's body names it.
 pub(super) fn owner(terms: &Terms, caller: &Caller) -> BodyName {
     let own = caller.abroad().unwrap_or(&terms.name.federation);
     BodyName::of(&terms.name.federation, &terms.name.body, own)
+}
+
+/// An agreement of this purpose that is for others than the analyst for whom the caller asks.
+fn barred<'a>(terms: &'a Terms, request: &Request<'_>, purpose: &str) -> Option<(&'a str, &'a Askers)> {
+    let (caller, day) = (request.caller, request.now.date_naive());
+    let of = |grant: &&Grant| {
+        let meant = grant.purpose == purpose && grant.recipients.contains(caller.body()) && grant.in_force(day);
+        caller.is_peer() && meant && !grants(grant, caller, caller.body())
+    };
+    let grant = terms.grants.iter().find(of)?;
+    Some((grant.agreement.as_str(), grant.askers.as_ref()?))
+}
+
+/// The names of analysts are not told to each other.
+fn remedy_of(askers: &Askers, body: &BodyName) -> String {
+    if askers.groups.is_empty() {
+        return format!("ask whoever runs the node of {body} who may");
+    }
+    let groups: Vec<&str> = askers.groups.iter().map(Name::as_str).collect();
+    format!("ask whoever runs the node of {body} to put you into the group {}", groups.join(" or "))
 }
 
 fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused {
@@ -287,7 +310,10 @@ fn no_agreement(terms: &Terms, request: &Request<'_>, purpose: &str) -> Refused 
     if let Some(refused) = onward::refused(terms, request, purpose) {
         return refused;
     }
-    let (reason, remedy) = if let Some(agreement) = lapsed.first() {
+    let (reason, remedy) = if let Some((agreement, askers)) = barred(terms, request, purpose) {
+        let reason = format!("the agreement {agreement} over {name} is for certain analysts of {body}");
+        (reason, remedy_of(askers, body))
+    } else if let Some(agreement) = lapsed.first() {
         let reason = format!("the agreement {agreement} over {name} is not in force on {day}");
         (reason, format!("ask {owner} to renew it"))
     } else if purposes.is_empty() {

@@ -19,7 +19,19 @@ pub struct Caller {
     body: BodyName,
     purpose: Option<String>,
     on_behalf_of: Option<String>,
+    groups: Vec<Name>,
     via: Vec<BodyName>,
+}
+
+/// As a node names the asker of a question to the bodies that it asks in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onward {
+    /// The analyst, or the node that named none.
+    pub asker: String,
+    /// The groups that the analyst is in.
+    pub groups: Vec<Name>,
+    /// The bodies whose nodes have passed the question on.
+    pub via: Vec<BodyName>,
 }
 
 /// Most bodies whose nodes may pass a question on before it reaches this one.
@@ -62,7 +74,13 @@ impl Caller {
         }
         let purpose = claim("purpose", purpose)?;
         let on_behalf_of = claim("name of the analyst", on_behalf_of)?;
-        Ok(Self { identity, own: federation.clone(), body: theirs, purpose, on_behalf_of, via: Vec::new() })
+        let (own, groups, via) = (federation.clone(), Vec::new(), Vec::new());
+        Ok(Self { identity, own, body: theirs, purpose, on_behalf_of, groups, via })
+    }
+
+    /// The same caller, whose analyst is in these groups: as this body's own list says, or as a peer claims.
+    pub fn in_groups(self, groups: Vec<Name>) -> Self {
+        Self { groups, ..self }
     }
 
     /// The same caller, who says that the nodes of these bodies, as it names them, passed the question on to theirs. `own` is
@@ -94,13 +112,14 @@ impl Caller {
         Ok(Self { via, ..self })
     }
 
-    /// As this node names the asker to the bodies that it asks in turn, and the bodies that have passed the question on.
-    pub fn onward(&self) -> (String, Vec<BodyName>) {
+    /// As this node names the asker to the bodies that it asks in turn.
+    pub fn onward(&self) -> Onward {
+        let groups = self.groups.clone();
         if !self.is_peer() {
-            return (self.spiffe(), Vec::new());
+            return Onward { asker: self.spiffe(), groups, via: Vec::new() };
         }
         let asker = self.on_behalf_of.clone().unwrap_or_else(|| self.spiffe());
-        (asker, self.via.iter().chain([self.body()]).cloned().collect())
+        Onward { asker, groups, via: self.via.iter().chain([self.body()]).cloned().collect() }
     }
 
     /// The bodies, other than its own, for which a node says that it asks; `None` where it names somebody whose body can't
@@ -153,6 +172,11 @@ impl Caller {
         let federation = body.abroad().unwrap_or(&self.own);
         let of = format!("spiffe://{federation}/body/{}/analyst/", body.slug());
         self.on_behalf_of()?.strip_prefix(&of)
+    }
+
+    /// The groups that the analyst is in, as their own body's list says.
+    pub fn groups(&self) -> &[Name] {
+        &self.groups
     }
 
     /// The bodies whose nodes passed the question on before it came to the caller's, as the caller says.

@@ -59,7 +59,7 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::logical_expr::LogicalPlan;
 
-pub use caller::Caller;
+pub use caller::{Caller, Onward};
 pub use facts::{Facts, ForeignUse};
 pub use guard::{Guarded, guard};
 pub use observed::{Observed, Operator, Visible};
@@ -71,7 +71,7 @@ pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
 pub use tables::{DeclaredTable, TableLayout, Tables, TablesError, tabulation};
-pub use terms::{Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit};
+pub use terms::{Askers, Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit};
 
 /// Who asks, when, and how tables of other bodies are recognised.
 pub struct Request<'a> {

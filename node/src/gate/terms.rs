@@ -147,6 +147,16 @@ pub struct Controls {
     pub history: Arc<History>,
 }
 
+/// The analysts of a recipient for whom it may ask: those who are named, and those who are in one of the groups, as the
+/// recipient's own node says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Askers {
+    /// Each by name.
+    pub analysts: Vec<Name>,
+    /// Groups that the recipients keep.
+    pub groups: Vec<Name>,
+}
+
 /// What one agreement grants over one dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -166,8 +176,8 @@ pub struct Grant {
     pub threshold: Option<u32>,
     /// Most cells that may leave under it.
     pub allowance: Option<u64>,
-    /// The analysts for whom a recipient may ask; `None` for all of them.
-    pub analysts: Option<Vec<Name>>,
+    /// For whom a recipient may ask; `None` for all of its analysts.
+    pub askers: Option<Askers>,
     /// Whether a recipient may have it for the analysts of other bodies, too.
     pub onward: bool,
     /// First day in force.

@@ -14,7 +14,7 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use futures::TryStreamExt;
-use meridian_certs::{Authority, Credentials, Identity, KeyAndRequest, Validity, Verified};
+use meridian_certs::{Credentials, Verified};
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::{FederationPlanner, session};
 use meridian_proto::{DatasetName, Name};
@@ -23,6 +23,7 @@ use super::database::name;
 use super::value::Value;
 use crate::audit::Durable;
 use crate::gate::{self, Admitted, Caller, InForce, Intent, PublishedTable, Reference, Refused, Request, Terms};
+use crate::testing::Federation;
 
 pub(super) fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap()
@@ -32,31 +33,16 @@ pub(super) fn now() -> DateTime<Utc> {
 pub(super) struct Parties {
     pub(super) owner: Arc<Credentials>,
     pub(super) asker: Verified,
-    /// Where their keys lie for as long as they are used.
-    _folder: tempfile::TempDir,
 }
 
 /// Made once, with keys that nobody else has.
 pub(super) fn parties() -> &'static Parties {
     static PARTIES: LazyLock<Parties> = LazyLock::new(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create(&name("london"), &folder.path().join("authority")).unwrap();
-        let credentials = |body: &str| {
-            let of = folder.path().join(body);
-            std::fs::create_dir_all(&of).unwrap();
-            let request = KeyAndRequest::create(&of.join("node.key")).unwrap();
-            let parsed = meridian_certs::Request::from_pem(request.pem()).unwrap();
-            let identity = Identity::Node { federation: name("london"), body: name(body) };
-            let life = Validity::from_now(std::time::Duration::from_secs(86_400));
-            let chain = authority.sign(&parsed, &identity, &["localhost".into()], life).unwrap();
-            std::fs::write(of.join("node.pem"), chain).unwrap();
-            let ca = folder.path().join("authority").join("ca.pem");
-            Credentials::load(&ca, &of.join("node.pem"), &of.join("node.key")).unwrap()
-        };
-        let owner = credentials("lfb");
-        let signed = credentials("loda").sign(b"who".to_vec()).unwrap();
+        let federation = Federation::new();
+        let owner = federation.credentials("lfb");
+        let signed = federation.credentials("loda").sign(b"who".to_vec()).unwrap();
         let asker = owner.verify(&signed, std::time::SystemTime::now()).unwrap();
-        Parties { owner, asker, _folder: folder }
+        Parties { owner, asker }
     });
     &PARTIES
 }

@@ -151,7 +151,7 @@ fn grant(grant: &Granted) -> Grant {
         filter: None,
         threshold: grant.threshold,
         allowance: grant.allowance,
-        analysts: None,
+        askers: None,
         onward: false,
         start: day(2020),
         end: if grant.in_force { day(9000) } else { day(2021) },

@@ -13,8 +13,8 @@ use meridian_federation::{RemotePart, RemoteSummary, askable, place};
 use meridian_proto::{Admission, BodyName, CHECK_ACTION, CheckAnswer, Decision, Refusal, Verdict, wire};
 use prost::Message;
 
-use super::{Asked, Engine, ErrorKind, Planned, QueryError, error};
-use crate::gate::{self, Intent};
+use super::{Asked, Engine, ErrorKind, Planned, QueryError, error, texts};
+use crate::gate::{self, Intent, Onward};
 
 /// Bodies that are asked at the same time.
 const AT_ONCE: usize = 64;
@@ -79,12 +79,13 @@ impl Engine {
     /// Asks one body, which may be out of reach.
     async fn ask_whether(&self, asked: &Asked, part: Part) -> Verdict {
         let Part { remote: RemotePart { body, sql, .. }, columns } = part;
-        let (on_behalf_of, via) = asked.caller.onward();
+        let Onward { asker, groups, via } = asked.caller.onward();
         let request = wire::RemoteQuery {
             query_id: asked.query_id.clone(),
             sql: sql.clone(),
-            on_behalf_of,
-            via: via.iter().map(ToString::to_string).collect(),
+            on_behalf_of: asker,
+            groups: texts(&groups),
+            via: texts(&via),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
         };
         let asking = self.parts.routes.action(&body, CHECK_ACTION, request.encode_to_vec());

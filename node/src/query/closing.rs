@@ -43,6 +43,7 @@ impl Closing {
             body: engine.body().to_string(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
+            groups: super::texts(asked.caller.groups()),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.clone(),

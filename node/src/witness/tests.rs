@@ -4,40 +4,21 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use meridian_certs::{Authority, Identity, KeyAndRequest, Request, Validity, Verified};
+use meridian_certs::Verified;
 use meridian_proto::{Said, WitnessRequest};
-use tempfile::TempDir;
 
 use super::*;
 use crate::audit::{Entry, Keeping, LogKey, Private, WitnessVerifier, origin};
+use crate::testing::Federation;
 
-struct Federation {
-    folder: TempDir,
-    authority: Authority,
+trait Witnesses {
+    /// The node of a body whose log lies in this folder.
+    fn node(&self, body: &str, seed: u8, state: &Path) -> Arc<Witnessing>;
 }
 
-impl Federation {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create(&name("london"), folder.path()).unwrap();
-        Self { folder, authority }
-    }
-
-    fn credentials(&self, body: &str) -> Arc<Credentials> {
-        let identity = Identity::Node { federation: name("london"), body: name(body) };
-        let folder = TempDir::new_in(self.folder.path()).unwrap();
-        let path = |file: &str| folder.path().join(file);
-        let made = KeyAndRequest::create(&path("key")).unwrap();
-        let request = Request::from_pem(made.pem()).unwrap();
-        let validity = Validity::from_now(Duration::from_secs(600));
-        let pem = self.authority.sign(&request, &identity, &["localhost".to_owned()], validity).unwrap();
-        fs::write(path("pem"), pem).unwrap();
-        Credentials::load(&self.folder.path().join("ca.pem"), &path("pem"), &path("key")).unwrap()
-    }
-
-    /// The node of a body whose log lies in this folder.
+impl Witnesses for Federation {
     fn node(&self, body: &str, seed: u8, state: &Path) -> Arc<Witnessing> {
         let credentials = self.credentials(body);
         let key = LogKey::new(&origin("london", body), &[seed; 32]);

@@ -19,7 +19,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use meridian_certs::{Authority, Credentials, Identity};
 use meridian_federation::remote::{Peers, QueryContext, Receipts, RemoteExec, Routes, Signer, remote_ticket};
 use meridian_federation::{RemoteNode, RemotePart};
-use meridian_proto::{Form, Name, Signed, wire::RemoteQuery};
+use meridian_proto::{Form, Signed, wire::RemoteQuery};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -113,9 +113,10 @@ impl Mesh {
         let context = QueryContext {
             query_id: self.query_id(),
             on_behalf_of: ANALYST.into(),
+            groups: Vec::new(),
             via: Vec::new(),
             purpose: String::new(),
-            transport: Routes::new(Arc::clone(&self.peers), []) as _,
+            transport: Arc::new(Routes::new(Arc::clone(&self.peers), [])),
             patience: PATIENCE,
             receipts: Receipts::new(Arc::new(move |signed: &Signed| signer(&asker, signed))),
             begun: None,

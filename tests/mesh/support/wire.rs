@@ -329,6 +329,7 @@ pub(crate) fn remote_ticket(sql: &str, on_behalf_of: &str, purpose: &str) -> Tic
         query_id: format!("{:032x}", NUMBER.fetch_add(1, Ordering::Relaxed)),
         sql: sql.into(),
         on_behalf_of: on_behalf_of.into(),
+        groups: Vec::new(),
         purpose: purpose.into(),
         via: Vec::new(),
     };

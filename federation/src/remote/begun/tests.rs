@@ -76,6 +76,7 @@ fn context(bodies: Vec<(&'static str, &'static str, Does)>) -> QueryContext {
     QueryContext {
         query_id: "q".into(),
         on_behalf_of: String::new(),
+        groups: Vec::new(),
         via: Vec::new(),
         purpose: String::new(),
         transport: Arc::new(Bodies(bodies)),

@@ -144,6 +144,7 @@ fn entry(kind: &str, entry: &Entry, private: Option<&Private>, text: &mut String
     item("query", &entry.query_id, text);
     item("caller", &caller(entry), text);
     item("via", &entry.via.join(", then "), text);
+    item("groups", &entry.groups.join(", "), text);
     item("purpose", &entry.purpose, text);
     item("agreement", &entry.agreements.join(", "), text);
     for used in &entry.datasets {

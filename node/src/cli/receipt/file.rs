@@ -155,6 +155,7 @@ fn words(record: &ReleaseRecord, body: &str, logged: &Logged, text: &mut String)
     };
     line("To", &who(&record.caller));
     line("Asked by", &who(&record.on_behalf_of));
+    line("Of groups", &record.groups.join(", "));
     line("Purpose", &record.purpose);
     line("Agreement", &record.agreements.join(", "));
     for used in &record.datasets {

@@ -13,6 +13,7 @@ fn release(body: &str, form: Form) -> ReleaseRecord {
         body: body.into(),
         caller: "spiffe://london/body/loda/node".into(),
         on_behalf_of: String::new(),
+        groups: Vec::new(),
         purpose: "fire-risk".into(),
         agreements: vec!["fire-risk-2026".into()],
         datasets: vec![DatasetUse { name: format!("london.{body}.d"), columns: vec!["c".into()], form }],

@@ -1,6 +1,7 @@
 //! What is said about a wrong agreement.
 
 use super::*;
+use crate::gate::Askers;
 
 #[test]
 fn agreements() {
@@ -168,13 +169,15 @@ fn agreement(from: &str, to: &str) -> AgreementConfig {
 #[test]
 fn parties_and_analysts_are_read() {
     let read = agreement("", "");
-    assert_eq!((read.parties, read.analysts), (vec![name("lfb").into(), name("loda").into()], None), "nothing is said");
+    assert_eq!((read.parties, read.askers), (vec![name("lfb").into(), name("loda").into()], None), "nothing is said");
     let read = agreement(RECIPIENTS, "recipients = [\"loda\", \"lfb\"]");
     assert_eq!(read.parties, [name("lfb"), name("loda")], "this body stands once");
     let said = format!("{RECIPIENTS}\nparties = [\"gla\", \"loda\", \"lfb\"]\nanalysts = [\"asha\", \"ben\"]");
     let read = agreement(RECIPIENTS, &said);
     assert_eq!(read.parties, [name("gla"), name("loda"), name("lfb")]);
-    assert_eq!(read.analysts, Some(vec![name("asha"), name("ben")]));
+    assert_eq!(read.askers, Some(Askers { analysts: vec![name("asha"), name("ben")], groups: Vec::new() }));
+    let read = agreement(RECIPIENTS, &format!("{RECIPIENTS}\ngroups = [\"fire\"]"));
+    assert_eq!(read.askers, Some(Askers { analysts: Vec::new(), groups: vec![name("fire")] }));
     let other = "[[federations]]\nname = \"berlin\"\nca = \"tls/ca.pem\"\n";
     let followed = format!("{other}authorities = [\"https://a.example:7443\"]\n");
     let listed = format!("{other}[[federations.members]]\nbody = \"loda\"\nendpoint = \"https://l.example:1\"\n");
@@ -233,6 +236,8 @@ fn parties_analysts_and_allowances() {
     said("parties = [\"lfb\", \"loda\",\n\"loda\"]", "9: party `loda` stands twice: remove");
     said("partys = [\"lfb\"]", "8: unknown key `partys`: did you mean `parties`?");
     said("analysts = []", "8: analysts is empty: name analysts of the recipients, or leave it out");
+    said("groups = []", "8: groups is empty: name groups of the recipients, or leave it out");
+    said("groups = [\"fire\",\n\"fire\"]", "9: group `fire` stands twice: remove");
     said("analysts = [\"Asha\"]", "8: analysts is \"Asha\", which is no name: write");
     said("analysts = [\"asha\",\n\"asha\"]", "9: analyst `asha` stands twice: remove");
 

@@ -1,11 +1,12 @@
 //! Who is calling: the certificate that the connection was opened with, and the purpose that request or session states.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::future::{Either, Ready, ready};
 use http::Request;
-use meridian_certs::Verified;
+use meridian_certs::{Credentials, Identity as Certified, Verified};
 use meridian_proto::Name;
 use tonic::Status;
 use tonic::body::Body;
@@ -22,13 +23,18 @@ use crate::gate::Caller;
 pub(in super::super) struct Identity {
     federation: Name,
     body: Name,
+    credentials: Arc<Credentials>,
     sessions: Sessions,
 }
 
 impl Identity {
-    /// For the node of `body`, with these sessions.
-    pub(in super::super) fn new(federation: Name, body: Name, sessions: Sessions) -> Self {
-        Self { federation, body, sessions }
+    /// For the node of `body`, which holds these credentials, with these sessions.
+    pub(in super::super) fn new(
+        (federation, body): (Name, Name),
+        credentials: Arc<Credentials>,
+        sessions: Sessions,
+    ) -> Self {
+        Self { federation, body, credentials, sessions }
     }
 
     /// The caller and their session. A purpose in the header goes before the session's.
@@ -43,7 +49,12 @@ impl Identity {
             tracing::warn!(caller = %verified.identity(), %refused, "a caller was turned away");
             status::refused(&refused)
         });
-        Ok((caller?, session))
+        // A peer's analyst is in the groups that the peer names with each question.
+        let groups = match verified.identity() {
+            Certified::Analyst { name, .. } => self.credentials.groups(name),
+            Certified::Node { .. } => Vec::new(),
+        };
+        Ok((caller?.in_groups(groups), session))
     }
 }
 
@@ -105,6 +116,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
+    use crate::testing::Federation;
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -127,7 +139,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_without_a_verified_certificate_goes_no_further() {
         let inner = |_: Request<Body>| async { Ok::<_, std::convert::Infallible>(Response::default()) };
-        let identity = Identity::new("london".parse().unwrap(), "gla".parse().unwrap(), Sessions::new());
+        let own = ("london".parse().unwrap(), "gla".parse().unwrap());
+        let identity = Identity::new(own, Federation::new().credentials("gla"), Sessions::new());
         let response = identity.layer(tower::service_fn(inner)).call(Request::default()).await.unwrap();
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(status.code(), tonic::Code::Unauthenticated);

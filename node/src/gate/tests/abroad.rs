@@ -5,7 +5,7 @@ use meridian_proto::{BodyName, Form};
 
 use super::admitted::data;
 use super::setup::{Body, grant, name, on_behalf_of};
-use crate::gate::{Caller, Grant};
+use crate::gate::{Askers, Caller, Grant};
 
 const PEOPLE: &str = "SELECT id FROM people ORDER BY id";
 const COUNTED: &str = "SELECT borough, COUNT(*) AS n FROM incidents GROUP BY borough";
@@ -40,7 +40,7 @@ async fn an_agreement_names_one_body_of_one_federation() {
     assert_eq!(abroad.refusal(PEOPLE, &on_behalf_of("gla", None)).await.rule, "agreement.active");
     assert_eq!(abroad.refusal(PEOPLE, &berlin("feuerwehr", None)).await.rule, "agreement.active");
     // Analysts are those of the body that is named.
-    abroad.amend("people", |terms| terms.grants[0].analysts = Some(vec![name("asha")]));
+    abroad.amend("people", |terms| terms.grants[0].askers = Some(Askers { analysts: vec![name("asha")], ..Askers::default() }));
     for (asker, admitted) in [
         (Some("spiffe://berlin/body/gla/analyst/asha"), true),
         (Some("spiffe://london/body/gla/analyst/asha"), false),
@@ -85,7 +85,7 @@ async fn what_was_granted_to_one_is_not_fetched_for_its_namesake() {
 fn the_way_of_a_question_is_told_in_the_names_of_who_tells_it() {
     let way = |caller: Caller, via: &[&str]| {
         let via: Vec<BodyName> = via.iter().map(|body| body.parse().unwrap()).collect();
-        caller.by_way_of(via, &name("lfb")).map(|caller| caller.onward().1.iter().map(ToString::to_string).collect())
+        caller.by_way_of(via, &name("lfb")).map(|caller| caller.onward().via.iter().map(ToString::to_string).collect())
     };
     let of = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
     assert_eq!(

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use datafusion::logical_expr::{col, lit};
 use meridian_proto::Form;
 
-use super::super::{Intent, PublishedTable, Terms, unknown_dataset};
+use super::super::{Askers, Intent, PublishedTable, Terms, unknown_dataset};
 use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, on_behalf_of, peer};
 
 fn body() -> Body {
@@ -130,20 +130,29 @@ async fn agreements_may_hold_for_some_analysts_only() {
     body.amend("incidents", |terms| {
         std::sync::Arc::make_mut(&mut terms.dataset).needs_agreement = true;
         let mut few = grant("few", Form::Statistics);
-        few.analysts = Some(vec![name("asha")]);
+        few.askers = Some(Askers { analysts: vec![name("asha")], groups: vec![name("fire")] });
         terms.grants = vec![few];
     });
     let sql = "SELECT count(*) FROM incidents";
-    for (analyst, admitted) in [
-        (Some("spiffe://london/body/loda/analyst/asha"), true),
-        (Some("spiffe://london/body/loda/analyst/ben"), false),
-        (Some("spiffe://london/body/gla/analyst/asha"), false),
-        (Some("asha"), false),
-        (None, false),
+    const BEN: Option<&str> = Some("spiffe://london/body/loda/analyst/ben");
+    const OF_GLA: Option<&str> = Some("spiffe://london/body/gla/analyst/asha");
+    for (analyst, groups, admitted) in [
+        (Some("spiffe://london/body/loda/analyst/asha"), &[][..], true),
+        (BEN, &[], false),
+        (BEN, &["planning"], false),
+        (BEN, &["planning", "fire"], true),
+        (OF_GLA, &[], false),
+        (OF_GLA, &["fire"], false),
+        (Some("asha"), &["fire"], false),
+        (None, &["fire"], false),
     ] {
-        let caller = on_behalf_of("loda", analyst);
-        assert_eq!(body.admit(sql, &caller).await.is_ok(), admitted, "{analyst:?}");
+        let groups: Vec<_> = groups.iter().map(|group| name(group)).collect();
+        let caller = on_behalf_of("loda", analyst).in_groups(groups.clone());
+        assert_eq!(body.admit(sql, &caller).await.is_ok(), admitted, "{analyst:?} {groups:?}");
     }
+    // Whoever is not in it is told of the group, and of nobody's name.
+    let refused = body.refusal(sql, &on_behalf_of("loda", BEN)).await.to_string();
+    assert!(refused.contains("put you into the group fire") && !refused.contains("asha"), "{refused}");
 }
 
 #[tokio::test]

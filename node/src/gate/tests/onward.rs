@@ -5,7 +5,7 @@ use meridian_proto::Form;
 
 use super::admitted::data;
 use super::setup::{Body, grant, name, on_behalf_of};
-use crate::gate::{Caller, Grant};
+use crate::gate::{Askers, Caller, Grant, Onward};
 
 const ASHA: &str = "spiffe://london/body/loda/analyst/asha";
 const SQL: &str = "SELECT id FROM people ORDER BY id";
@@ -67,7 +67,8 @@ async fn they_reach_no_further_than_the_other_body_s_own_grant() {
     assert_eq!(body.rows(SQL, &for_loda()).await.unwrap(), ["3"]);
     let lapsed = Grant { end: own.start.succ_opt().unwrap(), ..own.clone() };
     let elsewhere = Grant { purpose: "planning".into(), ..own.clone() };
-    let others = Grant { analysts: Some(vec![name("ben")]), ..own.clone() };
+    let ben = Askers { analysts: vec![name("ben")], groups: Vec::new() };
+    let others = Grant { askers: Some(ben), ..own.clone() };
     let cells = Grant { form: Form::Statistics, filter: None, ..own };
     for grant in [lapsed, elsewhere, others, cells] {
         body.amend("people", |terms| terms.grants[1] = grant.clone());
@@ -101,9 +102,9 @@ fn a_question_goes_in_no_circle_and_no_long_way() {
     };
     assert_eq!(
         by_way_of(&["loda"]).unwrap().onward(),
-        (ASHA.to_owned(), vec![name("loda").into(), name("gla").into()])
+        Onward { asker: ASHA.to_owned(), groups: Vec::new(), via: vec![name("loda").into(), name("gla").into()] }
     );
-    assert_eq!(by_way_of(&[]).unwrap().onward().1, [name("gla")]);
+    assert_eq!(by_way_of(&[]).unwrap().onward().via, [name("gla")]);
     for circle in [&["lfb"] as &[&str], &["gla"], &["loda", "loda"], &["loda", "lfb"]] {
         assert_eq!(by_way_of(circle).unwrap_err(), "via.cycle", "{circle:?}");
     }

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{col, lit};
 use futures::StreamExt;
 use meridian_proto::{DatasetName, Form};
 
-use super::super::{Caller, Grant, InForce, Refused, Released, Terms, guard};
+use super::super::{Askers, Caller, Grant, InForce, Refused, Released, Terms, guard};
 use super::setup::{Body, Incident, alike, analyst, grant, loda, name, now, scan, terms};
 use crate::audit::Durable;
 
@@ -91,7 +91,7 @@ async fn rows_under_way_end_with_what_gives_them() {
     assert!(ends(|terms| terms.grants[0].start = day + Days::new(1)).await, "not yet in force");
     assert!(ends(|terms| terms.grants[0].purpose = "planning".into()).await, "another purpose");
     assert!(ends(|terms| terms.grants[0].recipients = vec![name("gla").into()]).await, "other recipients");
-    assert!(ends(|terms| terms.grants[0].analysts = Some(vec![name("bola")])).await, "other analysts");
+    assert!(ends(|terms| terms.grants[0].askers = Some(Askers { analysts: vec![name("bola")], ..Askers::default() })).await, "other analysts");
     assert!(ends(|terms| terms.grants[0].columns = Some(vec![name("street")])).await, "other columns");
     assert!(ends(|terms| terms.grants[0].filter = Some(col("ward").eq(lit("c")))).await, "other rows");
     assert!(ends(|terms| Arc::make_mut(&mut terms.dataset).form = Form::None).await, "withdrawn");

@@ -180,7 +180,7 @@ pub(super) fn grant(agreement: &str, form: Form) -> Grant {
         filter: None,
         threshold: None,
         allowance: None,
-        analysts: None,
+        askers: None,
         onward: false,
         start: NaiveDate::from_ymd_opt(2026, 1, 1).unwrap(),
         end: NaiveDate::from_ymd_opt(2027, 1, 1).unwrap(),
