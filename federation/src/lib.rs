@@ -14,6 +14,7 @@ pub mod error;
 pub mod keys;
 pub mod lower;
 mod narrowed;
+mod neighbours;
 pub mod node;
 pub mod normal;
 pub mod over;

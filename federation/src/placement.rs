@@ -22,7 +22,7 @@ use crate::rel::{self, Rel};
 use crate::released;
 use crate::summary::{RemoteSummary, summaries};
 use crate::tables::{EveryPart, ForeignTable};
-use crate::{check, keys, lower, normal, rules, statistics, template, wire};
+use crate::{check, keys, lower, neighbours, normal, rules, statistics, template, wire};
 
 /// Alternatives that a subtree keeps at most.
 const ALTERNATIVES: usize = 8;
@@ -43,8 +43,7 @@ pub struct Placed {
 /// Places what is foreign in an optimised plan. Nothing is sent to anyone.
 pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Placed, PlacementError> {
     let plan = released::without_marks(plan).map_err(|error| PlacementError::internal(&error))?;
-    let mut search = Search::default();
-    let found = search.best_here(&plan)?;
+    let (search, found) = best(&plan)?;
     let left = holds_foreign(&found.plan).map_err(|error| PlacementError::internal(&error))?;
     if left {
         let error = DataFusionError::Plan("a dataset of another body is still scanned here".into());
@@ -61,6 +60,22 @@ pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Pl
         }
     }
     Ok(Placed { plan, remotes, rejected, notices: found.notices.into_iter().collect() })
+}
+
+/// The best way to have a plan, with its joins as they are or with neighbours joined first, and what was found on the way.
+fn best(plan: &LogicalPlan) -> std::result::Result<(Search, Here), PlacementError> {
+    let mut search = Search::default();
+    let found = search.best_here(plan);
+    let turned = neighbours::regrouped(plan).map_err(|error| PlacementError::internal(&error))?;
+    if let Some(turned) = turned {
+        let mut other = Search::default();
+        if let Ok(better) = other.best_here(&turned)
+            && found.as_ref().map_or(true, |found| better.cost < found.cost)
+        {
+            return Ok((other, better));
+        }
+    }
+    Ok((search, found?))
 }
 
 /// What can be asked of other bodies where a plan as a whole can't be placed: what the largest of its parts that can be

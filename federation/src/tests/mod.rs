@@ -9,6 +9,7 @@ pub(crate) mod generated;
 mod hazards;
 mod keyed;
 mod keys;
+mod neighbours;
 mod partitioned;
 mod questions;
 mod refusals;

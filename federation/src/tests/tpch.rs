@@ -71,7 +71,7 @@ async fn it_is_where_orders_are_joined_at_their_bodies() {
             joined.push(number);
         }
     }
-    assert_eq!(joined, [4, 12]);
+    assert_eq!(joined, [3, 4, 10, 12, 18, 21]);
 }
 
 #[tokio::test]
