@@ -31,6 +31,7 @@ mod records;
 mod references;
 mod register;
 mod rights;
+mod roots;
 mod sessions;
 mod signed_agreements;
 mod support;
