@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::anchors::{Anchors, refused, tls13_only};
-use crate::authority::Authority;
+use crate::authority::Office;
 use crate::certificate::{self, Unfit, Usage};
 use crate::client::Address;
 use crate::{Error, Result, files, reason};
@@ -98,8 +98,11 @@ impl AuthorityConnector {
 pub struct AuthorityAcceptor(TlsAcceptor);
 
 impl AuthorityAcceptor {
-    /// With the authority's own certificate.
-    pub(crate) fn new(authority: &Authority) -> Result<Self> {
+    /// With the authority's own certificate of now, which is made anew each month, and where roots or issuing key have
+    /// [changed](Office::changed).
+    pub fn new(office: &Office) -> Result<Self> {
+        let _lock = office.lock()?;
+        let authority = office.authority()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])?

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use meridian_proto::{Membership, Name, Signed};
 use rustls::RootCertStore;
@@ -17,6 +17,7 @@ use rustls::server::danger::ClientCertVerifier;
 
 use crate::anchors::Anchors;
 use crate::certificate::{self, Anchor};
+use crate::credentials::now_of;
 use crate::{Error, Result, files, reason, signed};
 
 /// Roots of one federation, oldest first.
@@ -180,10 +181,12 @@ impl Roots {
             .filter_map(|der| certificate::anchor(der).ok())
             .collect();
         let has_successor = |old: &CertificateDer<'static>| {
-            let since = certificate::anchor(old).map(|old| old.not_before).unwrap_or(SystemTime::UNIX_EPOCH);
-            let vouched = self.vouched_for(std::slice::from_ref(old), &links, now);
+            let Ok(says) = certificate::anchor(old) else { return false };
+            // Its word for another ends with it, and it may be retired all the same.
+            let then = now.min(now_of(says.not_after));
+            let vouched = self.vouched_for(std::slice::from_ref(old), &links, then);
             named.iter().any(|root| {
-                root.not_before > since
+                root.not_before > says.not_before
                     && vouched.iter().any(|by| by.public_key == root.public_key && by.subject == root.subject)
             })
         };
@@ -227,7 +230,7 @@ impl Roots {
         if !anchor.is_above_issuers {
             return Err("it allows no issuing key below it (path length)".into());
         }
-        let now = UNIX_EPOCH + std::time::Duration::from_secs(now.as_secs());
+        let now = UNIX_EPOCH + Duration::from_secs(now.as_secs());
         if now < anchor.not_before {
             return Err(format!("it is valid from {} only", reason::date(anchor.not_before)));
         }

@@ -18,7 +18,7 @@ use crate::anchors::Anchors;
 use crate::client::Address;
 use crate::credentials::now_of;
 use crate::standing::Excluded;
-use crate::{AuthorityAcceptor, Error, Identity, Request, Result, Verified, certificate, files};
+use crate::{Error, Identity, Request, Result, Verified, certificate, files};
 
 /// A node's certificate holds seven days: a long weekend without the authority does not darken the city.
 pub(super) const LIFE_SECONDS: u64 = 7 * 24 * 3600;
@@ -82,13 +82,6 @@ impl Office {
     /// Its keys.
     pub fn authority(&self) -> Result<Authority> {
         Authority::open(&self.dir)
-    }
-
-    /// Accepts those who call the authority, with its certificate of now: that is made anew each month, and where roots or issuing
-    /// key have [`changed`](Self::changed).
-    pub fn acceptor(&self) -> Result<AuthorityAcceptor> {
-        let _lock = self.lock()?;
-        AuthorityAcceptor::new(&self.authority()?)
     }
 
     /// Invites a body whose node will be reached at `endpoint` (`https://host:port`); its certificate will name that host and
@@ -332,7 +325,8 @@ impl Office {
         self.dir.join("membership")
     }
 
-    fn lock(&self) -> Result<File> {
+    /// Nobody else acts in the folder until what is returned is dropped.
+    pub(crate) fn lock(&self) -> Result<File> {
         files::lock(&self.dir.join("lock"))
     }
 }

@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use tempfile::TempDir;
 
 use super::*;
-use crate::credentials::now_of;
 use crate::testing::DAY;
 use crate::{Authority, AuthorityConnector, Credentials, Joined, KeyAndRequest, Office, Refusal, Request};
 

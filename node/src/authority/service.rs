@@ -31,7 +31,7 @@ const ACCEPTOR_LIFE: Duration = Duration::from_secs(3600);
 pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian_certs::Error> {
     let office = Arc::new(office);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let (mut made, mut acceptor) = ((Instant::now(), office.changed()), office.acceptor()?);
+    let (mut made, mut acceptor) = ((Instant::now(), office.changed()), AuthorityAcceptor::new(&office)?);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
         let tcp = match listener.accept().await {
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian
         };
         if made.0.elapsed() > ACCEPTOR_LIFE || made.1 != office.changed() {
             made = (Instant::now(), office.changed());
-            match office.acceptor() {
+            match AuthorityAcceptor::new(&office) {
                 Ok(new) => acceptor = new,
                 Err(error) => tracing::error!(%error, "the authority's certificate stays the one before"),
             }
