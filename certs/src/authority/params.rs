@@ -50,7 +50,8 @@ pub(super) const MOST_LINKS: u8 = 2;
 pub(super) fn root(federation: &Name, key: &KeyPair, validity: Validity) -> Result<CertificateParams, String> {
     let name = crate::files::sha256(&key.subject_public_key_info());
     let name = format!("meridian root {}", name.get(..8).unwrap_or_default());
-    // The issuing keys, and below them members alone; above them perhaps links to newer roots.
+    // The issuing keys, and below them members alone; above them perhaps links to newer roots, which some clients (Go's) count
+    // against the root itself.
     ca(federation, &name, MOST_LINKS + 1, validity)
 }
 
