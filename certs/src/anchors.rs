@@ -1,23 +1,22 @@
 //! Whom a federation's authority vouches for: the checks behind every handshake and every signature.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use meridian_proto::Name;
+use meridian_proto::{Membership, Name, Signed};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, PeerIncompatible, RootCertStore,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, PeerIncompatible, SignatureScheme,
 };
 
 use crate::analysts::{Analysts, Trusted};
 use crate::certificate::{self, EndEntity, Unfit, Usage};
+use crate::roots::{Roots, Succession};
 use crate::standing::Standing;
 use crate::trust::Trust;
 use crate::{Error, Identity, Result, files};
@@ -29,10 +28,10 @@ const REMEDY: &str = "fetch ca.pem again from the federation's authority";
 #[derive(Debug)]
 pub(crate) struct Anchors {
     federation: Name,
-    roots: RootCertStore,
-    /// The public keys of the roots.
-    keys: BTreeSet<Vec<u8>>,
-    clients: Arc<dyn ClientCertVerifier>,
+    /// Those that count now: every check asks for them anew.
+    roots: RwLock<Arc<Roots>>,
+    /// Where they are kept, where they are.
+    path: Option<PathBuf>,
     provider: Arc<CryptoProvider>,
     standing: Standing,
     analysts: RwLock<Option<Trusted>>,
@@ -41,44 +40,55 @@ pub(crate) struct Anchors {
 impl Anchors {
     /// Reads the authority certificates of a PEM file; all are of one federation.
     pub(crate) fn load(path: &Path) -> Result<Self> {
-        Self::of(files::certificates(WHAT, path)?).map_err(|problem| Error::File {
-            what: WHAT,
-            path: path.into(),
-            problem,
-            remedy: REMEDY,
-        })
+        let wrong = |problem| Error::File { what: WHAT, path: path.into(), problem, remedy: REMEDY };
+        let anchors = Self::of(files::certificates(WHAT, path)?).map_err(wrong)?;
+        Ok(Self { path: Some(path.into()), ..anchors })
     }
 
     /// From the authority certificates of one federation.
     pub(crate) fn of(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        let mut federation: Option<Name> = None;
-        let mut keys = BTreeSet::new();
-        for der in certificates {
-            let anchor = certificate::anchor(&der).map_err(|error| error.to_string())?;
-            roots.add(der).map_err(|error| error.to_string())?;
-            keys.insert(anchor.public_key);
-            match &federation {
-                Some(first) if *first != anchor.federation => {
-                    return Err(format!("holds anchors of {first} and of {}", anchor.federation));
-                }
-                _ => federation = Some(anchor.federation),
-            }
-        }
-        let federation = federation.ok_or_else(|| "holds no certificate".to_owned())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider.clone())
-            .build()
-            .map_err(|error| error.to_string())?;
+        let roots = Roots::of(certificates, &provider)?;
         Ok(Self {
-            federation,
-            roots,
-            keys,
-            clients,
+            federation: roots.federation().clone(),
+            roots: RwLock::new(Arc::new(roots)),
+            path: None,
             provider,
             standing: Standing::default(),
             analysts: RwLock::default(),
         })
+    }
+
+    /// The roots that count now.
+    pub(crate) fn roots(&self) -> Arc<Roots> {
+        Arc::clone(&self.roots.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The roots that count and, beside them, those that a membership brings; nothing where it brings none.
+    pub(crate) fn beside(&self, membership: &Membership, now: UnixTime) -> Result<Option<Roots>> {
+        self.roots().beside(membership, now, &self.provider)
+    }
+
+    /// What a membership that was signed by the authority changes in the roots.
+    pub(crate) fn succession(
+        self: &Arc<Self>,
+        signed: &Signed,
+        membership: &Membership,
+        now: UnixTime,
+    ) -> Result<Succession> {
+        let (held, beside) = (self.roots(), self.beside(membership, now)?);
+        let all = beside.as_ref().unwrap_or(&held);
+        let after = all.without_retired(membership, signed, now, &self.provider)?;
+        Ok(Succession { anchors: Arc::clone(self), beside, after })
+    }
+
+    /// From now on these are the roots that count: on disk, then in force. Connections that are open go on.
+    pub(crate) fn set_roots(&self, roots: Roots) -> Result<()> {
+        if let Some(path) = &self.path {
+            files::replace(path, roots.pem().as_bytes())?;
+        }
+        *self.roots.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roots);
+        Ok(())
     }
 
     /// From now on the certificates of these analysts count, and those of the removed do not.
@@ -120,7 +130,7 @@ impl Anchors {
 
     /// Whether a root of theirs has the key of one of these.
     pub(crate) fn shares_a_key_with(&self, other: &Self) -> bool {
-        !self.keys.is_disjoint(&other.keys)
+        !self.roots().keys().is_disjoint(other.roots().keys())
     }
 
     /// Who is shut out.
@@ -157,7 +167,7 @@ impl Anchors {
             }
             // What is wrong with it is told below, once it is known who signed it.
             Ok(Identity::Node { .. }) | Err(_) => {
-                self.clients.verify_client_cert(end_entity, intermediates, now)?;
+                self.roots().clients().verify_client_cert(end_entity, intermediates, now)?;
             }
         }
         self.standing_of(end_entity, Usage::Client)
@@ -170,7 +180,7 @@ impl Anchors {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        let checked = self.clients.verify_client_cert(end_entity, intermediates, now);
+        let checked = self.roots().clients().verify_client_cert(end_entity, intermediates, now);
         let own = certificate::end_entity(end_entity, Usage::Client, &self.federation).map_err(refused);
         match (checked, own) {
             // An analyst's own body signed it, and only its node knows that authority.
@@ -190,7 +200,7 @@ impl Anchors {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        self.clients.verify_client_cert(end_entity, intermediates, now)?;
+        self.roots().clients().verify_client_cert(end_entity, intermediates, now)?;
         certificate::authority(end_entity, Usage::Client, &self.federation).map_err(refused)
     }
 
@@ -208,7 +218,8 @@ impl Anchors {
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms().all)
+        let roots = self.roots();
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots.store(), intermediates, now, self.algorithms().all)
     }
 
     /// Checks a certificate with which somebody answers: the same, and that it is a node's.

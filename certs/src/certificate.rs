@@ -124,10 +124,16 @@ pub(crate) fn authority_uri(federation: &Name) -> String {
 }
 
 /// What an authority's certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Anchor {
     pub(crate) federation: Name,
+    /// Its distinguished name, encoded.
+    pub(crate) subject: Vec<u8>,
     pub(crate) public_key: Vec<u8>,
+    pub(crate) not_before: SystemTime,
     pub(crate) not_after: SystemTime,
+    /// Whether it may have issuing keys below it: an issuing key itself may not.
+    pub(crate) is_above_issuers: bool,
 }
 
 /// Reads the certificate of a federation's authority.
@@ -137,13 +143,25 @@ pub(crate) fn anchor(der: &CertificateDer<'_>) -> Result<Anchor, Unfit> {
     if !certificate.is_ca() || !signs {
         return Err(Unfit::NoAuthority);
     }
+    let below = certificate.basic_constraints().map_err(|_| Unfit::Encoding)?;
+    let below = below.and_then(|constraints| constraints.value.path_len_constraint);
     let uri = single_uri(&certificate)?;
     let federation = uri.strip_prefix("spiffe://").and_then(|name| name.parse().ok());
     Ok(Anchor {
         federation: federation.ok_or_else(|| Unfit::NoFederation(short(uri)))?,
+        subject: certificate.subject().as_raw().to_vec(),
         public_key: certificate.public_key().raw.to_vec(),
+        not_before: time(certificate.validity().not_before),
         not_after: time(certificate.validity().not_after),
+        is_above_issuers: below.is_none_or(|below| below > 0),
     })
+}
+
+/// Whether a certificate was signed by the key of another one, and names that as who did.
+pub(crate) fn is_signed_by(der: &CertificateDer<'_>, issuer: &CertificateDer<'_>) -> bool {
+    let (Ok(certificate), Ok(issuer)) = (parse(der), parse(issuer)) else { return false };
+    certificate.issuer().as_raw() == issuer.subject().as_raw()
+        && certificate.verify_signature(Some(issuer.public_key())).is_ok()
 }
 
 /// The DNS names and IP addresses that a certificate names.

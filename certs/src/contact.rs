@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::anchors::{Anchors, refused, tls13_only};
-use crate::authority::Authority;
+use crate::authority::Office;
 use crate::certificate::{self, Unfit, Usage};
 use crate::client::Address;
 use crate::{Error, Result, files, reason};
@@ -48,17 +48,17 @@ impl AuthorityConnector {
         Ok(Self { trust: Trust::Fingerprint(fingerprint) })
     }
 
-    /// Checks that these anchors (PEM) are those of the authority that is called.
-    pub fn check_anchors(&self, pem: &str) -> Result<()> {
-        let Trust::Fingerprint(fingerprint) = &self.trust else { return Ok(()) };
-        let known = |text| {
-            files::certificates_of(text).is_ok_and(|found| found.iter().any(|der| files::sha256(der) == *fingerprint))
-        };
-        if known(pem) {
-            return Ok(());
-        }
-        let problem = "is not that of the root that the authority sent: ask the authority for the fingerprint again";
-        Err(Error::Fingerprint { text: fingerprint.clone(), problem: problem.into() })
+    /// Of the anchors (PEM) that an authority sent those that need nobody's word: all where it is known by its own, and the one
+    /// that has the fingerprint where it is known by that. The membership says by which links others follow from it.
+    pub fn known_of(&self, pem: &str) -> Result<String> {
+        let Trust::Fingerprint(fingerprint) = &self.trust else { return Ok(pem.to_owned()) };
+        let sent = files::certificates_of(pem).unwrap_or_default();
+        let known = sent.iter().find(|der| files::sha256(der) == *fingerprint);
+        known.map(files::to_pem).ok_or_else(|| {
+            let problem =
+                "is not that of the root that the authority sent: ask the authority for the fingerprint again";
+            Error::Fingerprint { text: fingerprint.clone(), problem: problem.into() }
+        })
     }
 
     /// The root of the authority that answers at `https://HOST:PORT` (PEM), where it is known by its fingerprint.
@@ -69,7 +69,7 @@ impl AuthorityConnector {
         let sent = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let root = sent.iter().find(|der| files::sha256(der) == *fingerprint);
         let root = root.ok_or_else(|| wrong("it did not send its root"))?;
-        Ok(pem::encode(&pem::Pem::new("CERTIFICATE", root.as_ref())))
+        Ok(files::to_pem(root))
     }
 
     /// Connects to `https://HOST:PORT`, and checks that the federation's authority answers there.
@@ -98,8 +98,11 @@ impl AuthorityConnector {
 pub struct AuthorityAcceptor(TlsAcceptor);
 
 impl AuthorityAcceptor {
-    /// With the authority's own certificate, which is made anew each month: make the acceptor anew each day.
-    pub fn new(authority: &Authority) -> Result<Self> {
+    /// With the authority's own certificate of now, which is made anew each month, and where roots or issuing key have
+    /// [changed](Office::changed).
+    pub fn new(office: &Office) -> Result<Self> {
+        let _lock = office.lock()?;
+        let authority = office.authority()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])?

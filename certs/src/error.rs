@@ -110,6 +110,27 @@ pub enum Error {
         problem: String,
     },
 
+    /// A root that a membership brings, and that does not count.
+    #[error(
+        "the root {fingerprint} of {federation}: {problem}; the membership that names it is not taken. Ask the authority's operator \
+         what became of its root"
+    )]
+    Root {
+        /// Whose it is said to be.
+        federation: String,
+        /// The SHA-256 of its certificate.
+        fingerprint: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// An old root that can't be retired.
+    #[error("the old root is not retired: {problem}")]
+    Retirement {
+        /// What is in the way and what to do.
+        problem: String,
+    },
+
     /// A text that is no endpoint of a node.
     #[error("endpoint {endpoint:?}: {problem}")]
     Endpoint {

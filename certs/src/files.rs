@@ -73,6 +73,12 @@ pub(crate) fn certificates_of(text: &str) -> Result<Vec<CertificateDer<'static>>
     found.and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) })
 }
 
+/// A certificate as PEM.
+pub(crate) fn to_pem(der: &CertificateDer<'_>) -> String {
+    let lines = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+    ::pem::encode_config(&::pem::Pem::new("CERTIFICATE", der.as_ref()), lines)
+}
+
 /// Reads a file that is public as text.
 pub(crate) fn text_of(what: &'static str, path: &Path) -> Result<String> {
     File::open(path).and_then(text).map_err(|source| Error::Read { what, path: path.into(), source })

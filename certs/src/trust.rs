@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use meridian_proto::{Name, Signed};
+use meridian_proto::{Membership, Name, Signed};
 use rustls::pki_types::CertificateDer;
 
 use crate::anchors::Anchors;
 use crate::certificate;
 use crate::credentials::{Current, now_of};
 use crate::standing::Excluded;
-use crate::{AuthorityConnector, Connector, Error, Result, Verified, signed};
+use crate::{AuthorityConnector, Connector, Error, Result, Succession, Verified, signed};
 
 const WHAT: &str = "the trust anchors of another federation";
 const REMEDY: &str = "fetch them again with `meridian node trust`";
@@ -116,6 +116,12 @@ impl Federation {
     /// Checks at `now` that the payload was signed by the federation's authority.
     pub fn verify_authority(&self, signed: &Signed, now: SystemTime) -> Result<()> {
         signed::by_authority(signed, &self.anchors, now_of(now)).map_err(|reason| Error::Signature { reason })
+    }
+
+    /// What a membership that the authority signed changes in the federation's roots, checked at `now`; nothing is changed yet. An
+    /// error where it names a root for which no other vouches.
+    pub fn succession(&self, signed: &Signed, membership: &Membership, now: SystemTime) -> Result<Succession> {
+        self.anchors.succession(signed, membership, now_of(now))
     }
 
     /// From now on these of it are shut out: they can neither connect nor be called, and what they signed does not count.

@@ -100,6 +100,9 @@ impl Members {
         if membership.federation != *federation.name() {
             return Err(wrong(format!("is of {}, and should be of {}", membership.federation, federation.name())));
         }
+        // Where the node ended before all of it was done.
+        let mut succession = federation.succession(&signed, &membership, then).map_err(|why| wrong(why.to_string()))?;
+        succession.bring_in().and_then(|_| succession.let_go()).map_err(|why| wrong(why.to_string()))?;
         let held = RwLock::new(Held { signed, membership });
         let fetching = Mutex::default();
         let members = Self { own, federation, authorities, peers, clock, path, held, fetching };
@@ -153,9 +156,22 @@ impl Members {
             if !membership.is_after(&held.membership) {
                 return Ok(false);
             }
+            let refused = |error: meridian_certs::Error| error.to_string();
+            let mut succession = self.federation.succession(&signed, &membership, now.into()).map_err(refused)?;
+            // A new root counts before the membership does, which may be signed under it, and a retired one until then.
+            if succession.bring_in().map_err(refused)? {
+                tracing::info!(federation = %self.federation.name(), "a new root of the federation counts beside the old one");
+            }
             // On disk before it is in force: a node that starts again does not go back behind it.
             self.keep(&signed).map_err(|error| format!("{} can't be written: {error}", self.path.display()))?;
             *held = Held { signed, membership };
+            match succession.let_go() {
+                Ok(true) => {
+                    tracing::info!(federation = %self.federation.name(), "an old root of the federation is retired")
+                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "a retired root counts until the node starts again"),
+            }
         }
         self.in_force();
         let federation = self.federation.name();

@@ -17,7 +17,14 @@ pub struct Membership {
     pub signed_at: u64,
     /// The members, each once.
     pub members: Vec<Member>,
+    /// The certificates of the roots that hold, DER, oldest first; empty where nothing is said of them.
+    pub roots: Vec<Vec<u8>>,
+    /// Certificates by which a root vouches for a younger one, DER.
+    pub links: Vec<Vec<u8>>,
 }
+
+/// No federation has more roots at a time, nor links that still lead somewhere.
+const MOST_ROOTS: usize = 8;
 
 /// A body that is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +72,14 @@ impl TryFrom<wire::Membership> for Membership {
                 return Err(Invalid::value("Membership", "members", member.body.as_str(), "a body stands once"));
             }
         }
+        for (field, certificates) in [("roots", &message.roots), ("links", &message.links)] {
+            if certificates.len() > MOST_ROOTS {
+                let count = certificates.len().to_string();
+                return Err(Invalid::value("Membership", field, &count, "there are 8 at most"));
+            }
+        }
         let (federation, version, signed_at) = (message.federation.parse()?, message.version, message.signed_at);
-        Ok(Self { federation, version, signed_at, members })
+        Ok(Self { federation, version, signed_at, members, roots: message.roots, links: message.links })
     }
 }
 
@@ -98,6 +111,8 @@ impl From<&Membership> for wire::Membership {
             version: value.version,
             signed_at: value.signed_at,
             members: value.members.iter().map(member).collect(),
+            roots: value.roots.clone(),
+            links: value.links.clone(),
         }
     }
 }
@@ -118,6 +133,8 @@ mod tests {
             version: 7,
             signed_at: 1_000,
             members: bodies.iter().map(member).collect(),
+            roots: vec![b"root".to_vec()],
+            links: vec![b"link".to_vec()],
         }
     }
 
@@ -144,6 +161,8 @@ mod tests {
         };
         assert!(Membership::decode(&nowhere.encode()).unwrap_err().to_string().contains("endpoint"));
         assert!(Membership::decode(b"\xff").is_err());
+        let rooted = Membership { roots: vec![Vec::new(); 9], ..membership(&[]) };
+        assert!(Membership::decode(&rooted.encode()).unwrap_err().to_string().contains("8 at most"));
         let every = Membership::decode(&membership(&["every"]).encode());
         assert!(every.unwrap_err().to_string().contains("reserved"));
     }

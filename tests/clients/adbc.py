@@ -53,6 +53,11 @@ def refused(action, *words):
     raise AssertionError("it was not refused")
 
 
+def hello(folder):
+    with connect(folder) as connection:
+        assert rows(connection, "SELECT 1 + 1 AS two") == [(2,)]
+
+
 def query(folder):
     with connect(folder) as connection:
         assert rows(connection, "SELECT 1 + 1 AS two") == [(2,)]
@@ -156,7 +161,7 @@ def session(folder):
         refused(lambda: rows(connection, "SET purpose = 'fire-risk'"), "adbc.flight.sql.rpc.with_cookie_middleware")
 
 
-CHECKS = {f.__name__: f for f in (query, prepared, metadata, big, cancel, refusals, session)}
+CHECKS = {f.__name__: f for f in (hello, query, prepared, metadata, big, cancel, refusals, session)}
 
 
 def main():

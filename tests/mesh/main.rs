@@ -32,6 +32,7 @@ mod records;
 mod references;
 mod register;
 mod rights;
+mod roots;
 mod sessions;
 mod signed_agreements;
 mod support;

@@ -1,5 +1,6 @@
-//! What an authority remembers: invitations.
+//! What an authority remembers: invitations, and which issuing key signed last for whom.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,9 @@ pub struct Invitation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Books {
     pub(super) invitations: Vec<Invitation>,
+    /// For each body the SHA-256 of the issuing certificate under which it got its last one here.
+    #[serde(default)]
+    pub(super) issued: BTreeMap<Name, String>,
 }
 
 impl Books {

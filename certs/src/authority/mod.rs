@@ -2,9 +2,10 @@
 //!
 //! | file | what | where it belongs |
 //! | --- | --- | --- |
-//! | `ca.pem` | the root: what every member trusts | everywhere |
+//! | `ca.pem` | the root: what every member trusts; beside it a new one, until the old one is retired | everywhere |
 //! | `ca.key` | the root's key, which signs issuing certificates only | offline, once `issuer.key` is made |
-//! | `issuer.pem`, `issuer.key` | the issuing key, which signs members' certificates | with the authority |
+//! | `link.pem` | the word of the roots before it for a root (see [`Authority::new_root`]) | beside `ca.key` |
+//! | `issuer.pem`, `issuer.key` | the issuing key, which signs members' certificates, and links to its root | with the authority |
 //! | `signer.pem` | key and chain with which the authority signs the membership and serves TLS, made anew each month | with the authority |
 //!
 //! A second issuing key, at another body, is another folder with the same `ca.pem` (see [`Authority::sign_issuer`]).
@@ -12,6 +13,7 @@
 mod books;
 mod office;
 pub(crate) mod params;
+mod roots;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ pub use books::Invitation;
 pub use office::{Joined, Office, Refusal};
 pub use params::Validity;
 
-/// The root lives ten years; a new one is a decision of the federation.
+/// A root lives ten years; a new one is a decision of the federation.
 const ROOT_LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// The issuing key's certificate is made anew every other year.
 const ISSUER_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
@@ -39,12 +41,15 @@ const ISSUER_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
 const SIGNER_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 const RESTORE: &str = "restore the authority's folder from a backup, or make a new authority";
+const NEW_ISSUER: &str =
+    "have a root that holds sign a new issuing key: `meridian authority issuer`, or restore the folder from a backup";
 
 /// The authority of a federation, with its issuing key.
 pub struct Authority {
     dir: PathBuf,
     federation: Name,
     issuer: Issuer<'static, KeyPair>,
+    /// The issuing certificate, and links by which it also holds for whoever has an older root alone.
     issuer_pem: String,
     not_after: SystemTime,
 }
@@ -55,9 +60,9 @@ impl Authority {
         let subject = format!("the authority of {federation}");
         fs::create_dir_all(dir).map_err(|source| Error::Write { path: dir.into(), source })?;
         let at = |name: &str| dir.join(name);
-        let root =
-            params::root(federation, Validity::from_now(ROOT_LIFE)).map_err(|problem| issue(&subject, problem))?;
         let key = new_key(&subject)?;
+        let root = params::root(federation, &key, Validity::from_now(ROOT_LIFE));
+        let root = root.map_err(|problem| issue(&subject, problem))?;
         let pem = root.self_signed(&key).map_err(|error| issue(&subject, error))?.pem();
         files::create_key(&at("ca.key"), &key.serialize_pem())?;
         // A key without its certificate would only stand in the way of the next attempt.
@@ -69,29 +74,30 @@ impl Authority {
     }
 
     /// Signs an issuing key with the root's, which has to be in the folder for that; the request may come from another body.
-    /// Returns the certificate as PEM.
+    /// Returns the certificate as PEM, and behind it the links to the root.
     pub fn sign_issuer(dir: &Path, request: &Request) -> Result<String> {
-        let (root, der) = ca(&dir.join("ca.pem"), "the root")?;
-        let issuer = issuer("the root", &dir.join("ca.key"), &dir.join("ca.pem"), &der, &root)?;
+        let (root, issuer) = roots::with_key(dir)?;
         let subject = format!("the issuing key of {}", root.federation);
         let validity = Validity::from_now(ISSUER_LIFE).until_at_most(root.not_after);
         let params = params::issuer(&root.federation, validity).map_err(|problem| issue(&subject, problem))?;
-        Ok(params.signed_by(request.public_key(), &issuer).map_err(|error| issue(&subject, error))?.pem())
+        let signed = params.signed_by(request.public_key(), &issuer).map_err(|error| issue(&subject, error))?;
+        Ok(signed.pem() + &roots::links(dir)?)
     }
 
     /// Opens the authority in a folder; the root's key may be elsewhere.
     pub fn open(dir: &Path) -> Result<Self> {
         let at = |name: &str| dir.join(name);
-        let (root, _) = ca(&at("ca.pem"), "the root")?;
-        let (anchor, der) = ca(&at("issuer.pem"), "the issuing certificate")?;
+        let root = Anchors::load(&at("ca.pem"))?;
+        let what = "the issuing certificate";
+        let (anchor, der) = first(files::certificates(what, &at("issuer.pem"))?, &at("issuer.pem"), what)?;
         let wrong = |problem: String| Error::File {
             what: "the issuing certificate",
             path: at("issuer.pem"),
             problem,
             remedy: RESTORE,
         };
-        if anchor.federation != root.federation {
-            return Err(wrong(format!("is of {}, and ca.pem of {}", anchor.federation, root.federation)));
+        if anchor.federation != *root.federation() {
+            return Err(wrong(format!("is of {}, and ca.pem of {}", anchor.federation, root.federation())));
         }
         let issuer = issuer("the issuing certificate", &at("issuer.key"), &at("issuer.pem"), &der, &anchor)?;
         let issuer_pem = files::text_of("the issuing certificate", &at("issuer.pem"))?;
@@ -129,10 +135,15 @@ impl Authority {
         files::text_of("the root", &self.dir.join("ca.pem"))
     }
 
-    /// The SHA-256 of the root's certificate, lower-case hexadecimal: what whoever joins checks the authority by.
+    /// The SHA-256 of the root's certificate, lower-case hexadecimal: what whoever joins checks the authority by. Of several roots
+    /// it is the oldest, which vouches for the others.
     pub fn fingerprint(&self) -> Result<String> {
-        let (_, der) = ca(&self.dir.join("ca.pem"), "the root")?;
-        Ok(files::sha256(&der))
+        Ok(roots::by_age(&self.dir)?.first().map(|(_, der)| files::sha256(der)).unwrap_or_default())
+    }
+
+    /// The issuing certificate and the links behind it.
+    fn issuing(&self) -> Result<Vec<CertificateDer<'static>>> {
+        files::certificates("the issuing certificate", &self.dir.join("issuer.pem"))
     }
 
     /// What the authority signs the membership and serves TLS with: chain up to the root, and key. Made when there is none,
@@ -142,8 +153,8 @@ impl Authority {
         let held = files::certificates("the signing certificate", &path).ok().and_then(|chain| {
             let until = certificate::not_after(chain.first()?)?;
             let left = until.duration_since(SystemTime::now()).unwrap_or_default();
-            let issuer = files::certificates_of(&self.issuer_pem).ok()?;
-            let ours = chain.get(1) == issuer.first();
+            let behind = files::certificates_of(&(self.issuer_pem.clone() + &self.anchors().ok()?)).ok()?;
+            let ours = chain.get(1..) == Some(behind.as_slice());
             (ours && left > SIGNER_LIFE / 2).then_some(chain)
         });
         let chain = match held {
@@ -167,8 +178,9 @@ impl Authority {
         let root = Anchors::load(&self.dir.join("ca.pem"))?;
         if let [signer, rest @ ..] = chain.as_slice() {
             let checked = root.check_authority_signer(signer, rest, now_of(SystemTime::now()));
-            checked
-                .map_err(|error| issue(&subject, format!("issuer.pem: {}; {RESTORE}", reason::of_tls(&error, None))))?;
+            checked.map_err(|error| {
+                issue(&subject, format!("issuer.pem: {}; {NEW_ISSUER}", reason::of_tls(&error, None)))
+            })?;
         }
         Ok(chain)
     }
@@ -177,18 +189,30 @@ impl Authority {
     pub(crate) fn sign_payload(&self, payload: Vec<u8>) -> Result<Signed> {
         let mut signed = signed::sign(payload, &self.signer()?)
             .map_err(|reason| Error::Signing { identity: authority_uri(&self.federation), reason })?;
-        // Whoever checks it has the root.
-        signed.chain.truncate(2);
+        // Whoever checks it has a root.
+        signed.chain.truncate(1 + self.issuing()?.len());
         Ok(signed)
     }
 }
 
 /// A certificate of an authority, and what it says.
 pub(crate) fn ca(path: &Path, what: &'static str) -> Result<(certificate::Anchor, CertificateDer<'static>)> {
+    let found = files::certificates(what, path)?;
+    if found.len() > 1 {
+        let problem = "holds several certificates instead of one".to_owned();
+        return Err(Error::File { what, path: path.into(), problem, remedy: RESTORE });
+    }
+    first(found, path, what)
+}
+
+/// The first of the certificates of a file, which is an authority's, and what it says.
+fn first(
+    found: Vec<CertificateDer<'static>>,
+    path: &Path,
+    what: &'static str,
+) -> Result<(certificate::Anchor, CertificateDer<'static>)> {
     let unfit = |problem: String| Error::File { what, path: path.into(), problem, remedy: RESTORE };
-    let mut found = files::certificates(what, path)?;
-    let der = found.pop().filter(|_| found.is_empty());
-    let der = der.ok_or_else(|| unfit("holds several certificates instead of one".into()))?;
+    let der = found.into_iter().next().ok_or_else(|| unfit("holds no certificate".into()))?;
     let anchor = certificate::anchor(&der).map_err(|error| unfit(error.to_string()))?;
     Ok((anchor, der))
 }
@@ -201,12 +225,7 @@ pub(crate) fn issuer(
     der: &CertificateDer<'_>,
     anchor: &certificate::Anchor,
 ) -> Result<Issuer<'static, KeyPair>> {
-    let key = KeyPair::from_pem(&files::key_text(key_path)?).map_err(|_| Error::File {
-        what: "the authority's private key",
-        path: key_path.into(),
-        problem: "holds no private key of a kind that is used here".into(),
-        remedy: RESTORE,
-    })?;
+    let key = private_key(key_path)?;
     if key.subject_public_key_info() != anchor.public_key {
         return Err(Error::KeyMismatch { key: key_path.into(), certificate: path.into() });
     }
@@ -214,6 +233,15 @@ pub(crate) fn issuer(
         what,
         path: path.into(),
         problem: error.to_string(),
+        remedy: RESTORE,
+    })
+}
+
+fn private_key(path: &Path) -> Result<KeyPair> {
+    KeyPair::from_pem(&files::key_text(path)?).map_err(|_| Error::File {
+        what: "the authority's private key",
+        path: path.into(),
+        problem: "holds no private key of a kind that is used here".into(),
         remedy: RESTORE,
     })
 }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meridian_proto::{Member, Membership, Name, Signed, wire};
@@ -29,7 +30,7 @@ const SIGN_AGAIN: Duration = Duration::from_secs(3600);
 /// The folder of an authority.
 #[derive(Debug, Clone)]
 pub struct Office {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
 }
 
 /// What a body gets that joins or renews.
@@ -59,7 +60,15 @@ impl Office {
     pub fn found(federation: &Name, dir: &Path, now: SystemTime) -> Result<Self> {
         let authority = Authority::create(federation, dir)?;
         let office = Self { dir: dir.into() };
-        let empty = Membership { federation: federation.clone(), version: 1, signed_at: 0, members: Vec::new() };
+        let roots = files::certificates_of(&authority.anchors()?).unwrap_or_default();
+        let empty = Membership {
+            federation: federation.clone(),
+            version: 1,
+            signed_at: 0,
+            members: Vec::new(),
+            roots: roots.iter().map(|der| der.to_vec()).collect(),
+            links: Vec::new(),
+        };
         office.publish(&authority, &empty, now)?;
         Ok(office)
     }
@@ -220,7 +229,7 @@ impl Office {
     /// Takes the membership that another issuing key of the federation signed, where it is newer; returns whether it was.
     pub fn adopt(&self, signed: &Signed, now: SystemTime) -> Result<bool> {
         let lock = self.lock()?;
-        let anchors = Anchors::load(&self.dir.join("ca.pem"))?;
+        let anchors = Arc::new(Anchors::load(&self.dir.join("ca.pem"))?);
         crate::signed::by_authority(signed, &anchors, now_of(now)).map_err(|reason| Error::Signature { reason })?;
         let invalid = |error: meridian_proto::Invalid| Error::Signature { reason: error.to_string() };
         let newer = Membership::decode(&signed.payload).map_err(invalid)?;
@@ -229,14 +238,18 @@ impl Office {
         if own.as_ref().is_some_and(|own| !newer.is_after(own)) {
             return Ok(false);
         }
-        if own.is_some_and(|own| own.version == newer.version && own.members != newer.members) {
+        let says = |it: &Membership| (it.members.clone(), it.roots.clone());
+        if own.is_some_and(|own| own.version == newer.version && says(&own) != says(&newer)) {
             tracing::error!(
                 version = newer.version,
                 "another authority acted in the same moment, and later: what this one did last is undone; look at `meridian \
                  authority list`, and do it again"
             );
         }
+        let mut succession = anchors.succession(signed, &newer, now_of(now))?;
+        succession.bring_in()?;
         files::replace(&self.path(), &signed.encode())?;
+        succession.let_go()?;
         drop(lock);
         Ok(true)
     }
@@ -255,7 +268,11 @@ impl Office {
     }
 
     /// Does something under the lock; what it changed is written, the books first, and signed.
-    fn act<T, E: From<Error>>(&self, now: SystemTime, act: impl FnOnce(&mut Desk<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub(super) fn act<T, E: From<Error>>(
+        &self,
+        now: SystemTime,
+        act: impl FnOnce(&mut Desk<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let _lock = self.lock()?;
         let authority = Authority::open(&self.dir)?;
         let (before, known) = (self.read_membership()?, Books::read(&self.dir)?);
@@ -308,17 +325,18 @@ impl Office {
         self.dir.join("membership")
     }
 
-    fn lock(&self) -> Result<File> {
+    /// Nobody else acts in the folder until what is returned is dropped.
+    pub(crate) fn lock(&self) -> Result<File> {
         files::lock(&self.dir.join("lock"))
     }
 }
 
 /// What an act works on.
-struct Desk<'a> {
-    dir: &'a Path,
-    authority: &'a Authority,
-    books: &'a mut Books,
-    membership: &'a mut Membership,
+pub(super) struct Desk<'a> {
+    pub(super) dir: &'a Path,
+    pub(super) authority: &'a Authority,
+    pub(super) books: &'a mut Books,
+    pub(super) membership: &'a mut Membership,
     /// Seconds since the Unix epoch.
     now: u64,
 }
@@ -351,7 +369,9 @@ impl Desk<'_> {
         let valid_from = self.membership.member(body).map_or(0, |member| member.valid_from);
         let validity = Validity::from_now(Duration::from_secs(LIFE_SECONDS));
         let validity = validity.from_at_least(UNIX_EPOCH + Duration::from_secs(valid_from));
-        self.authority.sign(request, &identity, hosts, validity)
+        let chain = self.authority.sign(request, &identity, hosts, validity)?;
+        self.books.issued.insert(body.clone(), self.authority.issuing_sha256()?);
+        Ok(chain)
     }
 
     /// The time from which certificates of a body are valid that are signed from now on, and no earlier one is: all are

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meridian_proto::Name;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::pki_types::DnsName;
 use time::OffsetDateTime;
@@ -43,10 +43,16 @@ impl Validity {
     }
 }
 
-/// A federation's root.
-pub(super) fn root(federation: &Name, validity: Validity) -> Result<CertificateParams, String> {
-    // The issuing keys, and below them members alone.
-    ca(federation, "meridian root", 1, validity)
+/// Links that a chain may have: so many new roots later, whoever holds the first one alone still follows.
+pub(super) const MOST_LINKS: u8 = 2;
+
+/// A federation's root, or a link to it from an older one: its name tells it from all others.
+pub(super) fn root(federation: &Name, key: &KeyPair, validity: Validity) -> Result<CertificateParams, String> {
+    let name = crate::files::sha256(&key.subject_public_key_info());
+    let name = format!("meridian root {}", name.get(..8).unwrap_or_default());
+    // The issuing keys, and below them members alone; above them perhaps links to newer roots, which some clients (Go's) count
+    // against the root itself.
+    ca(federation, &name, MOST_LINKS + 1, validity)
 }
 
 /// An issuing key, signed by the root.

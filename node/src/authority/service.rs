@@ -24,14 +24,14 @@ use super::{JOIN, LARGE, MEMBERSHIP, RENEW, SMALL};
 const MOST_CONNECTIONS: usize = 256;
 /// Longest time of a connection.
 const LONGEST: Duration = Duration::from_secs(20);
-/// The acceptor is made anew this often, since the authority's own certificate is made anew each month.
+/// The acceptor is made anew this often, since the authority's own certificate is made anew each month, and with each other root.
 const ACCEPTOR_LIFE: Duration = Duration::from_secs(3600);
 
 /// Answers on a listener until it is dropped.
 pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian_certs::Error> {
     let office = Arc::new(office);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let (mut acceptor, mut made) = (AuthorityAcceptor::new(&office.authority()?)?, Instant::now());
+    let (mut made, mut acceptor) = ((Instant::now(), office.changed()), AuthorityAcceptor::new(&office)?);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
         let tcp = match listener.accept().await {
@@ -42,8 +42,12 @@ pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian
                 continue;
             }
         };
-        if made.elapsed() > ACCEPTOR_LIFE {
-            (acceptor, made) = (AuthorityAcceptor::new(&office.authority()?)?, Instant::now());
+        if made.0.elapsed() > ACCEPTOR_LIFE || made.1 != office.changed() {
+            made = (Instant::now(), office.changed());
+            match AuthorityAcceptor::new(&office) {
+                Ok(new) => acceptor = new,
+                Err(error) => tracing::error!(%error, "the authority's certificate stays the one before"),
+            }
         }
         tokio::spawn(timeout(LONGEST, connection(tcp, place, acceptor.clone(), Arc::clone(&office))));
     }

@@ -1,5 +1,7 @@
 //! `meridian authority …` and `meridian node request`: who is in, and certificates.
 
+mod ceremony;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use meridian_proto::Name;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::ceremony::{Issuer, Root};
 use super::{Error, Interrupts, say, serve};
 use crate::authority::service;
 
@@ -41,9 +44,12 @@ pub(crate) enum Authority {
     Remove(Of),
     /// Sign a certificate for a request by hand
     Sign(Sign),
-    /// A second issuing key, at another body
+    /// Another issuing key: a second one at another body, or a new one in place of one's own
     #[command(subcommand)]
     Issuer(Issuer),
+    /// A new root beside the old one, and the end of the old one
+    #[command(subcommand)]
+    Root(Root),
 }
 
 /// Options of `meridian authority init`.
@@ -129,48 +135,6 @@ pub(crate) struct Move {
     endpoint: String,
 }
 
-/// `meridian authority issuer …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Issuer {
-    /// At the other body: make an issuing key, and a request for it
-    Request(Folder),
-    /// With the root's key: sign the request
-    Sign(SignIssuer),
-    /// At the other body: put the signed certificate, the root and a membership beside the key
-    Install(Install),
-}
-
-/// Options of `meridian authority issuer sign`.
-#[derive(Debug, Args)]
-pub(crate) struct SignIssuer {
-    /// The folder with ca.pem and ca.key
-    #[arg(long)]
-    dir: PathBuf,
-    /// The request (PEM)
-    #[arg(long, value_name = "FILE")]
-    request: PathBuf,
-    /// The file for the certificate
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-}
-
-/// Options of `meridian authority issuer install`.
-#[derive(Debug, Args)]
-pub(crate) struct Install {
-    /// The folder with the key that was made
-    #[arg(long)]
-    dir: PathBuf,
-    /// The certificate that was signed for it (PEM)
-    #[arg(long, value_name = "FILE")]
-    certificate: PathBuf,
-    /// The federation's root (PEM)
-    #[arg(long, value_name = "FILE")]
-    ca: PathBuf,
-    /// The membership as the first authority, or any node, has it in its folder
-    #[arg(long, value_name = "FILE")]
-    membership: PathBuf,
-}
-
 /// Options of `meridian authority sign`.
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
@@ -233,6 +197,7 @@ impl Authority {
             }
             Self::Sign(sign) => sign.run(),
             Self::Issuer(issuer) => issuer.run(now),
+            Self::Root(root) => root.run(now),
         }
     }
 }
@@ -327,38 +292,6 @@ fn list(dir: &Path, out: &mut dyn Write) -> Result<(), Error> {
         say("the membership was not signed again for a day: is `meridian authority serve` running?");
     }
     Ok(())
-}
-
-impl Issuer {
-    fn run(self, now: SystemTime) -> Result<(), Error> {
-        match self {
-            Self::Request(Folder { dir }) => {
-                fs::create_dir_all(&dir).map_err(|source| Error::Write { path: dir.clone(), source })?;
-                let made = KeyAndRequest::create(&dir.join("issuer.key"))?;
-                let request = dir.join("issuer.csr");
-                write_new(&request, made.pem())?;
-                say(format_args!("the key stays here; bring {} to where the root's key is", request.display()));
-            }
-            Self::Sign(SignIssuer { dir, request, out }) => {
-                let pem = fs::read_to_string(&request).map_err(|source| Error::Read { path: request, source })?;
-                write_new(&out, &meridian_certs::Authority::sign_issuer(&dir, &Request::from_pem(&pem)?)?)?;
-                say(format_args!("bring {}, ca.pem and the membership to the other body", out.display()));
-            }
-            Self::Install(Install { dir, certificate, ca, membership }) => {
-                for (from, to) in [(&certificate, "issuer.pem"), (&ca, "ca.pem")] {
-                    let text = fs::read_to_string(from).map_err(|source| Error::Read { path: from.clone(), source })?;
-                    write_new(&dir.join(to), &text)?;
-                }
-                let bytes = fs::read(&membership).map_err(|source| Error::Read { path: membership.clone(), source })?;
-                let signed = meridian_proto::Signed::decode(&bytes)
-                    .map_err(|error| Error::Usage(format!("{}: {error}", membership.display())))?;
-                let office = Office::open(&dir)?;
-                office.adopt(&signed, now)?;
-                say("this is a second authority of the federation: it can invite, suspend and serve as the first");
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Sign {

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
 use meridian_certs::{AuthorityConnector, Credentials, Identity, Joined, KeyAndRequest};
@@ -83,14 +84,14 @@ impl Join {
         let made = if key.exists() { KeyAndRequest::open(&key)? } else { KeyAndRequest::create(&key)? };
         let joined = client::join(&connector, &self.authority, &self.token, made.pem()).await;
         let joined = joined.map_err(|error| Error::Node(error.to_string()))?;
-        connector.check_anchors(&joined.anchors)?;
-        self.write(&joined, &key)
+        let root = connector.known_of(&joined.anchors)?;
+        self.write(&joined, &root, &key)
     }
 
-    fn write(&self, joined: &Joined, key: &Path) -> Result<Identity, Error> {
+    fn write(&self, joined: &Joined, root: &str, key: &Path) -> Result<Identity, Error> {
         let at = |name: &str| self.dir.join(name);
-        let Joined { chain, anchors, membership } = joined;
-        replace(&at("ca.pem"), anchors.as_bytes())?;
+        let Joined { chain, membership, .. } = joined;
+        replace(&at("ca.pem"), root.as_bytes())?;
         let identity = at("identity.pem");
         let key_text = fs::read_to_string(key).map_err(|source| Error::Read { path: key.into(), source })?;
         if identity.exists() {
@@ -102,6 +103,7 @@ impl Join {
             return Err(Error::Node(format!("the authority certified {}, which is no node", credentials.identity())));
         };
         let listed = listed(membership, &credentials)?;
+        credentials.home().succession(membership, &listed, SystemTime::now())?.bring_in()?;
         let endpoint = listed.member(&body).map(|member| member.endpoint.clone()).unwrap_or_default();
         replace(&at("state").join(app::MEMBERSHIP_FILE), &membership.encode())?;
         for folder in ["datasets", "views", "agreements"] {
@@ -134,7 +136,7 @@ impl Join {
 
 /// What the membership says, once its signature is checked.
 fn listed(signed: &Signed, credentials: &Credentials) -> Result<Membership, Error> {
-    credentials.verify_authority(signed, std::time::SystemTime::now())?;
+    credentials.verify_authority(signed, SystemTime::now())?;
     Membership::decode(&signed.payload).map_err(|error| Error::Node(format!("the authority's membership: {error}")))
 }
 

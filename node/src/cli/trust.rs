@@ -47,12 +47,12 @@ impl Trust {
             Some(_) => None,
             None => Some(self.lines(&ca)?),
         };
-        let (membership, bodies) = self.checked(&node, &anchor, membership)?;
+        let (membership, bodies, anchors) = self.checked(&node, &anchor, membership)?;
         let written = |path: &Path, bytes: &[u8]| {
             durable_file(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
         };
         fs::create_dir_all(&node.state).map_err(|source| Error::Write { path: node.state.clone(), source })?;
-        written(&ca, anchor.as_bytes())?;
+        written(&ca, anchors.as_bytes())?;
         written(&node.state.join(app::membership_file(name)), &membership.encode())?;
         if let Some(lines) = lines {
             let file = self.config.file_name().unwrap_or_default().to_string_lossy();
@@ -67,11 +67,14 @@ impl Trust {
     }
 
     /// Checks that the anchor is that federation's and nobody else's here, and the membership signed by it. Returns this one, or
-    /// the one that is there where that is later, and how many bodies it has.
-    fn checked(&self, node: &NodeConfig, anchor: &str, membership: Signed) -> Result<(Signed, usize), Error> {
+    /// the one that is there where that is later, how many bodies it has, and the anchor with those for which it vouches.
+    fn checked(&self, node: &NodeConfig, anchor: &str, membership: Signed) -> Result<(Signed, usize, String), Error> {
         let folder = tempfolder(&node.state)?;
         let path = folder.join("anchor.pem");
-        let outcome = self.checked_in(node, &path, anchor, membership);
+        let outcome = self.checked_in(node, &path, anchor, membership).and_then(|(membership, bodies)| {
+            let anchors = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+            Ok((membership, bodies, anchors))
+        });
         let _ = fs::remove_dir_all(&folder);
         outcome
     }
@@ -96,6 +99,7 @@ impl Trust {
         if listed.federation != *name {
             return Err(Error::Node(format!("the authority says who is in {}, and not in {name}", listed.federation)));
         }
+        federation.succession(&membership, &listed, SystemTime::now())?.bring_in()?;
         let there = fs::read(node.state.join(app::membership_file(name))).ok();
         let there = there.and_then(|bytes| Signed::decode(&bytes).ok()).filter(|signed| {
             let then = |known: &Membership| UNIX_EPOCH + Duration::from_millis(known.signed_at);

@@ -4,7 +4,7 @@
 use std::sync::Mutex as Locked;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use meridian_certs::{Identity, KeyAndRequest, Office};
+use meridian_certs::{Authority, Identity, KeyAndRequest, Office, Request};
 use tempfile::TempDir;
 
 use meridian_certs::Credentials;
@@ -152,4 +152,65 @@ fn a_file_that_is_missing_or_another_does_not_do() {
     }
     fs::write(&path, good).unwrap();
     assert!(Node::open(node.dir.path(), &node.credentials, &node.ahead).is_ok());
+}
+
+/// A new root of the federation, and an authority under it that goes on from the first one's membership.
+fn rotate(node: &Node) -> Office {
+    let at = |name: &str| node.dir.path().join(name);
+    Authority::new_root(&at("authority"), &at("root")).unwrap();
+    node.office.install_root(&at("root"), now()).unwrap();
+    fs::create_dir(at("second")).unwrap();
+    let made = KeyAndRequest::create(&at("second/issuer.key")).unwrap();
+    let signed = Authority::sign_issuer(&at("root"), &Request::from_pem(made.pem()).unwrap()).unwrap();
+    fs::write(at("second/issuer.pem"), signed).unwrap();
+    fs::copy(at("authority/ca.pem"), at("second/ca.pem")).unwrap();
+    let second = Office::open(&at("second")).unwrap();
+    second.adopt(&node.signed(), now()).unwrap();
+    second
+}
+
+#[test]
+fn a_new_root_comes_with_the_membership_and_an_old_one_goes_with_it() {
+    let node = Node::new();
+    let ca = || fs::read_to_string(node.dir.path().join("ca.pem")).unwrap().matches("BEGIN CERTIFICATE").count();
+    let second = rotate(&node);
+    assert_eq!(ca(), 1);
+    assert!(node.members.accept(node.signed()).unwrap());
+    assert_eq!(ca(), 2);
+    // What the new root's issuing key signs counts, and what the first one's does.
+    second.suspend(&name("lfb"), now()).unwrap();
+    assert!(node.members.accept(second.membership(now()).unwrap()).unwrap());
+    assert!(node.credentials.verify_authority(&node.signed(), now()).is_ok());
+    second.retire_root(true, now()).unwrap();
+    let retired = second.membership(now()).unwrap();
+    assert!(node.members.accept(retired.clone()).unwrap());
+    assert_eq!(ca(), 1);
+    assert!(node.credentials.verify_authority(&node.signed(), now()).is_err());
+    assert!(node.credentials.verify_authority(&retired, now()).is_ok());
+    assert_eq!(node.on_disk(), retired);
+}
+
+#[test]
+fn a_membership_that_names_a_root_nobody_vouches_for_is_refused_as_a_whole() {
+    let (node, stranger) = (Node::new(), Node::new());
+    rotate(&stranger);
+    let version = node.members.version();
+    let at = |name: &str| node.dir.path().join(name);
+    // The authority itself is made to say so: its issuing key is not enough for another root.
+    let says = |membership: &Membership| {
+        let stored = Signed { payload: membership.encode(), ..node.signed() };
+        fs::write(at("authority/membership"), stored.encode()).unwrap();
+        node.office.suspend(&name("lfb"), now()).unwrap();
+        node.signed()
+    };
+    let own = Membership::decode(&node.signed().payload).unwrap();
+    let theirs = Membership::decode(&stranger.signed().payload).unwrap();
+    let roots = [own.roots.clone(), theirs.roots].concat();
+    let lying = says(&Membership { roots, links: theirs.links, ..own.clone() });
+    let before = (fs::read(at("ca.pem")).unwrap(), node.on_disk());
+    let why = node.members.accept(lying).unwrap_err();
+    assert!(why.contains("no root that is held here has signed a link to it"), "{why}");
+    assert_eq!(node.members.version(), version);
+    assert_eq!((fs::read(at("ca.pem")).unwrap(), node.on_disk()), before);
+    assert!(node.members.accept(says(&own)).unwrap(), "without it, it counts");
 }
