@@ -33,6 +33,9 @@ const CLOCK_SKEW: i64 = 600_000;
 const ROUND: Duration = Duration::from_secs(3);
 /// Members that are asked in a round.
 const AT_ONCE: usize = 3;
+/// Nodes that ask the authorities in a round, about: where there are more, each leaves it to chance, and hears of news from
+/// members meanwhile. An authority has as much to do in a large federation as in one of so many.
+const ASK_AUTHORITIES: usize = 36;
 /// Longest wait for one of them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -199,7 +202,9 @@ impl Members {
             let asked = self.choose(AT_ONCE);
             let of_members = stream::iter(asked).map(|body| async move { (body.to_string(), this.ask(&body).await) });
             let of_members = of_members.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-            let authorities = stream::iter(self.authorities.clone())
+            let members = self.read(|held| held.membership.members.len());
+            let authorities = if asks_authorities(members, rand::random()) { self.authorities.clone() } else { Vec::new() };
+            let authorities = stream::iter(authorities)
                 .map(|authority| async move { (authority.clone(), this.ask_authority(&authority).await) });
             let authorities = authorities.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
             let (answers, of_authorities) = tokio::join!(of_members, authorities);
@@ -270,6 +275,12 @@ impl Members {
     fn read<T>(&self, of: impl FnOnce(&Held) -> T) -> T {
         of(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether one of so many members asks the authorities in a round for which `drawn`, from 0 and below 1, has been drawn.
+fn asks_authorities(members: usize, drawn: f64) -> bool {
+    let members = members as f64;
+    drawn * members < ASK_AUTHORITIES as f64
 }
 
 #[cfg(test)]
