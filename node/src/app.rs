@@ -130,7 +130,7 @@ pub async fn serve(
         peers: Arc::clone(&peers),
         folder: node.state.join("witness"),
     });
-    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers));
+    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
