@@ -117,6 +117,9 @@ fn it_is_in_force_when_all_have_signed_until_one_withdraws() {
         sprint.run(body, &["sign", &id]).ok();
     }
     assert!(!sprint.is_answered(FIRES), "the brigade has not signed");
+    let by_name = sprint.run("lfb", &["sign", "fire-risk-2026"]);
+    assert!(by_name.fails(2).contains("by the beginning of its own id"), "{}", by_name.stderr);
+    assert!(sprint.run("lfb", &["sign", &id[..11]]).fails(2).contains("12 characters at least"));
     let shown = sprint.run("lfb", &["show", "fire-risk-2026"]).ok().to_owned();
     assert!(shown.contains("It is not in force at the node of lfb: lfb has not signed."), "{shown}");
     sprint.run("lfb", &["sign", &id]).ok();

@@ -22,6 +22,8 @@ use crate::config::Config;
 
 /// The fewest characters by which a document is named.
 const SHORTEST: usize = 6;
+/// The fewest by which one is named that is signed: as many as `list` shows.
+const SHORTEST_SIGNED: usize = show::SHORT;
 
 /// `meridian agreement …`
 #[derive(Debug, Subcommand)]
@@ -62,7 +64,7 @@ pub(crate) struct Propose {
 /// Which document.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The document: the beginning of its id, or the agreement's own id where one document alone has it
+    /// The document: the beginning of its id, or, but for signing, the agreement's own id where one document alone has it
     id: String,
     #[command(flatten)]
     whose: Whose,
@@ -145,6 +147,7 @@ impl Own {
         let kept = self.agreements.kept()?;
         let document = &find(&kept, id)?.document;
         if act == Act::Consent {
+            is_of(document, id)?;
             let file = PathBuf::from(format!("document {}", document.id));
             let checked = self.config.document(&file, &document.text);
             checked.map_err(|errors| Error::Config(errors.to_string()))?;
@@ -187,6 +190,17 @@ fn find<'a>(kept: &'a [Kept], id: &str) -> Result<&'a Kept, Error> {
             Err(Error::Usage(format!("{} documents are named {id}: say which of {}", more.len(), ids.join(", "))))
         }
     }
+}
+
+/// Whoever signs names the text that they have read: another one may have the same name.
+fn is_of(document: &Document, id: &str) -> Result<(), Error> {
+    if id.len() >= SHORTEST_SIGNED && document.id.starts_with(id) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "a document is signed by the beginning of its own id, {SHORTEST_SIGNED} characters at least: read it by `meridian \
+         agreement show {id}`, and give the id that stands there"
+    )))
 }
 
 impl From<AgreementError> for Error {
