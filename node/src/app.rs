@@ -108,8 +108,8 @@ pub async fn serve(
         let health = listen("the health port", "health", address, web::bind(address).await)?;
         tokio::spawn(web::serve(health, readiness.clone()));
     }
-    let public = match &node.public {
-        Some(public) => Some(web::public::Public::bind(public.listen, public.tls.as_ref().map(files)).await?),
+    let public = match node.public.listen {
+        Some(listen) => Some(web::public::Public::bind(listen, node.public.tls.as_ref().map(files)).await?),
         None => None,
     };
     let credentials = credentials(node)?;
