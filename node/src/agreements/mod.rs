@@ -151,7 +151,7 @@ impl Agreements {
         let kept = self.kept()?;
         let known = match kept.iter().find(|kept| kept.document.id == document.id) {
             Some(known) => known.clone(),
-            None if self.discarded()?.iter().any(|gone| gone.id == document.id) => return Ok(()),
+            None if self.folder.join(&document.id).join(kept::DISCARDED).exists() => return Ok(()),
             None => {
                 let new = Kept::new(document);
                 let Kept { document: Document { id, name, text, .. }, .. } = &new;

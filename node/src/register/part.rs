@@ -21,6 +21,11 @@ pub(super) struct Cut<T> {
 }
 
 impl Part {
+    /// Whether what has no parts is meant.
+    pub(super) fn is_first(self) -> bool {
+        matches!(self, Self::Whole | Self::Number(1))
+    }
+
     /// Its items; each weighs so many bytes. The first part is always there, if with nothing in it.
     pub(super) fn of<T>(self, items: impl IntoIterator<Item = T>, weight: impl Fn(&T) -> usize) -> Option<Cut<T>> {
         let Self::Number(wanted) = self else { return Some(Cut { items: items.into_iter().collect(), next: None }) };

@@ -88,8 +88,14 @@ impl View {
             return table(address).map(|(table, next)| data(CSV, (table.csv(), next)));
         }
         if let Some(address) = address.strip_suffix(".json") {
-            let made = || table(address).map(|(table, next)| (table.json(), next));
-            return self.json(address, part).or_else(made).map(|made| data(JSON, made));
+            let is_table = address != "register" && !address.contains('/');
+            let of_table = |(table, next): (Table, _)| (table.json(), next);
+            let made = if is_table { table(address).map(of_table) } else { self.json(address, part) };
+            return made.map(|made| data(JSON, made));
+        }
+        // What has no parts is there once, so that nobody has it made again under many addresses.
+        if !part.is_first() && !LISTS.contains(&address) {
+            return None;
         }
         match address {
             "style.css" => return Some(data("text/css; charset=utf-8", (pages::STYLE.to_owned(), None))),
@@ -195,8 +201,9 @@ impl View {
         let parts: Vec<&str> = address.split('/').collect();
         let (value, next) = match parts.as_slice() {
             ["register"] => self.whole(part)?,
-            ["bodies", body] => (serde_json::to_value(self.bodies.get(*body)?.as_deref()).ok()?, None),
             ["agreements", id] => agreement(id, self.told(id), part)?,
+            _ if !part.is_first() => return None,
+            ["bodies", body] => (serde_json::to_value(self.bodies.get(*body)?.as_deref()).ok()?, None),
             ["algorithms", body, id] => (serde_json::to_value(self.algorithm(body, id)?.1).ok()?, None),
             _ => return None,
         };

@@ -313,5 +313,13 @@ mod tests {
         assert!(get("agreements", "q=brigade&part=2").2.contains("This is part 2 of a long list"));
         let one = get("agreements/agreement-7.json", "");
         assert!(one.1.is_none() && one.2.contains("\"agreement-7\""));
+        for part in ["bodies/lfb", "bodies/lfb.json", "style.css"] {
+            assert_eq!(get(part, "part=2").0, StatusCode::NOT_FOUND, "{part}");
+        }
+        // What is no list can't be in parts.
+        assert!(get("bodies/lfb", "").2.contains("id=\"main\"") && !get("bodies/lfb", "").2.contains("too long"));
+        shelf.registers.say(register("Brigade", 5_000));
+        let page = get("bodies/lfb", "").2;
+        assert!(page.contains("This page is too long") && page.contains("lfb.csv") && page.len() < 10_000, "{page}");
     }
 }
