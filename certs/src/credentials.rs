@@ -204,6 +204,20 @@ impl Credentials {
         Verified::by_trusted(signed, &self.trust, now_of(now)).map_err(|reason| Error::Signature { reason })
     }
 
+    /// Checks that the payload was signed by a node of the federation with a certificate that was valid once and was not revoked
+    /// since. That it has ended, or its body is suspended or out, does not matter: for what gives nobody anything.
+    pub fn verify_once_valid(&self, signed: &Signed) -> Result<Verified> {
+        Verified::by_old_signature(signed, self.trust.own()).map_err(|reason| Error::Signature { reason })
+    }
+
+    /// Whether the certificate of a signature that was checked before was revoked since.
+    pub fn has_revoked(&self, signed: &Signed) -> bool {
+        let anchors = self.trust.own();
+        let signer = signed.chain.first().map(|der| CertificateDer::from(der.as_slice()));
+        let signer = signer.and_then(|der| certificate::end_entity(&der, Usage::Client, anchors.federation()).ok());
+        signer.is_some_and(|signer| anchors.standing().revokes(&signer))
+    }
+
     /// Checks at `now` that the payload was signed by the federation's authority.
     pub fn verify_authority(&self, signed: &Signed, now: SystemTime) -> Result<()> {
         signed::by_authority(signed, self.trust.own(), now_of(now)).map_err(|reason| Error::Signature { reason })

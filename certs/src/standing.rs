@@ -78,6 +78,11 @@ impl Standing {
         check(&self.0.borrow(), certificate)
     }
 
+    /// Whether a certificate was revoked, whatever else may be said of its holder.
+    pub(crate) fn revokes(&self, certificate: &EndEntity) -> bool {
+        matches!(self.check(certificate), Err(Unfit::Revoked(_)))
+    }
+
     /// Resolves, with the reason, when a connection with the holder of this certificate has to end: they are shut out, or
     /// the certificate has.
     pub(crate) fn end_of(&self, certificate: EndEntity) -> impl Future<Output = String> + Send + use<> {

@@ -7,7 +7,8 @@ use rustls::CommonState;
 use rustls::pki_types::UnixTime;
 
 use crate::anchors::Anchors;
-use crate::certificate::{self, EndEntity, Usage};
+use crate::certificate::{self, EndEntity, Unfit, Usage};
+use crate::credentials::now_of;
 use crate::trust::Trust;
 use crate::{Identity, reason, signed};
 
@@ -52,6 +53,25 @@ impl Verified {
         let checked = checked.map_err(|error| reason::of_tls(&error, None))?;
         signed::check(signed, end_entity, anchors)?;
         Ok(Self::from_checked(checked))
+    }
+
+    /// The same of a node's signature, with the chain as it was when its certificate began; revoked it may not be.
+    pub(crate) fn by_old_signature(signed: &Signed, anchors: &Anchors) -> Result<Self, String> {
+        let chain = signed::chain(signed)?;
+        let (end_entity, intermediates) = chain.split_first().ok_or("it comes without a certificate")?;
+        let certificate = certificate::end_entity(end_entity, Usage::Client, anchors.federation());
+        let certificate = certificate.map_err(|unfit| unfit.to_string())?;
+        if !matches!(certificate.identity, Identity::Node { .. }) {
+            return Err("it was not signed by a node".into());
+        }
+        let then = now_of(certificate.not_before);
+        let checked = anchors.check_chain_of_caller(end_entity, intermediates, then);
+        checked.map_err(|error| reason::of_tls(&error, None))?;
+        signed::check(signed, end_entity, anchors)?;
+        if anchors.standing().revokes(&certificate) {
+            return Err(Unfit::Revoked(certificate.identity).to_string());
+        }
+        Ok(Self::from_checked(certificate))
     }
 
     /// The same, by whichever anchors may vouch for the signer.

@@ -108,8 +108,8 @@ pub async fn serve(
         let health = listen("the health port", "health", address, web::bind(address).await)?;
         tokio::spawn(web::serve(health, readiness.clone()));
     }
-    let public = match &node.public {
-        Some(public) => Some(web::public::Public::bind(public.listen, public.tls.as_ref().map(files)).await?),
+    let public = match node.public.listen {
+        Some(listen) => Some(web::public::Public::bind(listen, node.public.tls.as_ref().map(files)).await?),
         None => None,
     };
     let credentials = credentials(node)?;
@@ -130,7 +130,7 @@ pub async fn serve(
         peers: Arc::clone(&peers),
         folder: node.state.join("witness"),
     });
-    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers));
+    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
     let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };

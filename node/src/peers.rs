@@ -80,11 +80,12 @@ impl Directory {
         members.iter().filter_map(of_member).collect()
     }
 
-    /// Those that are newer than what the asker holds.
-    pub fn newer_than(&self, held: &[(Name, u64)]) -> Vec<Signed> {
+    /// Those that are newer than what the asker holds; of one body alone, where one is named.
+    pub fn newer_than(&self, held: &[(Name, u64)], alone: Option<&Name>) -> Vec<Signed> {
         let held: BTreeMap<&Name, u64> = held.iter().map(|(body, version)| (body, *version)).collect();
         let known = self.known();
-        let newer = known.iter().filter(|(body, known)| held.get(body).is_none_or(|v| known.description.version > *v));
+        let told = known.iter().filter(|(body, _)| alone.is_none_or(|alone| *body == alone));
+        let newer = told.filter(|(body, known)| held.get(body).is_none_or(|v| known.description.version > *v));
         newer.map(|(_, known)| known.signed.clone()).collect()
     }
 

@@ -305,9 +305,11 @@ impl Engine {
         self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).federations()
     }
 
-    /// The descriptions that are newer than what a peer holds.
-    pub fn descriptions(&self, held: &[(Name, u64)]) -> Vec<Signed> {
-        self.parts.catalogue.directory().newer_than(held)
+    /// The descriptions that are newer than what a peer holds. Of another federation it gets this body's own: what others publish
+    /// it asks of them, if they trust it.
+    pub fn descriptions(&self, held: &[(Name, u64)], of: &Name) -> Vec<Signed> {
+        let body = (*of != self.parts.federation).then_some(&self.parts.body);
+        self.parts.catalogue.directory().newer_than(held, body)
     }
 
     /// What the bodies tell the public.

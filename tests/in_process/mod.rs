@@ -105,7 +105,7 @@ impl InProcess {
             folder.path().join("registers"),
         );
         let engine = Engine::new(Parts {
-            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers)),
+            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system()),
             registers,
             catalogue: Catalogue::new(body.clone(), own, directory, Vec::new()),
             federation,

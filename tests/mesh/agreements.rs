@@ -56,10 +56,11 @@ fn draft(mesh: &Mesh, sql: &str) -> Ran {
 fn agree(mesh: &Mesh, id: &str, document: &str, signers: &[&str]) {
     let file = mesh.dir.join(format!("{id}.toml"));
     fs::write(&file, document).unwrap();
-    at(mesh, "loda", "propose", file.to_str().unwrap()).ok();
+    let proposed = at(mesh, "loda", "propose", file.to_str().unwrap());
+    let document = proposed.ok().trim();
     for body in signers {
-        until("the document has come", || (at(mesh, body, "show", id).code == Some(0)).then_some(()));
-        at(mesh, body, "sign", id).ok();
+        until("the document has come", || (at(mesh, body, "show", document).code == Some(0)).then_some(()));
+        at(mesh, body, "sign", document).ok();
     }
 }
 

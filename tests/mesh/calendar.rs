@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use meridian::clock::Clock;
 use meridian::config::Config;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tonic::Code;
 
-use super::support::{Client, PURPOSE, remote_ticket, until};
+use super::support::{Client, PURPOSE, free, get, remote_ticket, until};
 use super::terms::Brigade;
 
 /// The brigade's node in this process.
@@ -128,4 +129,43 @@ fn an_agreement_that_ends_while_rows_stream_ends_them() {
     // Until it is renewed, while the node runs.
     calendar.brigade.edit("agreements/houses.toml", "2026-07-01", "2027-07-01");
     until("it is renewed", || loda.remote("SELECT id FROM lfb.houses").ok());
+}
+
+#[test]
+fn the_register_shows_what_was_asked_when_the_day_is_over() {
+    let brigade = Brigade::prepared(8);
+    let public = free();
+    brigade.edit("node.toml", "[tls]", &format!("[public]\nlisten = \"{public}\"\n\n[tls]"));
+    let calendar = Calendar::new(brigade, &Utc::now().to_rfc3339());
+    let brigade = &calendar.brigade;
+    let page = || -> Value {
+        let answer = get(public, "/register/bodies/lfb.json");
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let retitled = |from: &str, to: &str| {
+        brigade.edit("agreements/houses.toml", &format!("title = \"{from}\""), &format!("title = \"{to}\""));
+        until("the register is of now", || Some(page()).filter(|register| register.to_string().contains(to)))
+    };
+    let mut loda = calendar.loda();
+    let quiet = retitled("Houses visited", "Asked nothing");
+    for _ in 0..3 {
+        loda.remote("SELECT id FROM lfb.houses").unwrap();
+    }
+    loda.remote("SELECT note FROM lfb.houses").unwrap_err();
+    let ended = || brigade.mesh.records("lfb").iter().filter(|line| line.json["outcome"].is_object()).count() >= 3;
+    until("all have ended", || ended().then_some(()));
+    let asked = retitled("Asked nothing", "Asked something");
+    let same = asked.to_string().replace("Asked something", "Asked nothing");
+    assert_eq!(same, quiet.to_string(), "who looks all day sees nothing of it");
+    assert_eq!((&quiet["agreements"][0]["months"], &quiet["refused"]), (&json!([]), &json!([])));
+
+    // The questions may fall on both sides of midnight.
+    let later = Utc::now() + TimeDelta::days(2);
+    calendar.set(&later.to_rfc3339());
+    let of = |list: &Value| list.as_array().unwrap().iter().map(|it| it["questions"].as_u64().unwrap()).sum::<u64>();
+    let told = until("the day is over", || Some(page()).filter(|told| told["counted"] != quiet["counted"]));
+    let agreements = told["agreements"].as_array().unwrap();
+    let houses = agreements.iter().find(|agreement| agreement["id"] == "houses-2026").unwrap();
+    assert_eq!((of(&houses["months"]), of(&told["refused"])), (3, 1));
+    assert_eq!(told["counted"], json!((later - TimeDelta::days(1)).date_naive().to_string()));
 }

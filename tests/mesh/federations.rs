@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use meridian_proto::{AGREEMENTS_ACTION, MEMBERSHIP_ACTION, WITNESS_ACTION};
+use meridian_proto::{AGREEMENTS_ACTION, DESCRIBE_ACTION, Description, MEMBERSHIP_ACTION, Signed, WITNESS_ACTION};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
 
 use super::support::{Client, Pair, Ran, Running, Town, meridian, scratch, until};
@@ -313,6 +313,15 @@ fn a_body_of_another_federation_gets_what_is_open_and_what_it_is_named_for() {
     let mut own = Client::new(&berlin.mesh.ca(), Some(&pair), berlin.mesh.address("tempelhof"));
     assert!(own.remote_for(theirs, "spiffe://berlin/body/lldc/analyst/x", PURPOSE).is_err());
     assert!(own.remote_for(theirs, "spiffe://london/body/lldc/analyst/asha", PURPOSE).is_err());
+
+    // What others of London publish it asks of them.
+    let described = |client: &mut Client| -> Vec<String> {
+        let told = client.action(DESCRIBE_ACTION, Vec::new()).unwrap().into_iter();
+        let told = told.map(|bytes| Description::decode(&Signed::decode(&bytes).unwrap().payload).unwrap());
+        told.map(|description| description.body.to_string()).collect()
+    };
+    until("London's park knows the GLA's", || (described(&mut gla()) == ["gla", "lldc"]).then_some(()));
+    assert_eq!(described(&mut tempelhof), ["lldc"]);
 
     // It witnesses nothing for anybody, and no other federation's membership comes from it.
     assert!(tempelhof.action(WITNESS_ACTION, Vec::new()).is_err());

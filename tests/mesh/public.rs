@@ -51,6 +51,7 @@ fn every_page_is_for_everybody() {
     let (mesh, address) = served();
     let silent = mesh.boroughs().next().unwrap().to_owned();
     let up: Vec<&str> = mesh.bodies().filter(|body| **body != *silent).collect();
+    up.iter().for_each(|body| mesh.count_live(body));
     up.iter().for_each(|body| mesh.start(body));
     mesh.ask("SELECT borough_gss, COUNT(*) AS n FROM lfb.incidents GROUP BY borough_gss");
     mesh.client("lfb", Some(&mesh.node_pair("loda"))).remote("SELECT note FROM lfb.incidents").unwrap_err();

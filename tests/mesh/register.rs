@@ -16,6 +16,7 @@ fn the_register_counts_what_left_and_acts_on_nobody() {
     let text = fs::read_to_string(&file).unwrap();
     let hostile = "<script>alert('x')</script> & =1+1";
     fs::write(&file, text.replace("Fire risk by borough", hostile)).unwrap();
+    mesh.count_live("lfb");
     mesh.start_all();
     let mut peer = mesh.client("lfb", Some(&mesh.node_pair("loda")));
     let (mut rows, mut bytes) = (0, 0);
@@ -82,6 +83,7 @@ fn add(sums: &mut BTreeMap<String, Sum>, of: &str, [questions, interrupted, rows
 fn the_register_the_log_and_what_was_sent_say_the_same() {
     let mesh = Mesh::prepared();
     publish(&mesh.folder("lfb"), "many", 300_000);
+    mesh.count_live("lfb");
     mesh.start_all();
     let mut peer = mesh.client("lfb", Some(&mesh.node_pair("loda")));
     let mut received = BTreeMap::new();

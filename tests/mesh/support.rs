@@ -2,6 +2,7 @@
 
 mod audit;
 mod folder;
+mod hostile;
 mod mesh;
 mod process;
 mod tap;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
 pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
+pub(crate) use hostile::Hostile;
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;

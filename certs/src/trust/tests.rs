@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose,
 use rustls::sign::CertifiedKey;
 
 use crate::handshakes::{meet, refused, with_certificate};
-use crate::testing::{DAY, Federation, LFB, LODA};
+use crate::testing::{ASHA, DAY, Federation, LFB, LODA};
 use crate::{Credentials, Excluded, Validity, Verifier, signed};
 
 const FEUERWEHR: &str = "spiffe://berlin/body/feuerwehr/node";
@@ -182,4 +182,34 @@ fn whoever_reads_a_receipt_needs_the_anchors_of_each_federation_in_it() {
     assert!(alone.verify(&lfb.sign(vec![1]).unwrap(), now).is_ok());
     assert!(alone.verify(&feuerwehr.sign(vec![1]).unwrap(), now).is_err());
     assert!(Verifier::load(&ours, &[&ours]).is_err());
+}
+
+#[test]
+fn what_was_signed_once_holds_until_it_is_revoked() {
+    let (london, berlin) = (Federation::new("london"), Federation::new("berlin"));
+    let lfb = trusting(&london, LFB, &[]).unwrap();
+    let now = SystemTime::now();
+    let signed_by = |(chain, key)| {
+        let key = CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider()).unwrap();
+        signed::sign(b"x".to_vec(), &key).unwrap()
+    };
+    // It has ended by now, and the authority was there already when it began.
+    let ended = Validity { not_before: now - DAY / 1_000, not_after: now - DAY / 10_000 };
+    let old = signed_by(london.issue("old", LODA, ended));
+    assert!(lfb.verify(&old, now).is_err());
+    assert_eq!(lfb.verify_once_valid(&old).unwrap().identity().to_string(), LODA);
+    let body = || "loda".parse().unwrap();
+    lfb.exclude(Excluded { suspended: [body()].into(), members: Some([].into()), ..Excluded::default() });
+    assert!(lfb.verify_once_valid(&old).is_ok() && !lfb.has_revoked(&old));
+    lfb.exclude(Excluded { revoked: [(body(), now)].into(), ..Excluded::default() });
+    assert!(lfb.verify_once_valid(&old).unwrap_err().to_string().contains("was revoked") && lfb.has_revoked(&old));
+    lfb.exclude(Excluded::default());
+    let mut altered = old.clone();
+    altered.payload.push(b'x');
+    let analyst = signed_by(london.issue("asha", ASHA, Validity::from_now(DAY)));
+    let stranger = signed_by(berlin.issue("other", FEUERWEHR, Validity::from_now(DAY)));
+    let forged = signed_by(Federation::new("london").issue("forged", LODA, Validity::from_now(DAY)));
+    for (case, signed) in [("altered", altered), ("an analyst", analyst), ("abroad", stranger), ("forged", forged)] {
+        assert!(lfb.verify_once_valid(&signed).is_err(), "{case}");
+    }
 }

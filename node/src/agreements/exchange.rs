@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use meridian_certs::Verified;
 use meridian_proto::{AGREEMENTS_ACTION, Name, wire};
 use prost::Message;
 use rand::seq::IteratorRandom;
 
-use super::kept::{Kept, file};
+use super::kept::{DISCARDED, Kept, file};
 use super::{Act, AgreementError, Agreements, node_of};
 
 /// Time between looks for what this body has said.
@@ -45,14 +46,14 @@ impl Agreements {
         }
         let kept = self.kept()?;
         let given = self.lacking(&kept, from, &request.held, now);
-        Ok(wire::AgreementExchange { held: held(&kept, from), given }.encode_to_vec())
+        Ok(wire::AgreementExchange { held: self.held(&kept, from)?, given }.encode_to_vec())
     }
 
     /// Learns what another body's node has to tell, and tells it what it lacks.
     pub async fn exchange(&self, body: &Name) -> Result<(), String> {
-        let ask = wire::AgreementExchange { held: held(&self.now()?, body), given: Vec::new() };
-        let answer = self.ask(body, ask).await?;
-        let now = SystemTime::now();
+        let held = self.held(&self.now()?, body).map_err(|error| error.to_string())?;
+        let answer = self.ask(body, wire::AgreementExchange { held, given: Vec::new() }).await?;
+        let now = self.clock.now().into();
         if let Err(error) = self.receive_all(body, answer.given, now) {
             tracing::warn!(from = %body, %error, "something about an agreement is not accepted");
         }
@@ -108,14 +109,14 @@ impl Agreements {
 
     /// What this body has proposed or signed, and whom that concerns.
     fn own_signatures(&self) -> Result<BTreeMap<String, BTreeSet<Name>>, AgreementError> {
-        self.renew(SystemTime::now())?;
+        self.tend(self.clock.now().into())?;
         let mut found = BTreeMap::new();
         for kept in self.kept()? {
             let id = &kept.document.id;
-            let acts = [Act::Consent, Act::Withdrawal].into_iter().filter(|act| kept.said(*act, &self.own));
-            let mut marks: Vec<String> = acts.map(|act| format!("{id} {act}")).collect();
-            marks.extend(kept.from.is_none().then(|| id.clone()));
-            found.extend(marks.into_iter().map(|mark| (mark, kept.document.bodies())));
+            let acts = kept.signatures.iter().filter(|((_, body), _)| *body == self.own);
+            // Signed anew after a revocation it is news again.
+            let marks = acts.map(|((act, _), (statement, _))| format!("{id} {act} {}", statement.at));
+            found.extend(marks.map(|mark| (mark, kept.document.bodies())));
         }
         Ok(found)
     }
@@ -153,14 +154,26 @@ impl Agreements {
         now: SystemTime,
     ) -> Vec<wire::SharedAgreement> {
         let holds: BTreeMap<&str, &wire::HeldAgreement> = holds.iter().map(|held| (held.id.as_str(), held)).collect();
+        let today = DateTime::<Utc>::from(now).date_naive();
         let mut weight = 0;
         let mut given = Vec::new();
         for kept in kept.iter().filter(|kept| kept.document.concerns(body)) {
             let held = holds.get(kept.document.id.as_str());
-            let lacks =
-                |act: Act, by: &Name| by != body && held.is_none_or(|held| !held.marks.contains(&file(act, by)));
+            // What it does not want, or is over, it is not given.
+            let is_unwanted = match held {
+                Some(held) => held.marks.iter().any(|mark| mark == DISCARDED),
+                None => kept.document.end <= today,
+            };
+            if is_unwanted {
+                continue;
+            }
+            // Its own consent it takes from nobody.
+            let lacks = |act: Act, by: &Name| {
+                let is_taken = by != body || act != Act::Consent;
+                is_taken && held.is_none_or(|held| !held.marks.contains(&file(act, by)))
+            };
             let signatures = kept.signatures.iter().filter(|((act, by), _)| lacks(*act, by));
-            let valid = signatures.filter(|(_, (_, signed))| self.credentials.verify(signed, now).is_ok());
+            let valid = signatures.filter(|((act, _), (_, signed))| self.signer(*act, signed, now).is_ok());
             let signatures: Vec<wire::Signed> = valid.map(|(_, (_, signed))| signed.into()).collect();
             if held.is_some() && signatures.is_empty() {
                 continue;
@@ -174,10 +187,13 @@ impl Agreements {
         }
         given
     }
-}
 
-/// What is held of the documents that concern a body.
-fn held(kept: &[Kept], body: &Name) -> Vec<wire::HeldAgreement> {
-    let shared = kept.iter().filter(|kept| kept.document.concerns(body));
-    shared.map(|kept| wire::HeldAgreement { id: kept.document.id.clone(), marks: kept.marks() }).collect()
+    /// What is held of the documents that concern a body, and which of these were discarded.
+    fn held(&self, kept: &[Kept], body: &Name) -> Result<Vec<wire::HeldAgreement>, AgreementError> {
+        let shared = kept.iter().filter(|kept| kept.document.concerns(body));
+        let shared = shared.map(|kept| wire::HeldAgreement { id: kept.document.id.clone(), marks: kept.marks() });
+        let discarded = self.discarded()?.into_iter().filter(|gone| gone.bodies.contains(body));
+        let discarded = discarded.map(|gone| wire::HeldAgreement { id: gone.id, marks: vec![DISCARDED.into()] });
+        Ok(shared.chain(discarded).collect())
+    }
 }

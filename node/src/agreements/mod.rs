@@ -1,9 +1,9 @@
 //! Agreements that many sign: one document for all whom it concerns, and each body's signature on it.
 //!
-//! A document is a text in one form, named by its hash (`document`). A body consents by a signature of its node's key, and
-//! withdraws by another, for good (`statement`). What came is kept in the state folder (`kept`), and nodes tell each other
-//! what they hold, only of documents that concern the other one (`exchange`). Nothing that another body says has an effect
-//! on what this node gives before this body has signed itself.
+//! A document is a text in one form, named by its hash (`document`). A body proposes it, consents to it and withdraws, for
+//! good, by signatures of its node's key (`statement`). What came is kept in the state folder (`kept`) for as long as it
+//! counts or may (`upkeep`), and nodes tell each other what they hold, only of documents that concern the other one
+//! (`exchange`). Nothing that another body says has an effect on what this node gives before this body has signed itself.
 
 mod document;
 mod exchange;
@@ -11,10 +11,12 @@ mod kept;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
@@ -23,14 +25,15 @@ use meridian_federation::remote::Peers;
 use meridian_proto::{Name, Signed, wire};
 
 use crate::audit::durable_file;
+use crate::clock::Clock;
 
 pub use document::{Document, MOST_BYTES, Unfit, canonical};
-pub use kept::{Kept, read};
+pub use kept::{Kept, OPEN_DAYS, REVOKED_SINCE, read};
 pub use statement::{Act, Statement};
 
 /// The folder in the state folder.
 pub const FOLDER: &str = "agreements";
-/// Documents that one body may bring and this one has not signed.
+/// Documents that one body may have proposed and this one has not signed.
 const MOST_PROPOSALS: usize = 32;
 /// A statement from further in the future than this many milliseconds is a wrong clock's, here or there.
 const CLOCK_SKEW: u64 = 600_000;
@@ -65,49 +68,66 @@ pub struct Agreements {
     folder: PathBuf,
     credentials: Arc<Credentials>,
     peers: Arc<Peers>,
-    /// Held by whoever adds something.
+    clock: Clock,
+    /// Held by whoever changes something.
     turn: Mutex<()>,
 }
 
 impl Agreements {
     /// What is kept in a state folder, for the body of `credentials`.
-    pub fn new(state: &Path, credentials: Arc<Credentials>, peers: Arc<Peers>) -> Arc<Self> {
+    pub fn new(state: &Path, credentials: Arc<Credentials>, peers: Arc<Peers>, clock: Clock) -> Arc<Self> {
         let identity = credentials.identity();
         let (federation, own) = (identity.federation().clone(), identity.body().clone());
-        Arc::new(Self { federation, own, folder: state.join(FOLDER), credentials, peers, turn: Mutex::default() })
+        let (folder, turn) = (state.join(FOLDER), Mutex::default());
+        Arc::new(Self { federation, own, folder, credentials, peers, clock, turn })
     }
 
     /// All of it.
     pub fn kept(&self) -> Result<Vec<Kept>, AgreementError> {
-        read(&self.folder).map_err(|source| AgreementError::Disk { path: self.folder.clone(), source })
+        read(&self.folder).map_err(|source| self.disk("", source))
     }
 
-    /// Keeps a document of one's own to be proposed to others.
-    pub fn propose(&self, document: &Document) -> Result<(), AgreementError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Proposes a document to others, also one that was discarded here.
+    pub fn propose(&self, document: &Document, now: DateTime<Utc>) -> Result<(), AgreementError> {
+        let _turn = self.turn();
         if !document.concerns(&self.own) {
             let why = format!("{} is neither party to the document nor its trustee, and can't propose it", self.own);
             return Err(AgreementError::Refused(why));
         }
-        self.write(document, kept::DOCUMENT, document.text.as_bytes())
+        let (id, file) = (&document.id, kept::file(Act::Proposal, &self.own));
+        let has_proposed =
+            self.kept()?.iter().any(|kept| kept.document.id == *id && kept.said(Act::Proposal, &self.own));
+        if has_proposed {
+            return Ok(());
+        }
+        self.write(id, &file, &self.state(Act::Proposal, document, now)?)?;
+        self.write(id, kept::DOCUMENT, document.text.as_bytes())?;
+        match std::fs::remove_file(self.folder.join(id).join(kept::DISCARDED)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(self.disk(id, source)),
+            _ => Ok(()),
+        }
     }
 
-    /// Signs a document that is kept, for this body.
+    /// Consents to a document that is kept, or withdraws from it, for this body. It may withdraw though nothing is known here
+    /// of a consent: others may hold one that was lost here.
     pub fn say(&self, act: Act, document: &Document, now: DateTime<Utc>) -> Result<(), AgreementError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let kept = self.kept()?;
         let refused = |why: String| Err(AgreementError::Refused(why));
         let Some(kept) = kept.iter().find(|kept| kept.document.id == document.id) else {
             return refused(format!("the document {} is not kept here", document.id));
         };
-        match (act, kept.said(Act::Consent, &self.own), kept.said(Act::Withdrawal, &self.own)) {
-            (_, _, true) => {
-                return refused(format!("{} has withdrawn, for good: agree anew by another document", self.own));
-            }
-            (Act::Consent, true, _) => return Ok(()),
-            (Act::Withdrawal, false, _) => return refused(format!("{} has not signed it", self.own)),
-            (Act::Consent, false, _) | (Act::Withdrawal, true, _) => {}
+        if kept.said(Act::Withdrawal, &self.own) {
+            return refused(format!("{} has withdrawn, for good: agree anew by another document", self.own));
         }
+        if kept.said(act, &self.own) {
+            return Ok(());
+        }
+        self.write(&document.id, &kept::file(act, &self.own), &self.state(act, document, now)?)
+    }
+
+    /// What this body says of a document, signed.
+    fn state(&self, act: Act, document: &Document, now: DateTime<Utc>) -> Result<Vec<u8>, AgreementError> {
         let statement = Statement {
             act,
             federation: self.federation.clone(),
@@ -115,8 +135,7 @@ impl Agreements {
             document: document.id.clone(),
             at: u64::try_from(now.timestamp_millis()).unwrap_or(0),
         };
-        let signed = self.credentials.sign(statement.encode())?;
-        self.write(document, &kept::file(act, &self.own), &signed.encode())
+        Ok(self.credentials.sign(statement.encode())?.encode())
     }
 
     /// Takes what another node gives: the document where it is new, and each signature that holds.
@@ -128,24 +147,28 @@ impl Agreements {
                 return Err(AgreementError::Refused(why));
             }
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         let kept = self.kept()?;
         let known = match kept.iter().find(|kept| kept.document.id == document.id) {
             Some(known) => known.clone(),
+            None if self.folder.join(&document.id).join(kept::DISCARDED).exists() => return Ok(()),
             None => {
-                self.may_bring(from, &document, &kept, now)?;
-                self.write(&document, kept::FROM, from.as_str().as_bytes())?;
-                self.write(&document, kept::DOCUMENT, document.text.as_bytes())?;
-                tracing::info!(agreement = document.name, id = document.id, %from, "an agreement is proposed");
-                Kept { document, signatures: Default::default(), from: Some(from.clone()) }
+                let new = Kept::new(document);
+                let Kept { document: Document { id, name, text, .. }, .. } = &new;
+                let proposers = self.proposers(&new, &given.signatures, now);
+                self.may_be_kept(&new.document, &proposers, &kept, now)?;
+                self.write(id, kept::FROM, format!("{from} {}", milliseconds(now)).as_bytes())?;
+                self.write(id, kept::DOCUMENT, text.as_bytes())?;
+                tracing::info!(agreement = name, id, %from, "an agreement is proposed");
+                new
             }
         };
         let mut first = None;
-        // Two of a body at most, and no more is looked at.
-        for signed in given.signatures.into_iter().take(2 * known.document.bodies().len()) {
+        // One of each kind of a body at most, and no more is looked at.
+        for signed in given.signatures.into_iter().take(Act::ALL.len() * known.document.bodies().len()) {
             match self.checked(&known, signed, now) {
                 Ok(Some((statement, signed))) => {
-                    self.write(&known.document, &kept::file(statement.act, &statement.body), &signed.encode())?;
+                    self.write(&known.document.id, &kept::file(statement.act, &statement.body), &signed.encode())?;
                     let Statement { act, body, .. } = statement;
                     tracing::info!(agreement = known.document.name, id = known.document.id, %act, %body, "signed");
                 }
@@ -171,17 +194,17 @@ impl Agreements {
         if statement.document != kept.document.id {
             return Err("a signature is on another document".into());
         }
-        if statement.body == self.own {
-            return Err(format!("what {} signs comes from its own node only", self.own));
+        // What was lost here, and gives nobody anything, others give back.
+        if statement.body == self.own && statement.act == Act::Consent {
+            return Err(format!("a consent of {} comes from its own node only", self.own));
         }
         if !kept.document.concerns(&statement.body) {
             return Err(format!("{} is neither party to the document nor its trustee", statement.body));
         }
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        if u128::from(statement.at) > since + u128::from(CLOCK_SKEW) {
+        if statement.at > milliseconds(now).saturating_add(CLOCK_SKEW) {
             return Err(format!("the signature of {} is from the future", statement.body));
         }
-        let verified = self.credentials.verify(&signed, now).map_err(|error| error.to_string())?;
+        let verified = self.signer(statement.act, &signed, now)?;
         let node = Identity::Node { federation: self.federation.clone(), body: statement.body.clone() };
         if *verified.identity() != node || statement.federation != self.federation {
             return Err(format!("{} signed what is said to be of {}", verified.identity(), statement.body));
@@ -189,11 +212,28 @@ impl Agreements {
         Ok(Some((statement, signed)))
     }
 
-    /// Whether one more document may be kept that this body has not signed.
-    fn may_bring(
+    /// Whose a signature is that counts: a consent while its certificate is valid and its body not suspended; what gives nobody
+    /// anything is also taken of those who are out.
+    fn signer(&self, act: Act, signed: &Signed, now: SystemTime) -> Result<Verified, String> {
+        let verified = match act {
+            Act::Consent => self.credentials.verify(signed, now),
+            Act::Proposal | Act::Withdrawal => self.credentials.verify_once_valid(signed),
+        };
+        verified.map_err(|error| error.to_string())
+    }
+
+    /// The bodies that say so themselves that they propose a document.
+    fn proposers(&self, new: &Kept, signatures: &[wire::Signed], now: SystemTime) -> BTreeSet<Name> {
+        let some = signatures.iter().take(Act::ALL.len() * new.document.bodies().len());
+        let checked = some.filter_map(|signed| self.checked(new, signed.clone(), now).ok().flatten());
+        checked.filter(|(said, _)| said.act == Act::Proposal).map(|(said, _)| said.body).collect()
+    }
+
+    /// Whether one more document may be kept that this body has not signed. It counts for who proposed it, not for who brought it.
+    fn may_be_kept(
         &self,
-        from: &Name,
         document: &Document,
+        proposers: &BTreeSet<Name>,
         kept: &[Kept],
         now: SystemTime,
     ) -> Result<(), AgreementError> {
@@ -201,44 +241,48 @@ impl Agreements {
         if document.end <= DateTime::<Utc>::from(now).date_naive() {
             return refused(format!("the agreement ended on {}", document.end));
         }
-        let open = kept.iter().filter(|kept| kept.from.as_ref() == Some(from) && !kept.said(Act::Consent, &self.own));
-        if open.count() >= MOST_PROPOSALS {
-            let why = format!("{MOST_PROPOSALS} documents that {from} brought wait for the signature of {}", self.own);
+        let Some(first) = proposers.first() else {
+            return refused("nobody whom the document concerns has signed that it proposes it".into());
+        };
+        let is_open = |kept: &&Kept| !kept.is_answered_by(&self.own);
+        let open_of = |body: &Name| kept.iter().filter(is_open).filter(|kept| kept.said(Act::Proposal, body)).count();
+        // One's own come back where they were lost.
+        if proposers.iter().all(|body| *body != self.own && open_of(body) >= MOST_PROPOSALS) {
+            let why =
+                format!("{MOST_PROPOSALS} documents that {first} proposed wait for the signature of {}", self.own);
             return refused(why);
         }
         Ok(())
     }
 
-    /// Signs anew what this body has said, where the certificate has ended since: others take only what they can check now.
-    fn renew(&self, now: SystemTime) -> Result<(), AgreementError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        for kept in self.kept()? {
-            for ((act, body), (statement, signed)) in &kept.signatures {
-                if *body != self.own || self.credentials.verify(signed, now).is_ok() {
-                    continue;
-                }
-                let signed = self.credentials.sign(statement.encode())?;
-                // While the body is suspended, another one would be no better.
-                if self.credentials.verify(&signed, now).is_ok() {
-                    self.write(&kept.document, &kept::file(*act, body), &signed.encode())?;
-                }
-            }
-        }
-        Ok(())
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, document: &Document, file: &str, bytes: &[u8]) -> Result<(), AgreementError> {
-        let path = self.folder.join(&document.id).join(file);
+    fn disk(&self, file: &str, source: io::Error) -> AgreementError {
+        AgreementError::Disk { path: self.folder.join(file), source }
+    }
+
+    fn write(&self, id: &str, file: &str, bytes: &[u8]) -> Result<(), AgreementError> {
+        let path = self.folder.join(id).join(file);
         durable_file(&path, bytes).map_err(|source| AgreementError::Disk { path, source })
     }
 }
 
-/// The documents that grant something of a body's and have all the signatures that this needs, as they lie on disk.
+/// The documents that grant something of a body's and have all the signatures that this needs, as they lie on disk, in the
+/// order in which the body signed them.
 pub fn in_force(state: &Path, owner: &Name) -> io::Result<Vec<(PathBuf, String)>> {
     let folder = state.join(FOLDER);
     let all = read(&folder)?.into_iter();
     let signed = all.filter(|kept| kept.document.owners.contains(owner) && kept.lacks(owner).is_empty());
-    Ok(signed.map(|kept| (folder.join(&kept.document.id).join(kept::DOCUMENT), kept.document.text)).collect())
+    let mut signed: Vec<Kept> = signed.collect();
+    signed.sort_by_cached_key(|kept| (kept.consented_at(owner), kept.document.id.clone()));
+    let file = |kept: Kept| (folder.join(&kept.document.id).join(kept::DOCUMENT), kept.document.text);
+    Ok(signed.into_iter().map(file).collect())
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    u64::try_from(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The body of this federation whose node this is; analysts have no part in agreements between bodies, and bodies of other

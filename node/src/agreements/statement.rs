@@ -1,4 +1,4 @@
-//! What a body's signature on a document says: consent, or its withdrawal, which is for good.
+//! What a body's signature on a document says: that it proposes it, consent, or its withdrawal, which is for good.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,8 @@ const MOST_BYTES: usize = 512;
 /// What is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
+    /// The body brings it before the others.
+    Proposal,
     /// The body agrees.
     Consent,
     /// It does no longer. A consent, earlier or later, does not count any more.
@@ -21,9 +23,13 @@ pub enum Act {
 }
 
 impl Act {
+    /// All that can be said.
+    pub(super) const ALL: [Self; 3] = [Self::Proposal, Self::Consent, Self::Withdrawal];
+
     /// As files and messages name it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Proposal => "proposal",
             Self::Consent => "consent",
             Self::Withdrawal => "withdrawal",
         }
@@ -40,7 +46,7 @@ impl FromStr for Act {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
-        [Self::Consent, Self::Withdrawal].into_iter().find(|act| act.word() == word).ok_or(())
+        Self::ALL.into_iter().find(|act| act.word() == word).ok_or(())
     }
 }
 

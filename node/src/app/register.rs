@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::audit::{Log, LogError};
 use crate::clock::Clock;
-use crate::config::{self, AgreementConfig, AlgorithmConfig, Config, GrantConfig, NodeConfig, SectionConfig};
+use crate::config::{self, AgreementConfig, AlgorithmConfig, Config, Counts, GrantConfig, NodeConfig, SectionConfig};
 use crate::register::{
     Agreement, Algorithm, Day, Ended, Field, Id, Item, Particulars, Register, Registers, Section, Text, Told, Usage,
 };
@@ -21,11 +21,19 @@ pub(crate) const KEPT: &str = "registers";
 /// Time between looks at the log.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Counts what the log says of use, for a register that is made once.
-pub(crate) fn usage(node: &NodeConfig) -> Result<Told, LogError> {
+/// Counts what the log says of use, for a register that is made once, on a day.
+pub(crate) fn usage(node: &NodeConfig, today: NaiveDate) -> Result<Told, LogError> {
     let mut usage = Usage::default();
-    usage.follow(&node.state.join("audit"))?;
+    usage.follow(&node.state.join("audit"), first_that_waits(node, today))?;
     Ok(usage.told())
+}
+
+/// The first day of which nothing is counted yet.
+fn first_that_waits(node: &NodeConfig, today: NaiveDate) -> Option<NaiveDate> {
+    match node.public.counts {
+        Counts::Daily => Some(today),
+        Counts::Live => None,
+    }
 }
 
 /// What a body says of itself on a day.
@@ -42,6 +50,7 @@ pub(crate) fn made(config: &Config, usage: &Told, today: NaiveDate) -> Register 
         body: node.body.clone(),
         title: Text::of(&node.title),
         made: Day(today),
+        counted: usage.last().map(Day),
         counts_are_recent: usage.is_recent(),
         ended,
         open: usage.open(),
@@ -128,14 +137,17 @@ pub(super) async fn keep(config: watch::Receiver<Config>, registers: Arc<Registe
     let mut said = None;
     loop {
         let now = config.borrow().clone();
+        let today = clock.now().date_naive();
+        let waits = first_that_waits(&now.node, today);
+        usage.count_before(waits);
         let mut failed = None;
         if log.head().size() > usage.next() {
-            (usage, failed) = counted(usage, now.node.state.join("audit")).await;
+            (usage, failed) = counted(usage, now.node.state.join("audit"), waits).await;
         }
         if failed.is_some() && failed != said {
             tracing::error!(why = failed, "the log can't be read for the register, which stays as it was");
         } else if failed.is_none() {
-            registers.say(made(&now, &usage.told(), clock.now().date_naive()));
+            registers.say(made(&now, &usage.told(), today));
         }
         said = failed;
         tokio::time::sleep(LOOK).await;
@@ -143,10 +155,14 @@ pub(super) async fn keep(config: watch::Receiver<Config>, registers: Arc<Registe
 }
 
 /// Reads what the log has grown by, beside what else the node does.
-async fn counted(usage: Usage, folder: impl AsRef<Path> + Send + 'static) -> (Usage, Option<String>) {
+async fn counted(
+    usage: Usage,
+    folder: impl AsRef<Path> + Send + 'static,
+    waits: Option<NaiveDate>,
+) -> (Usage, Option<String>) {
     let counted = tokio::task::spawn_blocking(move || {
         let mut usage = usage;
-        let failed = usage.follow(folder.as_ref()).err().map(|error| error.to_string());
+        let failed = usage.follow(folder.as_ref(), waits).err().map(|error| error.to_string());
         (usage, failed)
     });
     counted.await.unwrap_or_else(|error| (Usage::default(), Some(error.to_string())))

@@ -72,7 +72,12 @@ fn home(receipt: &Receipt) -> Option<String> {
 
 /// The body of a record, as the nodes of a federation name it.
 fn named(record: &ReleaseRecord, home: &str) -> String {
-    if record.federation == home { record.body.clone() } else { format!("{}.{}", record.federation, record.body) }
+    body(&record.federation, &record.body, home)
+}
+
+/// A body, as the nodes of a federation name it.
+fn body(federation: &str, body: &str, home: &str) -> String {
+    if federation == home { body.to_owned() } else { format!("{federation}.{body}") }
 }
 
 fn record(

@@ -31,8 +31,8 @@ impl Make {
     pub(crate) fn run(self) -> Result<(), Error> {
         let config = Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
         let node = &config.node;
-        let usage = register::usage(node).map_err(|error| Error::Config(error.to_string()))?;
         let today = Utc::now().date_naive();
+        let usage = register::usage(node, today).map_err(|error| Error::Config(error.to_string()))?;
         let own = register::made(&config, &usage, today);
         let agreements = own.agreements.len();
         let mut bodies = std::collections::BTreeMap::new();

@@ -74,7 +74,7 @@ pub(super) fn algorithms(
 }
 
 /// The documents that others signed as well, each as far as it concerns this body; one that can't be understood, or has
-/// the id of a file's agreement, is not in force.
+/// the id of a file's agreement or of one that this body signed before, is not in force.
 pub(super) fn documents(
     folder: &Folder,
     known: &Known<'_>,

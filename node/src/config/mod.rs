@@ -20,6 +20,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use meridian_proto::{BodyName, Name};
+use serde::Deserialize;
 
 use node::Folders;
 use problem::{File, Folder, Report};
@@ -75,8 +76,8 @@ pub struct NodeConfig {
     pub algorithms: PathBuf,
     /// Certificates and key.
     pub tls: TlsPaths,
-    /// Where the register is served for anybody, if it is.
-    pub public: Option<PublicConfig>,
+    /// What the register tells anybody, and where it is served, if it is.
+    pub public: PublicConfig,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -128,13 +129,26 @@ pub struct TlsPaths {
     pub key: PathBuf,
 }
 
-/// Where anybody may read the register.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the register tells anybody, and where they may read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PublicConfig {
-    /// The address; a loopback address where there is no certificate.
-    pub listen: SocketAddr,
+    /// The address, if it is served; a loopback address where there is no certificate.
+    pub listen: Option<SocketAddr>,
     /// Certificate chain and key (PEM) that browsers trust; plain HTTP where there is none.
     pub tls: Option<PublicTls>,
+    /// As of when use is counted.
+    pub counts: Counts,
+}
+
+/// As of when the register counts use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counts {
+    /// As of the end of the last whole day, UTC, so that nobody sees from them when somebody asks.
+    #[default]
+    Daily,
+    /// As it happens.
+    Live,
 }
 
 /// Files of a certificate that browsers trust; each existed when the configuration was read.

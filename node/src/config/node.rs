@@ -81,8 +81,8 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         algorithms,
         tls: tls?,
         public: match public {
-            Some(checked) => Some(checked?),
-            None => None,
+            Some(checked) => checked?,
+            None => PublicConfig::default(),
         },
         limits,
         audit,
@@ -171,12 +171,20 @@ fn public(
     others: [Option<SocketAddr>; 2],
     report: &mut Report,
 ) -> Option<PublicConfig> {
-    let listen = address(file, "public.listen", &raw.listen, report);
     let certificate = raw.certificate.as_ref().map(|text| file.existing(report, base, "public.certificate", text));
     let key = raw.key.as_ref().map(|text| file.existing(report, base, "public.key", text));
+    let counts = raw.counts.unwrap_or_default();
+    let Some(said) = &raw.listen else {
+        if let Some(text) = raw.certificate.as_ref().or(raw.key.as_ref()) {
+            let fix = "add listen, or remove certificate and key";
+            file.problem(report, text.span(), "public has a certificate or a key, and no listen", fix);
+        }
+        return Some(PublicConfig { counts, ..PublicConfig::default() });
+    };
+    let listen = address(file, "public.listen", said, report);
     if let Some(address) = listen.filter(|address| address.port() != 0 && others.contains(&Some(*address))) {
         let what = format!("public.listen is {address}, as is listen or health");
-        file.problem(report, raw.listen.span(), what, "choose another port");
+        file.problem(report, said.span(), what, "choose another port");
         return None;
     }
     let tls = match (certificate, key) {
@@ -185,12 +193,8 @@ fn public(
         (Some(_), None) | (None, Some(_)) => {
             let (has, lacks) = if raw.key.is_some() { ("key", "certificate") } else { ("certificate", "key") };
             let what = format!("public has a {has} and no {lacks}");
-            file.problem(
-                report,
-                raw.listen.span(),
-                what,
-                format!("add {lacks}, or remove {has} to serve a loopback address"),
-            );
+            let fix = format!("add {lacks}, or remove {has} to serve a loopback address");
+            file.problem(report, said.span(), what, fix);
             return None;
         }
     };
@@ -199,10 +203,10 @@ fn public(
         let what = format!("public.listen is {listen}, which is no loopback address, and there is no certificate");
         let fix = "add certificate and key (PEM) that browsers trust, or write 127.0.0.1 or [::1] and let the body's web server \
                    pass requests on";
-        file.problem(report, raw.listen.span(), what, fix);
+        file.problem(report, said.span(), what, fix);
         return None;
     }
-    Some(PublicConfig { listen, tls })
+    Some(PublicConfig { listen: Some(listen), tls, counts })
 }
 
 /// A number of at least 1, or a problem and the default.

@@ -79,8 +79,10 @@ impl From<Vec<Problem>> for Report {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Those that can be read, sorted by name.
+    /// Those that can be read, sorted by name, or as `ranked` says.
     files: Vec<File>,
+    /// Whether their order says who comes first, whatever is in force.
+    ranked: bool,
     /// One for each that can't, or for the folder itself.
     pub(super) problems: Vec<Problem>,
 }
@@ -100,17 +102,18 @@ impl Folder {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && path.exists());
         paths.sort();
         let files = paths.iter().filter_map(|path| File::read(path, &mut report)).collect();
-        Self { path: path.to_path_buf(), files, problems: report.into_problems() }
+        Self { path: path.to_path_buf(), files, ranked: false, problems: report.into_problems() }
     }
 
-    /// The documents that all have signed whom they need to be in force.
+    /// The documents that all have signed whom they need to be in force. Of two of one id that counts which this body signed
+    /// first: so it is after a restart as before.
     pub(super) fn signed(node: &NodeConfig) -> Self {
         let path = node.state.join(agreements::FOLDER);
         let mut report = Report::default();
         let found = agreements::in_force(&node.state, &node.body);
         let found = found.inspect_err(|error| report.unreadable(&path, error)).unwrap_or_default();
         let files = found.into_iter().map(|(path, text)| File::of(path, text)).collect();
-        Self { path, files, problems: report.into_problems() }
+        Self { path, files, ranked: true, problems: report.into_problems() }
     }
 
     /// Whether a file may be there and can't be read.
@@ -118,9 +121,10 @@ impl Folder {
         self.problems.iter().any(|problem| problem.file == file || problem.file == self.path)
     }
 
-    /// The files, those first that are known.
+    /// The files, those first that are known; or in their own order.
     pub(super) fn known_first(&self, known: impl Fn(&Path) -> bool) -> impl Iterator<Item = &File> {
-        let (known, new): (Vec<&File>, Vec<&File>) = self.files.iter().partition(|file| known(&file.path));
+        let is_first = |file: &&File| self.ranked || known(&file.path);
+        let (known, new): (Vec<&File>, Vec<&File>) = self.files.iter().partition(is_first);
         known.into_iter().chain(new)
     }
 }

@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::{Spanned, Value};
 
-use super::HistoryMode;
+use super::{Counts, HistoryMode};
 use crate::sources::AsOf;
 
 #[derive(Debug, Deserialize)]
@@ -61,9 +61,10 @@ pub(super) struct Tls {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Public {
-    pub(super) listen: Spanned<String>,
+    pub(super) listen: Option<Spanned<String>>,
     pub(super) certificate: Option<Spanned<String>>,
     pub(super) key: Option<Spanned<String>>,
+    pub(super) counts: Option<Counts>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -66,7 +66,8 @@ const ACTIONS: [(&str, &str); 15] = [
     ),
     (
         DESCRIBE_ACTION,
-        "What the federation's bodies publish, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
+        "What the federation's bodies publish, for its nodes; for those of others what this body publishes. \
+         meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
     ),
     (
         REGISTER_ACTION,
@@ -172,7 +173,9 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         )),
         NEEDS_ACTION => needs(&action.body, statements, caller).await,
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
-        DESCRIBE_ACTION => known(&action.body, &verified, |held| engine.descriptions(held)),
+        DESCRIBE_ACTION => {
+            known(&action.body, &verified, |held| engine.descriptions(held, verified.identity().federation()))
+        }
         REGISTER_ACTION => known(&action.body, &verified, |held| engine.registers().newer_than(held)),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
         AGREEMENTS_ACTION => logs::agreements(&action.body, engine, &verified),

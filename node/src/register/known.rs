@@ -100,8 +100,12 @@ impl Registers {
 
     /// This is what this body says now. The other nodes are told where it is news to them, and not too often.
     pub fn say(&self, register: Register) {
-        let register = Arc::new(register);
-        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&register));
+        let register = {
+            let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+            // The same stays the very same, so that readers are shown what was made of it before.
+            let same = now.take().filter(|held| **held == register);
+            Arc::clone(now.insert(same.unwrap_or_else(|| Arc::new(register))))
+        };
         let now = SystemTime::now();
         let told = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&self.own).cloned();
         let last = told.as_ref().map_or(0, |told| told.version);

@@ -7,6 +7,7 @@
 mod known;
 mod model;
 mod pages;
+mod part;
 mod tables;
 mod usage;
 mod view;

@@ -16,6 +16,9 @@ pub struct Register {
     pub title: Text,
     /// The day on which this was so.
     pub made: Day,
+    /// The last day of which use is counted; none where it is counted as it happens.
+    #[serde(default)]
+    pub counted: Option<Day>,
     /// Whether records of longer ago are archived and not counted.
     pub counts_are_recent: bool,
     /// Its agreements, by identifier.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Agreement, Algorithm, Month, Register};
+use super::part::Part;
 use super::view::View;
 use crate::printable::csv_cell;
 
@@ -15,6 +16,15 @@ pub(super) struct Table {
 impl Table {
     fn new<const N: usize>(head: [&str; N], rows: Vec<[Value; N]>) -> Self {
         Self { head: head.map(str::to_owned).into(), rows: rows.into_iter().map(Vec::from).collect() }
+    }
+
+    /// One part of it, and the number of the next.
+    pub(super) fn cut(self, part: Part) -> Option<(Self, Option<usize>)> {
+        let keys: usize = self.head.iter().map(String::len).sum();
+        // JSON says the names of all cells in each row.
+        let weight = |row: &Vec<Value>| keys + 16 * row.len() + row.iter().map(bytes).sum::<usize>();
+        let cut = part.of(self.rows, weight)?;
+        Some((Self { head: self.head, rows: cut.items }, cut.next))
     }
 
     /// For spreadsheets: no cell is a formula.
@@ -39,6 +49,10 @@ impl Table {
         let rows = Value::Array(self.rows.iter().map(object).collect());
         format!("{rows:#}\n")
     }
+}
+
+fn bytes(value: &Value) -> usize {
+    value.as_str().map_or(8, str::len)
 }
 
 /// One row for each dataset of each agreement at each body.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use meridian_proto::Name;
+use serde_json::{Value, json};
 
 use super::model::{Agreement, Algorithm, Ended, Month, Register};
 use super::pages::{self, Frame};
+use super::part::Part;
 use super::tables::{self, Table};
 use super::words::{Id, MonthName};
 
@@ -27,6 +29,8 @@ pub struct Document {
     pub media: &'static str,
     /// Its content.
     pub text: String,
+    /// The number of the part that comes next, where this is a part of a table and there is more.
+    pub next: Option<usize>,
 }
 
 /// What is known of all bodies at one moment.
@@ -40,6 +44,9 @@ pub struct View {
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv; charset=utf-8; header=present";
+
+/// The longest page that is served (bytes).
+const MOST_PAGE: usize = 16 << 20;
 
 /// The pages that stand for lists, and the tables beside them; the first is the one at the root.
 const LISTS: [&str; 7] = ["", "agreements", "bodies", "datasets", "algorithms", "refused", "about"];
@@ -55,32 +62,69 @@ impl View {
     }
 
     /// The document at an address below the register's own, such as `bodies/lfb` or `agreements.csv`; `search` is what
-    /// somebody looks for in a list. None where there is no such document.
+    /// somebody looks for in a list. None where there is no such document. Where it is served it may be the first part.
     pub fn document(&self, address: &str, search: Option<&str>, place: Place) -> Option<Document> {
-        let address = if place == Place::Files { address.strip_suffix(".html").unwrap_or(address) } else { address };
-        let document = |media, text| Document { media, text };
-        match address {
-            "style.css" => return Some(document("text/css; charset=utf-8", pages::STYLE.to_owned())),
-            "icon.svg" => return Some(document("image/svg+xml", pages::ICON.to_owned())),
-            "register.json" => return self.whole().map(|text| document(JSON, text)),
-            "usage.csv" => return Some(document(CSV, tables::usage(self, |_, _| true).csv())),
-            "usage.json" => return Some(document(JSON, tables::usage(self, |_, _| true).json())),
-            "index" if place == Place::Files => return self.document("", search, place),
-            _ => {}
+        match place {
+            Place::Served => self.part(address, search, 1),
+            Place::Files => {
+                let address = address.strip_suffix(".html").unwrap_or(address);
+                self.made(if address == "index" { "" } else { address }, None, (place, Part::Whole))
+            }
         }
+    }
+
+    /// A part of a document that is served, from 1.
+    pub fn part(&self, address: &str, search: Option<&str>, part: usize) -> Option<Document> {
+        self.made(address, search, (Place::Served, Part::Number(part)))
+    }
+
+    fn made(&self, address: &str, search: Option<&str>, (place, part): (Place, Part)) -> Option<Document> {
+        let data = |media, (text, next)| Document { media, text, next };
+        let table = |address: &str| match address {
+            "usage" => tables::usage(self, |_, _| true).cut(part),
+            address => self.table(address)?.cut(part),
+        };
         if let Some(address) = address.strip_suffix(".csv") {
-            return self.table(address).map(|table| document(CSV, table.csv()));
+            return table(address).map(|(table, next)| data(CSV, (table.csv(), next)));
         }
         if let Some(address) = address.strip_suffix(".json") {
-            return self.json(address).map(|text| document(JSON, text));
+            let is_table = address != "register" && !address.contains('/');
+            let of_table = |(table, next): (Table, _)| (table.json(), next);
+            let made = if is_table { table(address).map(of_table) } else { self.json(address, part) };
+            return made.map(|made| data(JSON, made));
         }
-        self.page(address, search, place).map(|text| document(HTML, text))
+        // What has no parts is there once, so that nobody has it made again under many addresses.
+        if !part.is_first() && !LISTS.contains(&address) {
+            return None;
+        }
+        match address {
+            "style.css" => return Some(data("text/css; charset=utf-8", (pages::STYLE.to_owned(), None))),
+            "icon.svg" => return Some(data("image/svg+xml", (pages::ICON.to_owned(), None))),
+            _ => {}
+        }
+        let search = search.filter(|search| !search.trim().is_empty());
+        let frame = Frame { view: self, place, part, address, search };
+        let text = self.page(&frame)?;
+        let is_long = place == Place::Served && text.len() > MOST_PAGE;
+        Some(data(HTML, (if is_long { pages::too_long(&frame) } else { text }, None)))
+    }
+
+    /// Whether another one says the very same.
+    pub fn is(&self, other: &Self) -> bool {
+        let alike = |(one, other): (&Option<Arc<Register>>, &Option<Arc<Register>>)| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        (&self.federation, self.today) == (&other.federation, other.today)
+            && self.bodies.keys().eq(other.bodies.keys())
+            && self.bodies.values().zip(other.bodies.values()).all(alike)
     }
 
     /// What is said to somebody who asks for what is not there.
     pub fn missing(&self, address: &str) -> Document {
-        let frame = Frame { view: self, place: Place::Served, address, search: None };
-        Document { media: HTML, text: pages::missing(&frame) }
+        let frame = Frame { view: self, place: Place::Served, part: Part::Whole, address, search: None };
+        Document { media: HTML, text: pages::missing(&frame), next: None }
     }
 
     /// The addresses of all documents, for files.
@@ -102,28 +146,27 @@ impl View {
         addresses
     }
 
-    fn page(&self, address: &str, search: Option<&str>, place: Place) -> Option<String> {
-        let frame = Frame { view: self, place, address, search: search.filter(|search| !search.trim().is_empty()) };
-        let parts: Vec<&str> = address.split('/').collect();
+    fn page(&self, frame: &Frame<'_>) -> Option<String> {
+        let parts: Vec<&str> = frame.address.split('/').collect();
         match parts.as_slice() {
-            [""] => Some(pages::home(&frame)),
-            ["agreements"] => Some(pages::agreements(&frame)),
-            ["bodies"] => Some(pages::bodies(&frame)),
-            ["datasets"] => Some(pages::datasets(&frame)),
-            ["algorithms"] => Some(pages::algorithms(&frame)),
-            ["refused"] => Some(pages::refused(&frame)),
-            ["about"] => Some(pages::about(&frame)),
+            [""] => Some(pages::home(frame)),
+            ["agreements"] => Some(pages::agreements(frame)),
+            ["bodies"] => Some(pages::bodies(frame)),
+            ["datasets"] => Some(pages::datasets(frame)),
+            ["algorithms"] => Some(pages::algorithms(frame)),
+            ["refused"] => Some(pages::refused(frame)),
+            ["about"] => Some(pages::about(frame)),
             ["bodies", body] => {
                 let (body, register) = self.bodies.get_key_value(*body)?;
-                Some(pages::body(&frame, body, register.as_deref()))
+                Some(pages::body(frame, body, register.as_deref()))
             }
             ["agreements", id] => {
                 let told = self.told(id);
-                (!told.is_empty()).then(|| pages::agreement(&frame, id, &told))
+                (!told.is_empty()).then(|| pages::agreement(frame, id, &told))
             }
             ["algorithms", body, id] => {
                 let (register, algorithm) = self.algorithm(body, id)?;
-                Some(pages::algorithm(&frame, register, algorithm))
+                Some(pages::algorithm(frame, register, algorithm))
             }
             _ => None,
         }
@@ -153,38 +196,26 @@ impl View {
         }
     }
 
-    fn json(&self, address: &str) -> Option<String> {
+    /// What is JSON of its own and no table.
+    fn json(&self, address: &str, part: Part) -> Option<(String, Option<usize>)> {
         let parts: Vec<&str> = address.split('/').collect();
-        let value = match parts.as_slice() {
-            ["bodies", body] => serde_json::to_value(self.bodies.get(*body)?.as_deref()).ok()?,
-            ["agreements", id] => {
-                let told = self.told(id);
-                let each = told.iter().map(|told| {
-                    let ended = match told.said {
-                        Said::Agreement(_) => None,
-                        Said::Ended(ended) => Some(ended),
-                    };
-                    let (body, made) = (&told.register.body, told.register.made);
-                    serde_json::json!({ "body": body, "made": made, "agreement": told.agreement(), "ended": ended })
-                });
-                let bodies: Vec<_> = each.collect();
-                (!bodies.is_empty()).then(|| serde_json::json!({ "id": id, "bodies": bodies }))?
-            }
-            ["algorithms", body, id] => serde_json::to_value(self.algorithm(body, id)?.1).ok()?,
-            _ => return self.table(address).map(|table| table.json()),
+        let (value, next) = match parts.as_slice() {
+            ["register"] => self.whole(part)?,
+            ["agreements", id] => agreement(id, self.told(id), part)?,
+            _ if !part.is_first() => return None,
+            ["bodies", body] => (serde_json::to_value(self.bodies.get(*body)?.as_deref()).ok()?, None),
+            ["algorithms", body, id] => (serde_json::to_value(self.algorithm(body, id)?.1).ok()?, None),
+            _ => return None,
         };
-        serde_json::to_string_pretty(&value).ok().map(|text| text + "\n")
+        Some((serde_json::to_string_pretty(&value).ok()? + "\n", next))
     }
 
-    fn whole(&self) -> Option<String> {
-        let bodies: Vec<_> = self
-            .bodies
-            .iter()
-            .map(|(body, register)| serde_json::json!({ "body": body, "register": register.as_deref() }))
-            .collect();
+    fn whole(&self, part: Part) -> Option<(Value, Option<usize>)> {
+        let bodies = self.bodies.iter();
+        let bodies = bodies.map(|(body, register)| json!({ "body": body, "register": register.as_deref() }));
+        let cut = part.of(bodies, weight)?;
         let day = self.today.to_string();
-        let whole = serde_json::json!({ "federation": self.federation, "made": day, "bodies": bodies });
-        serde_json::to_string_pretty(&whole).ok().map(|text| text + "\n")
+        Some((json!({ "federation": self.federation, "made": day, "bodies": cut.items }), cut.next))
     }
 
     /// The registers that are known.
@@ -235,6 +266,25 @@ impl View {
     pub(super) fn is_fresh(&self, register: &Register) -> bool {
         (self.today - register.made.0).num_days() <= 1
     }
+}
+
+/// What all bodies tell of an agreement, as JSON.
+fn agreement(id: &str, told: Vec<Told<'_>>, part: Part) -> Option<(Value, Option<usize>)> {
+    let each = told.iter().map(|told| {
+        let ended = match told.said {
+            Said::Agreement(_) => None,
+            Said::Ended(ended) => Some(ended),
+        };
+        let (body, made) = (&told.register.body, told.register.made);
+        json!({ "body": body, "made": made, "agreement": told.agreement(), "ended": ended })
+    });
+    let cut = part.of(each, weight)?;
+    (!cut.items.is_empty()).then(|| (json!({ "id": id, "bodies": cut.items }), cut.next))
+}
+
+/// The bytes of what stands in a list.
+fn weight(value: &Value) -> usize {
+    format!("{value:#}").len()
 }
 
 /// What a body tells of an agreement.

@@ -1,6 +1,8 @@
 //! The register for anybody: HTTP that only reads, on a thread of its own, so that many readers take nothing from those who
 //! ask questions.
 
+mod shelf;
+
 use std::convert::Infallible;
 use std::fs;
 use std::io;
@@ -9,10 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,10 +24,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::register::{Document, Place, Registers};
+use crate::register::Registers;
+use shelf::Shelf;
 
-/// Below it stands everything.
-const ROOT: &str = "/register/";
 /// Connections at once; further ones wait in the listener's backlog.
 const MOST_CONNECTIONS: usize = 256;
 /// Longest time of a connection.
@@ -42,19 +39,6 @@ const MOST_HEAD: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
 /// Time between looks at the certificate's files, which are replaced every few weeks.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// Said with every answer. Nothing runs, nothing comes from elsewhere, nothing is told to others.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
-];
 
 /// Why the register can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +102,8 @@ impl Public {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
         let serve = move || {
-            let served = runtime.block_on(self.answer(Arc::new(Shelf { registers, clock })));
+            let shelf = Shelf::new(registers, clock);
+            let served = runtime.block_on(self.answer(Arc::new(shelf)));
             if let Err(error) = served {
                 tracing::error!(%error, "the register is not served any more");
             }
@@ -177,99 +162,6 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shelf: Arc<Shelf>
     }
 }
 
-/// Where documents are taken from.
-#[derive(Debug)]
-struct Shelf {
-    registers: Arc<Registers>,
-    clock: Clock,
-}
-
-impl Shelf {
-    fn respond<B>(&self, request: &Request<B>, secure: bool) -> Response<Full<Bytes>> {
-        let is_head = request.method() == Method::HEAD;
-        let mut response = match *request.method() {
-            Method::GET | Method::HEAD => self.read(request.uri().path(), request.uri().query().unwrap_or_default()),
-            _ => {
-                let text = "the register can only be read: GET and HEAD\n".to_owned();
-                let mut response = document(StatusCode::METHOD_NOT_ALLOWED, Document { media: "text/plain", text });
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-                response
-            }
-        };
-        let headers = response.headers_mut();
-        for (name, value) in HEADERS {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        if secure {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-        }
-        if is_head {
-            let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
-            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-            *response.body_mut() = Full::default();
-        }
-        response
-    }
-
-    fn read(&self, path: &str, query: &str) -> Response<Full<Bytes>> {
-        if path == "/" || path == ROOT.trim_end_matches('/') {
-            return moved(ROOT);
-        }
-        let view = self.registers.view(self.clock.now().date_naive());
-        let address = path.strip_prefix(ROOT);
-        let search = search(query);
-        let found = address.and_then(|address| view.document(address, search.as_deref(), Place::Served));
-        match (found, address) {
-            (Some(found), Some(address)) => {
-                let is_data = [".json", ".csv"].iter().any(|ending| address.ends_with(ending));
-                let mut response = document(StatusCode::OK, found);
-                if is_data {
-                    // Anybody's pages may use it, as anybody may read it.
-                    let anybody = HeaderValue::from_static("*");
-                    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
-                }
-                response
-            }
-            _ => document(StatusCode::NOT_FOUND, view.missing(address.unwrap_or_default())),
-        }
-    }
-}
-
-/// What somebody looks for: the value of `q` in a form that was sent by GET.
-fn search(query: &str) -> Option<String> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("q="))?;
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    Some(text.chars().filter(|c| !c.is_control()).take(100).collect())
-}
-
-fn document(status: StatusCode, Document { media, text }: Document) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
-}
-
-fn moved(to: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
-    response
-}
-
 /// A certificate that is read again when its files change.
 struct Tls {
     files: Files,
@@ -325,25 +217,4 @@ fn acceptor(Files { certificate, key }: &Files) -> Result<TlsAcceptor, String> {
     let mut config = config.with_no_client_auth().with_single_cert(chain, key).map_err(|error| error.to_string())?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_looked_for_is_read_from_the_address() {
-        for (query, expected) in [
-            ("q=Camden", Some("Camden")),
-            ("x=1&q=fire+brigade", Some("fire brigade")),
-            ("q=%C3%A9%00%3Cb%3E", Some("é<b>")),
-            ("q=%zz", None),
-            ("q=%e", None),
-            ("q=%ff", None),
-            ("", None),
-        ] {
-            assert_eq!(search(query).as_deref(), expected, "{query}");
-        }
-        assert_eq!(search(&format!("q={}", "x".repeat(9_999))).map(|text| text.len()), Some(100));
-    }
 }

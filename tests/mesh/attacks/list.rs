@@ -7,7 +7,7 @@ use std::path::Path;
 /// A class of attacks: each with the tests that try it, `file::test`.
 type Class = (&'static str, &'static [(&'static str, &'static [&'static str])]);
 
-const LIST: [Class; 11] = [
+const LIST: [Class; 12] = [
     (
         "direct reads",
         &[
@@ -200,6 +200,19 @@ const LIST: [Class; 11] = [
             ),
             ("identity claimed in headers", &["identity::identity_claimed_in_headers"]),
             ("an invitation used twice", &["joining::an_invitation_is_good_for_one_key_and_one_authority"]),
+        ],
+    ),
+    (
+        "agreements and registers",
+        &[
+            (
+                "statements that are forged, altered, moved, of a time to come",
+                &["hostile::statements_in_the_name_of_others"],
+            ),
+            ("a consent or a withdrawal in another's name", &["hostile::statements_in_the_name_of_others"]),
+            ("proposals without end, in one's own name and in others'", &["hostile::proposals_without_end"]),
+            ("a register re-dated, or put back", &["hostile::registers_of_others_and_of_other_days"]),
+            ("another body's register edited", &["hostile::registers_of_others_and_of_other_days"]),
         ],
     ),
     (

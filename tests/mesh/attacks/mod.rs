@@ -8,6 +8,7 @@
 //! | `federated` | attacks on what is made of several bodies' figures |
 //! | `errors`, `metadata` | attacks on what is said beside them |
 //! | `bypass`, `identity`, `exhaustion`, `log` | attacks on the node |
+//! | `hostile` | attacks of a member on what all say together: agreements and registers |
 
 mod attacker;
 mod bypass;
@@ -16,6 +17,7 @@ mod errors;
 mod exhaustion;
 mod federated;
 mod history;
+mod hostile;
 mod identity;
 mod list;
 mod log;

@@ -105,6 +105,14 @@ impl Mesh {
         self.bodies().filter(|body| !["loda", "gla", "lfb"].contains(body))
     }
 
+    /// Has the register of a body that is not up yet count use as it happens.
+    pub(crate) fn count_live(&self, body: &str) {
+        folder::change(&self.folder(body).join("node.toml"), |node| {
+            let public = node.entry("public").or_insert_with(|| toml::Table::new().into());
+            public.as_table_mut().expect("a table").insert("counts".into(), "live".into());
+        });
+    }
+
     /// The folder of a body.
     pub(crate) fn folder(&self, body: &str) -> PathBuf {
         self.dir.join(body)

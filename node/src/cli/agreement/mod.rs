@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use chrono::Utc;
 use clap::{Args, Subcommand};
@@ -21,6 +22,8 @@ use crate::config::Config;
 
 /// The fewest characters by which a document is named.
 const SHORTEST: usize = 6;
+/// The fewest by which one is named that is signed: as many as `list` shows.
+const SHORTEST_SIGNED: usize = show::SHORT;
 
 /// `meridian agreement …`
 #[derive(Debug, Subcommand)]
@@ -33,6 +36,8 @@ pub(crate) enum Agreement {
     Sign(Which),
     /// Withdraw one's own body's signature, for good, and tell the others
     Withdraw(Which),
+    /// Forget a document that one's own body has not signed, and take it from nobody until it is proposed here
+    Discard(Which),
     /// List the documents that are known: who has signed, and where each is in force
     List(Whose),
     /// Show a document, who has signed it and who has not, and why it is not in force
@@ -59,7 +64,7 @@ pub(crate) struct Propose {
 /// Which document.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
-    /// The document: the beginning of its id, or the agreement's own id where one document alone has it
+    /// The document: the beginning of its id, or, but for signing, the agreement's own id where one document alone has it
     id: String,
     #[command(flatten)]
     whose: Whose,
@@ -81,8 +86,17 @@ impl Agreement {
             Self::Withdraw(which) => client(or_interrupted(which.say(Act::Withdrawal))),
             Self::List(whose) => show::list(&Own::of(&whose)?.agreements.kept()?, Utc::now().date_naive(), out),
             Self::Show(Which { id, whose }) => {
-                let kept = Own::of(&whose)?.agreements.kept()?;
-                show::one(find(&kept, &id)?, Utc::now().date_naive(), out)
+                let own = Own::of(&whose)?;
+                let kept = own.agreements.kept()?;
+                show::one(find(&kept, &id)?, &own.config.node.body, Utc::now().date_naive(), out)
+            }
+            Self::Discard(Which { id, whose }) => {
+                let own = Own::of(&whose)?;
+                let kept = own.agreements.kept()?;
+                let document = &find(&kept, &id)?.document;
+                own.agreements.discard(document)?;
+                say(format_args!("{} is discarded; `meridian agreement propose` brings it back", document.id));
+                Ok(())
             }
         }
     }
@@ -109,7 +123,8 @@ impl Own {
         let peers = app::peers(node, &credentials);
         // Who is out counts here as it does at the node.
         app::members(node, &credentials, &peers, &Clock::system()).map_err(|error| serve(error.into()))?;
-        let agreements = Agreements::new(&node.state, credentials, peers);
+        let agreements = Agreements::new(&node.state, credentials, peers, Clock::system());
+        agreements.tend(SystemTime::now())?;
         Ok(Self { config, agreements })
     }
 
@@ -119,7 +134,7 @@ impl Own {
             return Err(Error::Config(format!("{}: it is longer than {MOST_BYTES} bytes", file.display())));
         }
         let document = self.config.document(file, &text).map_err(|errors| Error::Config(errors.to_string()))?;
-        self.agreements.propose(&document)?;
+        self.agreements.propose(&document, Utc::now())?;
         writeln!(out, "{}", document.id)?;
         self.tell(&document).await;
         say(
@@ -132,6 +147,7 @@ impl Own {
         let kept = self.agreements.kept()?;
         let document = &find(&kept, id)?.document;
         if act == Act::Consent {
+            is_of(document, id)?;
             let file = PathBuf::from(format!("document {}", document.id));
             let checked = self.config.document(&file, &document.text);
             checked.map_err(|errors| Error::Config(errors.to_string()))?;
@@ -139,7 +155,7 @@ impl Own {
         self.agreements.say(act, document, Utc::now())?;
         let own = &self.config.node.body;
         match act {
-            Act::Consent => say(format_args!("{own} has signed {}", document.id)),
+            Act::Proposal | Act::Consent => say(format_args!("{own} has signed {}", document.id)),
             Act::Withdrawal => say(format_args!("{own} has withdrawn from {}, for good", document.id)),
         }
         self.tell(document).await;
@@ -174,6 +190,17 @@ fn find<'a>(kept: &'a [Kept], id: &str) -> Result<&'a Kept, Error> {
             Err(Error::Usage(format!("{} documents are named {id}: say which of {}", more.len(), ids.join(", "))))
         }
     }
+}
+
+/// Whoever signs names the text that they have read: another one may have the same name.
+fn is_of(document: &Document, id: &str) -> Result<(), Error> {
+    if id.len() >= SHORTEST_SIGNED && document.id.starts_with(id) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "a document is signed by the beginning of its own id, {SHORTEST_SIGNED} characters at least: read it by `meridian \
+         agreement show {id}`, and give the id that stands there"
+    )))
 }
 
 impl From<AgreementError> for Error {

@@ -7,10 +7,10 @@ use meridian_proto::Name;
 
 use super::super::Error;
 use super::super::format::{printable, printable_lines};
-use crate::agreements::{Act, Document, Kept};
+use crate::agreements::{Act, Document, Kept, REVOKED_SINCE};
 
 /// Characters of an id that tell documents apart for people.
-const SHORT: usize = 12;
+pub(super) const SHORT: usize = 12;
 
 /// One paragraph for each document.
 pub(super) fn list(kept: &[Kept], today: NaiveDate, out: &mut dyn Write) -> Result<(), Error> {
@@ -31,12 +31,16 @@ pub(super) fn list(kept: &[Kept], today: NaiveDate, out: &mut dyn Write) -> Resu
 }
 
 /// All about one document.
-pub(super) fn one(kept: &Kept, today: NaiveDate, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn one(kept: &Kept, own: &Name, today: NaiveDate, out: &mut dyn Write) -> Result<(), Error> {
     let Kept { document, from, .. } = kept;
     writeln!(out, "{}\n{}\n", printable(&document.title), document.id)?;
     match from {
         Some(body) => writeln!(out, "It came here from {body}.")?,
         None => writeln!(out, "It was proposed here.")?,
+    }
+    writeln!(out, "Proposed by {}.", names(&kept.proposers().collect::<Vec<_>>()))?;
+    if let Some(day) = kept.discarded_on(own) {
+        writeln!(out, "{own} has not signed it; if it does not, it is discarded here on {day}.")?;
     }
     if !document.trustees.is_empty() {
         let (needed, of) = (document.trustees_needed, document.trustees.len());
@@ -78,6 +82,7 @@ fn state(kept: &Kept, body: &Name) -> String {
     match (said(Act::Consent), said(Act::Withdrawal)) {
         (_, Some(at)) => format!("withdrew on {at}"),
         (Some(at), None) => format!("signed on {at}"),
+        (None, None) if kept.revoked.contains(body) => REVOKED_SINCE.into(),
         (None, None) => "has not signed".into(),
     }
 }

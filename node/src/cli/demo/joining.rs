@@ -57,13 +57,14 @@ fn hosts() -> [String; 1] {
     ["localhost".to_owned()]
 }
 
-/// The asker's node serves the register. 36 nodes share one machine: together they stay below 4 GiB even where all use what they may.
+/// The asker's node serves the register, in which nobody has to wait for the end of the day. 36 nodes share one machine: together they stay below 4 GiB even where all use what they may.
 fn limit(plan: &Plan, site: &Site) -> Result<(), Error> {
     let (memory, threads) = if site.body.slug == ASKER { (256, 2) } else { (64, 1) };
     let path = plan.folder(site.body.slug).join("node.toml");
     let mut text = format!("\n[limits]\nmemory_mib = {memory}\nworker_threads = {threads}\ntarget_partitions = 1\n");
+    text += "\n[public]\ncounts = \"live\"\n";
     if site.body.slug == ASKER {
-        text += &format!("\n[public]\nlisten = \"{}\"\n", plan.public);
+        text += &format!("listen = \"{}\"\n", plan.public);
     }
     let written = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| Error::Write { path, source })

@@ -135,13 +135,13 @@ impl Checked {
             self.broken.iter().for_each(|why| text.push_str(&format!("  {}\n", printable(why))));
         }
         for (record, logged) in self.records.iter().zip(&self.logged) {
-            words(record, &self.named(record), logged, &mut text);
+            words(record, (&self.named(record), &self.home), logged, &mut text);
         }
         text
     }
 }
 
-fn words(record: &ReleaseRecord, body: &str, logged: &Logged, text: &mut String) {
+fn words(record: &ReleaseRecord, (body, home): (&str, &str), logged: &Logged, text: &mut String) {
     let time = i64::try_from(record.time_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
     let time = time.map_or_else(String::new, |time| time.format(" on %-d %B %Y at %H:%M UTC").to_string());
     let forms: Vec<&str> = forms(record).iter().map(|form| plain(*form)).collect();
@@ -153,8 +153,8 @@ fn words(record: &ReleaseRecord, body: &str, logged: &Logged, text: &mut String)
             text.push_str(&format!("  {name:<12}{}\n", printable(value)));
         }
     };
-    line("To", &who(&record.caller));
-    line("Asked by", &who(&record.on_behalf_of));
+    line("To", &who(&record.caller, home));
+    line("Asked by", &who(&record.on_behalf_of, home));
     line("Of groups", &record.groups.join(", "));
     line("Purpose", &record.purpose);
     line("Agreement", &record.agreements.join(", "));
@@ -183,12 +183,14 @@ fn plain(form: Form) -> &'static str {
     }
 }
 
-/// A SPIFFE ID in plain words.
-fn who(id: &str) -> String {
+/// A SPIFFE ID in plain words; who is of another federation than the reader's node is named with theirs.
+fn who(id: &str, home: &str) -> String {
     let parts: Vec<&str> = id.trim_start_matches("spiffe://").split('/').collect();
     match parts.as_slice() {
-        [_, "body", body, "node"] => format!("the node of {body}"),
-        [_, "body", body, "analyst", name] => format!("{name}, an analyst of {body}"),
+        [federation, "body", body, "node"] => format!("the node of {}", super::body(federation, body, home)),
+        [federation, "body", body, "analyst", name] => {
+            format!("{name}, an analyst of {}", super::body(federation, body, home))
+        }
         _ => id.to_owned(),
     }
 }

@@ -158,3 +158,17 @@ fn a_record_that_is_in_no_log_does_not_hold() {
     );
     assert!(broken(ReleaseRecord { log_proof: vec![], ..good }).contains("no tlog-proof"));
 }
+
+#[test]
+fn who_is_of_another_federation_is_named_with_it() {
+    let asked = ReleaseRecord {
+        caller: "spiffe://berlin/body/tempelhof/node".into(),
+        on_behalf_of: "spiffe://berlin/body/tempelhof/analyst/ada".into(),
+        ..release("lfb", Form::Open)
+    };
+    let text = check(&receipt(&[(asked, "lfb")]), verify).in_words();
+    assert!(text.contains("To          the node of berlin.tempelhof\n"), "{text}");
+    assert!(text.contains("Asked by    ada, an analyst of berlin.tempelhof\n"), "{text}");
+    let text = check(&receipt(&[(release("lfb", Form::Open), "lfb")]), verify).in_words();
+    assert!(text.contains("To          the node of loda\n"), "{text}");
+}

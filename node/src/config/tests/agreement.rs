@@ -1,6 +1,9 @@
 //! What is said about a wrong agreement.
 
+use meridian_proto::Signed;
+
 use super::*;
+use crate::agreements::{Act, Document, Statement, canonical};
 use crate::gate::Askers;
 
 #[test]
@@ -333,5 +336,57 @@ fn what_only_documents_hold_is_not_in_a_file_of_one_body() {
     for key in ["body = \"lfb\"", "bodies = [\"lfb\"]"] {
         let word = key.split(' ').next().unwrap();
         check(file, "threshold = 20", &format!("threshold = 20\n{key}"), &format!("{file}:17: {word} {fix}"));
+    }
+}
+
+/// Keeps a document in a node's state, with what these bodies have signed at a time (ms).
+fn keep(folder: &Path, text: &str, signed: &[(&str, u64)]) {
+    let document = Document::read(&canonical(text).unwrap()).unwrap();
+    let kept = folder.join("state/agreements").join(&document.id);
+    fs::create_dir_all(&kept).unwrap();
+    fs::write(kept.join("document.toml"), &document.text).unwrap();
+    for (body, at) in signed {
+        let statement = Statement {
+            act: Act::Consent,
+            federation: name("london"),
+            body: name(body),
+            document: document.id.clone(),
+            at: *at,
+        };
+        let (payload, chain) = (statement.encode(), vec![vec![1]]);
+        // Whose they are was checked when they came.
+        let signed = Signed { payload, chain, signature: vec![1], scheme: 0x0403 };
+        fs::write(kept.join(format!("consent.{body}")), signed.encode()).unwrap();
+    }
+}
+
+#[test]
+fn of_two_documents_of_one_id_that_counts_which_the_owner_signed_first() {
+    // Their hashes say nothing of it.
+    for number in 0..4 {
+        let folder = baseline();
+        let text = |title: &str| {
+            let text = DOCUMENT.replace("Fire risk by borough", &format!("{title} {number}"));
+            text.replace("\n[[grants]]\nstandard = \"dwellings\"\nform = \"statistics\"\n", "")
+        };
+        let mut reader = Reader::new(&folder.path().join("node.toml"), load(folder.path()).unwrap());
+        assert!(reader.look().is_none());
+        let in_force = |config: &Config| {
+            let found = config.agreements.iter().filter(|agreement| agreement.id == "fire-risk-2027");
+            found.map(|agreement| agreement.title.clone()).collect::<Vec<_>>()
+        };
+        let mut looked = || reader.look().and_then(|news| news.changed).map(|config| in_force(&config));
+        // The first is signed first by its owner, and waits for its recipient.
+        keep(folder.path(), &text("First"), &[("lfb", 100)]);
+        assert_eq!(looked(), None);
+        keep(folder.path(), &text("Second"), &[("lfb", 200), ("loda", 10)]);
+        assert_eq!(looked().unwrap(), [format!("Second {number}")]);
+        keep(folder.path(), &text("First"), &[("lfb", 100), ("loda", 300)]);
+        let live = looked().unwrap();
+        assert_eq!(live, [format!("First {number}")]);
+        assert_eq!(in_force(&load(folder.path()).unwrap()), live, "and so it is after a restart");
+        keep(folder.path(), &text("Third"), &[("lfb", 250), ("loda", 1)]);
+        assert_eq!(looked(), None);
+        assert_eq!(in_force(&load(folder.path()).unwrap()), live);
     }
 }

@@ -45,6 +45,8 @@ fn node_toml() {
             "node.toml:14: public has a certificate and no key: add",
         ),
         ("listen = \"[::1]:80\"\nscripts = true", "node.toml:15: unknown key `scripts`: known"),
+        ("counts = \"hourly\"", "node.toml:14: unknown value `hourly`: known here: daily, live"),
+        ("certificate = \"tls/node.pem\"", "node.toml:14: public has a certificate or a key, and no listen: add"),
     ] {
         check(node, "[limits]", &public(lines), expected);
     }

@@ -71,7 +71,7 @@ impl Node {
             catalogue: Arc::clone(&catalogue),
             log,
             witnessing,
-            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers)),
+            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system()),
             near_alert: 20,
             credentials,
             routes: Routes::new(peers, []),

@@ -3,6 +3,7 @@
 use maud::html;
 
 use super::Frame;
+use super::parts::beside;
 
 /// The page.
 pub(in crate::register) fn about(frame: &Frame<'_>) -> String {
@@ -32,17 +33,29 @@ pub(in crate::register) fn about(frame: &Frame<'_>) -> String {
         }
         h2 { "How use is counted" }
         p {
-            "An answer counts in the month in which it began. How much left is told in powers of ten (10 to 99, 100 to 999), so that one \
+            "Use is counted to the end of the last whole day, so that the figures do not show when somebody asks; the page of each body \
+             names that day, unless the body has chosen to count as it happens. An answer counts in the month in which it began. How much left is told in powers of ten (10 to 99, 100 to 999), so that one \
              use does not show the size of one answer. An answer that was cut off counts with all that may have left; where that is not \
              known, “and more” stands beside the figure. What was refused counts too: there, nothing left."
         }
         h2 { "Using these pages" }
         p {
             "They are made to meet WCAG 2.2 at level AA: they work without a mouse, with a screen reader, on a phone and without scripts. \
-             All of it can be had as JSON and CSV at the same addresses with these endings. Addresses stay."
+             All of it can be had as JSON and CSV at the same addresses with these endings. Addresses stay. What is long comes in \
+             parts: with a part of a table comes a header Link that names the next one, as in agreements.csv?part=2."
         }
     };
     frame.page("About this register", &main)
+}
+
+/// What the bodies tell would make the page too long.
+pub(in crate::register) fn too_long(frame: &Frame<'_>) -> String {
+    let main = html! {
+        h1 { "This page is too long" }
+        p { "What the bodies tell here is more than a page can show. All of it can be had in parts." }
+        (beside(frame))
+    };
+    frame.page("This page is too long", &main)
 }
 
 /// There is no such page.

@@ -3,12 +3,24 @@
 use maud::html;
 
 use super::Frame;
-use super::parts::{beside, contact};
+use super::parts::{beside, contact, cut};
 use crate::register::model::{Algorithm, Register};
 use crate::register::view::Place;
 
 /// The page of all algorithms.
 pub(in crate::register) fn algorithms(frame: &Frame<'_>) -> String {
+    let card = |(register, algorithm): (&Register, &Algorithm)| {
+        html! {
+            li {
+                h2 {
+                    a href=(frame.to(&format!("algorithms/{}/{}", register.body, algorithm.id))) { (algorithm.first("name")) }
+                }
+                p { (algorithm.first("description")) }
+                p.meta { (register.title) }
+            }
+        }
+    };
+    let (cards, way) = cut(frame, frame.view.algorithms().map(card).collect());
     let main = html! {
         h1 { "Algorithms" }
         p.lead {
@@ -16,17 +28,8 @@ pub(in crate::register) fn algorithms(frame: &Frame<'_>) -> String {
              Standard and with the query itself."
         }
         @if frame.view.algorithms().next().is_none() { p { "No body has published one." } }
-        ul.cards {
-            @for (register, algorithm) in frame.view.algorithms() {
-                li {
-                    h2 {
-                        a href=(frame.to(&format!("algorithms/{}/{}", register.body, algorithm.id))) { (algorithm.first("name")) }
-                    }
-                    p { (algorithm.first("description")) }
-                    p.meta { (register.title) }
-                }
-            }
-        }
+        ul.cards { (cards) }
+        (way)
         (beside(frame))
     };
     frame.page("Algorithms", &main)

@@ -37,7 +37,10 @@ fn told(frame: &Frame<'_>, register: &Register) -> Markup {
         (format!("{what} in {} so far", month.told()), of(month), two_months(month, of(month.before())))
     };
     html! {
-        p.lead { (as_of(frame, register)) "." }
+        p.lead {
+            (as_of(frame, register)) "."
+            @if let Some(day) = register.counted { " Use is counted to the end of " (day.told()) "." }
+        }
         @if !view.is_fresh(register) {
             p.inset { "Its node can't be reached at the moment. What it has said before stays here." }
         }

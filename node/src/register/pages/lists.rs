@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use meridian_proto::Name;
 
 use super::Frame;
-use super::parts::{Alike, alike, as_of, beside, dates, form, found, search, state, wide};
+use super::parts::{Alike, alike, as_of, beside, cut, dates, form, found, search, state, wide};
 use crate::register::model::Register;
 use crate::register::view::answered;
 use crate::register::words::{MonthName, many, number};
@@ -66,13 +66,15 @@ pub(super) fn card(frame: &Frame<'_>, summary: &Summary) -> Markup {
 pub(in crate::register) fn agreements(frame: &Frame<'_>) -> String {
     let all = summaries(frame);
     let shown: Vec<&Summary> = all.iter().filter(|it| frame.shows(&[&it.id, &it.title, &it.benefit])).collect();
+    let (cards, way) = cut(frame, shown.iter().map(|summary| card(frame, summary)).collect());
     let main = html! {
         h1 { "Agreements" }
         p.lead { "Each is told by every body that shares data under it, from its own files." }
         (search(frame, "agreements", "Find an agreement", "A word of its title or of its benefit"))
         (found(frame, shown.len(), "agreement", "agreements"))
         h2.unseen { "All agreements" }
-        ul.cards { @for summary in &shown { (card(frame, summary)) } }
+        ul.cards { (cards) }
+        (way)
         (beside(frame))
     };
     frame.page("Agreements", &main)
@@ -128,6 +130,17 @@ pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
         let of_body = || bodies.iter().any(|body| frame.shows(&[body.as_str(), frame.view.title(body)]));
         frame.shows(&[item.dataset.as_str(), title, item.title.as_str(), agreement.title.as_str()]) || of_body()
     });
+    let line = |Alike { item, title, agreement, bodies }: &Alike<'_>| {
+        html! {
+            tr {
+                th scope="row" { (title) br; code { (item.dataset) } }
+                td { (form(item)) }
+                td { a href=(frame.to(&format!("agreements/{}", agreement.id))) { (agreement.title) } }
+                td { (some(frame, bodies)) }
+            }
+        }
+    };
+    let (lines, way) = cut(frame, shared.iter().map(line).collect());
     let table = html! {
         table.broad {
             caption { "Datasets and the agreements under which they are shared" }
@@ -139,16 +152,7 @@ pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
                     th scope="col" { "Of" }
                 }
             }
-            tbody {
-                @for Alike { item, title, agreement, bodies } in &shared {
-                    tr {
-                        th scope="row" { (title) br; code { (item.dataset) } }
-                        td { (form(item)) }
-                        td { a href=(frame.to(&format!("agreements/{}", agreement.id))) { (agreement.title) } }
-                        td { (some(frame, bodies)) }
-                    }
-                }
-            }
+            tbody { (lines) }
         }
     };
     let main = html! {
@@ -158,6 +162,7 @@ pub(in crate::register) fn datasets(frame: &Frame<'_>) -> String {
         (found(frame, shared.len(), "line", "lines"))
         @if shared.is_empty() { p { "Nothing is shared under an agreement." } }
         @else { (wide("Datasets", &table)) }
+        (way)
         (beside(frame))
     };
     frame.page("Datasets", &main)
@@ -187,14 +192,8 @@ pub(in crate::register) fn refused(frame: &Frame<'_>) -> String {
             months.entry(refused.month).or_default().push((&register.body, refused.questions));
         }
     }
-    let main = html! {
-        h1 { "What was refused" }
-        p.lead {
-            "Questions that a body's node did not answer since its terms do not allow it: no agreement for the purpose, data that \
-             must not leave, groups that are too small. Nothing left."
-        }
-        @if months.is_empty() { p { "Nothing was refused so far." } }
-        @for (month, bodies) in months.iter().rev() {
+    let month = |(month, bodies): (&MonthName, &Vec<(&Name, u64)>)| {
+        html! {
             h2 { (month.told()) ": " (many(bodies.iter().map(|(_, count)| count).sum(), "question", "questions")) }
             (wide(&format!("Refused in {}", month.told()), &html! {
                 table {
@@ -208,6 +207,17 @@ pub(in crate::register) fn refused(frame: &Frame<'_>) -> String {
                 }
             }))
         }
+    };
+    let (shown, way) = cut(frame, months.iter().rev().map(month).collect());
+    let main = html! {
+        h1 { "What was refused" }
+        p.lead {
+            "Questions that a body's node did not answer since its terms do not allow it: no agreement for the purpose, data that \
+             must not leave, groups that are too small. Nothing left."
+        }
+        @if months.is_empty() { p { "Nothing was refused so far." } }
+        (shown)
+        (way)
         (beside(frame))
     };
     frame.page("What was refused", &main)

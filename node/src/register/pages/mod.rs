@@ -11,9 +11,10 @@ mod parts;
 use maud::{DOCTYPE, Markup, html};
 use meridian_proto::Name;
 
+use super::part::Part;
 use super::view::{Place, View};
 
-pub(super) use about::{about, missing};
+pub(super) use about::{about, missing, too_long};
 pub(super) use agreement::agreement;
 pub(super) use algorithm::{algorithm, algorithms};
 pub(super) use body::body;
@@ -42,6 +43,8 @@ const PARTS: [(&str, &str); 7] = [
 pub(super) struct Frame<'a> {
     pub(super) view: &'a View,
     pub(super) place: Place,
+    /// Which part of a list it shows.
+    pub(super) part: Part,
     /// Its own address below the register's.
     pub(super) address: &'a str,
     /// What somebody looks for in a list.

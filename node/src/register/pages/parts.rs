@@ -7,6 +7,7 @@ use meridian_proto::{Form, Name};
 
 use super::Frame;
 use crate::register::model::{Agreement, Class, Item, Month, Register};
+use crate::register::part::{Cut, Part};
 use crate::register::view::Place;
 use crate::register::words::{MonthName, number};
 
@@ -210,6 +211,31 @@ pub(super) fn found(frame: &Frame<'_>, count: usize, one: &str, more: &str) -> M
             p role="status" { (count) " for “" (search) "”. " a href=(frame.to(frame.address)) { "Show all" } }
         }
     }
+}
+
+/// The items of a list that are shown, and the way to the others.
+pub(super) fn cut(frame: &Frame<'_>, items: Vec<Markup>) -> (Markup, Markup) {
+    let cut = frame.part.of(items, |item| item.0.len()).unwrap_or(Cut { items: Vec::new(), next: None });
+    let sought = frame.search.map(|search| format!("q={}&", encoded(search))).unwrap_or_default();
+    let way = html! {
+        @if let (Part::Number(number), true) = (frame.part, cut.next.is_some() || frame.part != Part::Number(1)) {
+            p.meta {
+                "This is part " (number) " of a long list. "
+                @if let Some(next) = cut.next { a href={ (frame.to(frame.address)) "?" (sought) "part=" (next) } { "Next part" } }
+                @else { a href=(frame.to(frame.address)) { "First part" } }
+            }
+        }
+    };
+    (html! { @for item in cut.items { (item) } }, way)
+}
+
+/// A text as it stands in an address.
+fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 /// The same as tables for programs.
