@@ -237,12 +237,18 @@ impl Contributions<'_> {
     }
 }
 
+/// Amounts that are looked at together.
+const CHUNK: usize = 64;
+
 /// The places of zeros, and those without an amount, in ascending order.
 fn zeros<N: Copy + Default + PartialEq>(amounts: &[N], none: &[usize]) -> Vec<usize> {
     let mut places = Vec::new();
-    for (place, amount) in amounts.iter().enumerate() {
-        if *amount == N::default() {
-            places.push(place);
+    for (chunk, amounts) in amounts.chunks(CHUNK).enumerate() {
+        let is_zero = |amount: &N| *amount == N::default();
+        // Most chunks have none, and that is seen without a branch for each amount.
+        if amounts.iter().fold(false, |any, amount| any | is_zero(amount)) {
+            let of = amounts.iter().enumerate().filter(|(_, amount)| is_zero(amount));
+            places.extend(of.map(|(place, _)| chunk * CHUNK + place));
         }
     }
     if !none.is_empty() {

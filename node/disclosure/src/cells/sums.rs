@@ -1,7 +1,7 @@
 //! Sums of contributions, of their absolute values, and the largest of them.
 //!
 //! Sums have 128 bits. Amounts of 64 bits are added up in 64 as long as nothing can be lost, which is faster,
-//! and carried over before something could.
+//! and carried over before something could; those below zero apart, since most measures have none.
 
 use crate::sketch::Parts;
 
@@ -28,8 +28,9 @@ struct Whole {
 /// What is not yet in the whole.
 #[derive(Debug, Clone, Copy, Default)]
 struct Part {
-    sum: i64,
-    absolute: u64,
+    above: u64,
+    /// Without its sign.
+    below: u64,
     /// The least of the largest that are kept, or the most that 64 bits hold.
     least: u64,
 }
@@ -66,7 +67,9 @@ impl Sums {
     /// Adds the amounts of units to cells, by position.
     pub(super) fn add(&mut self, cells: &[usize], units: &[u64], amounts: &[i64]) {
         // A power of two above each absolute amount, times their number.
-        let bits = amounts.iter().fold(0, |bits, amount| bits | amount.unsigned_abs());
+        let (bits, signs) = amounts.iter().fold((0, 0), |(bits, signs), amount| {
+            (bits | amount.unsigned_abs(), signs | *amount)
+        });
         let bound = u64::MAX.checked_shr(bits.leading_zeros()).unwrap_or_default();
         let bound = u64::try_from(amounts.len()).ok().and_then(|rows| rows.checked_mul(bound));
         let Some(bound) = bound.filter(|bound| *bound <= i64::MAX.unsigned_abs()) else {
@@ -77,17 +80,28 @@ impl Sums {
             self.carry();
         }
         self.bound += bound;
-        for (cell, amount) in cells.iter().zip(amounts) {
-            let Some(part) = self.part.get_mut(*cell) else { continue };
-            let absolute = amount.unsigned_abs();
-            part.sum = part.sum.wrapping_add(*amount);
-            part.absolute = part.absolute.wrapping_add(absolute);
-            if absolute > part.least {
-                self.keep(*cell, absolute.into());
-            }
+        if signs < 0 {
+            self.add_parts::<true>(cells, amounts);
+        } else {
+            self.add_parts::<false>(cells, amounts);
         }
         if let Some(sketches) = &mut self.sketches {
             sketches.toggle_contributions(cells, units, amounts);
+        }
+    }
+
+    fn add_parts<const BELOW_ZERO: bool>(&mut self, cells: &[usize], amounts: &[i64]) {
+        for (cell, amount) in cells.iter().zip(amounts) {
+            let Some(part) = self.part.get_mut(*cell) else { continue };
+            let absolute = if BELOW_ZERO { amount.unsigned_abs() } else { amount.cast_unsigned() };
+            let below = if BELOW_ZERO && *amount < 0 { absolute } else { 0 };
+            part.above = part.above.wrapping_add(absolute - below);
+            if BELOW_ZERO {
+                part.below = part.below.wrapping_add(below);
+            }
+            if absolute > part.least {
+                self.keep(*cell, absolute.into());
+            }
         }
     }
 
@@ -108,9 +122,10 @@ impl Sums {
     /// Brings what was added up in 64 bits to the whole.
     fn carry(&mut self) {
         for (whole, part) in self.whole.iter_mut().zip(&mut self.part) {
-            whole.sum = whole.sum.saturating_add(part.sum.into());
-            whole.absolute = whole.absolute.saturating_add(part.absolute.into());
-            (part.sum, part.absolute) = (0, 0);
+            let (above, below) = (i128::from(part.above), i128::from(part.below));
+            whole.sum = whole.sum.saturating_add(above - below);
+            whole.absolute = whole.absolute.saturating_add(above + below);
+            (part.above, part.below) = (0, 0);
         }
         self.bound = 0;
     }
