@@ -38,7 +38,7 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
 pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
     match spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
-        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await,
+        SourceKind::Csv { .. } => materialise::read(spec, context).await,
     }
 }
 

@@ -1,6 +1,5 @@
-//! Evaluates a mapping over a CSV file once, and finds the record and column at which it fails.
+//! Evaluates a mapping over a file of records once, and finds the record and column at which it fails.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -16,40 +15,29 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 
-use super::csv::{CsvFile, Fault};
+use super::files::{self, Fault, Records, Rows};
 use super::held::collect;
 use super::mapping::{self, Failure};
 use super::{SourceError, SourceSpec};
 
 /// The published columns of all records.
-pub(super) async fn read(
-    spec: &SourceSpec,
-    delimiter: u8,
-    header: bool,
-    context: &SessionContext,
-) -> Result<Vec<RecordBatch>, SourceError> {
+pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
     if spec.path.is_dir() {
         return Err(SourceError::unreadable(spec, &"it is a folder, and a csv source is one file"));
     }
-    let path = spec.path.clone();
-    let opened = tokio::task::spawn_blocking(move || open(&path, delimiter, header)).await;
-    let file = opened.map_err(|_| SourceError::evaluation(spec))?.map_err(|fault| line_error(spec, fault))?;
-
+    let owned = spec.clone();
+    let file = super::blocking(spec, move || files::open(&owned)).await?;
     match evaluate_file(spec, &file, context).await? {
         Ok(batches) => Ok(batches),
         Err(error) => Err(explain(spec, &file, context, &error).await),
     }
 }
 
-fn open(path: &Path, delimiter: u8, header: bool) -> Result<Arc<CsvFile>, Fault> {
-    CsvFile::open(path, delimiter, header).map(Arc::new)
-}
-
 type Evaluated = Result<Vec<RecordBatch>, DataFusionError>;
 
 async fn evaluate_file(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    file: &Arc<dyn Records>,
     context: &SessionContext,
 ) -> Result<Evaluated, SourceError> {
     let partition: Arc<dyn PartitionStream> = Arc::new(FilePartition(Arc::clone(file)));
@@ -82,14 +70,14 @@ fn narrowed(plan: &LogicalPlan, index: usize) -> Result<LogicalPlan, DataFusionE
 /// Our words for a failed evaluation. The engine's error is looked at, never passed on: it may quote values.
 async fn explain(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    file: &Arc<dyn Records>,
     context: &SessionContext,
     error: &DataFusionError,
 ) -> SourceError {
     if let DataFusionError::External(inner) = error.find_root()
         && let Some(fault) = inner.downcast_ref::<Fault>()
     {
-        return line_error(spec, fault.clone());
+        return fault.clone().of(spec);
     }
     match locate(spec, file, context).await {
         Ok(Some(found)) | Err(found) => found,
@@ -100,12 +88,11 @@ async fn explain(
 /// Evaluates batch by batch until one fails, and halves that one until a record is left.
 async fn locate(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    file: &Arc<dyn Records>,
     context: &SessionContext,
 ) -> Result<Option<SourceError>, SourceError> {
-    let mut before = 0;
-    for batch in file.batches().map_err(|fault| line_error(spec, fault))? {
-        let batch = batch.map_err(|fault| line_error(spec, fault))?;
+    for rows in Arc::clone(file).rows().map_err(|fault| fault.of(spec))? {
+        let Rows { batch, numbers } = rows.map_err(|fault| fault.of(spec))?;
         if fails(spec, &batch, context, None).await? {
             let (mut start, mut end) = (0, batch.num_rows());
             while end - start > 1 {
@@ -118,15 +105,14 @@ async fn locate(
             }
             let record = batch.slice(start, end - start);
             let column = failing_column(spec, &record, context).await?;
-            let line = file.line_of_row(before + start as u64);
+            let place = numbers.get(start).and_then(|number| file.place(*number));
             return Ok(Some(SourceError::Value {
                 dataset: spec.dataset.name.clone(),
                 path: spec.path.clone(),
-                line,
+                place,
                 column,
             }));
         }
-        before += batch.num_rows() as u64;
     }
     Ok(None)
 }
@@ -158,18 +144,9 @@ async fn fails(
     Ok(evaluate(spec, Arc::new(table), context, only).await?.is_err())
 }
 
-fn line_error(spec: &SourceSpec, fault: Fault) -> SourceError {
-    match fault {
-        Fault::Read(why) => SourceError::unreadable(spec, &why),
-        Fault::Line { line, fault } => {
-            SourceError::Line { dataset: spec.dataset.name.clone(), path: spec.path.clone(), line, fault }
-        }
-    }
-}
-
 /// The file as the one partition of the table `source`, read on a thread that may block.
 #[derive(Debug)]
-struct FilePartition(Arc<CsvFile>);
+struct FilePartition(Arc<dyn Records>);
 
 impl PartitionStream for FilePartition {
     fn schema(&self) -> &SchemaRef {
@@ -181,8 +158,8 @@ impl PartitionStream for FilePartition {
         let (file, sender) = (Arc::clone(&self.0), builder.tx());
         builder.spawn_blocking(move || {
             let outside = |fault: Fault| DataFusionError::External(Box::new(fault));
-            for batch in file.batches().map_err(outside)? {
-                if sender.blocking_send(Ok(batch.map_err(outside)?)).is_err() {
+            for rows in file.rows().map_err(outside)? {
+                if sender.blocking_send(Ok(rows.map_err(outside)?.batch)).is_err() {
                     break;
                 }
             }

@@ -1,12 +1,11 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
 mod checks;
-mod csv;
 mod error;
+mod files;
 mod fingerprint;
 mod found;
 mod held;
-mod lines;
 mod mapping;
 mod marked;
 mod materialise;
@@ -29,7 +28,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use meridian_proto::Form;
 
-pub use error::{LineFault, SourceError};
+pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
 pub use found::{Found, Place, found, in_source};
 pub use predicate::predicate;

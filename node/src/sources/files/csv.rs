@@ -6,27 +6,15 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::csv::reader::{Decoder, Format, ReaderBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::error::LineFault;
 use super::lines::{self, Place};
+use super::{BATCH_ROWS, Batches, Fault, RecordFault, RecordPlace, Records, Rows};
 
-/// Records of a batch as it is parsed.
-pub(super) const BATCH_ROWS: usize = 8192;
 const BUFFER_BYTES: usize = 128 * 1024;
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// Why a file stops being CSV; holds no text of it.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum Fault {
-    #[error("{0}")]
-    Read(String),
-    #[error("line {line}: {fault}")]
-    Line { line: u64, fault: LineFault },
-}
 
 /// A CSV file whose heading has been read.
 #[derive(Debug)]
@@ -41,7 +29,7 @@ impl CsvFile {
     /// Opens a file and reads its heading.
     pub(super) fn open(path: &Path, delimiter: u8, header: bool) -> Result<Self, Fault> {
         let format = Format::default().with_delimiter(delimiter).with_header(header);
-        let (found, _) = format.infer_schema(text(path)?, Some(0)).map_err(|_| at(1, LineFault::Encoding))?;
+        let (found, _) = format.infer_schema(text(path)?, Some(0)).map_err(|_| at(1, RecordFault::Encoding))?;
         if found.fields().is_empty() {
             return Err(Fault::Read("the file is empty".into()));
         }
@@ -51,56 +39,56 @@ impl CsvFile {
             // Spreadsheets leave columns without a heading; they can be read, but not by name alone.
             let name = if field.name().is_empty() { format!("column_{}", index + 1) } else { field.name().clone() };
             if !seen.insert(name.clone()) {
-                return Err(at(1, LineFault::Heading(index + 1)));
+                return Err(at(1, RecordFault::Heading(index + 1)));
             }
             fields.push(Field::new(name, DataType::Utf8, true));
         }
         Ok(Self { path: path.to_path_buf(), delimiter, header, schema: Arc::new(Schema::new(fields)) })
     }
 
-    /// All columns, as text.
-    pub(super) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    /// The file's records from the first.
-    pub(super) fn batches(self: &Arc<Self>) -> Result<Batches, Fault> {
-        let decoder = ReaderBuilder::new(Arc::clone(&self.schema))
-            .with_delimiter(self.delimiter)
-            .with_header(self.header)
-            .with_batch_size(BATCH_ROWS)
-            .build_decoder();
-        Ok(Batches { file: Arc::clone(self), input: text(&self.path)?, decoder, stage: Stage::Reading })
-    }
-
-    /// The line on which the `row`th row starts, rows counted from 0, the heading not counted.
-    pub(super) fn line_of_row(&self, row: u64) -> Option<u64> {
-        self.place(row + 1 + u64::from(self.header)).map(|place| place.line)
-    }
-
-    fn place(&self, record: u64) -> Option<Place> {
+    fn place_of(&self, record: u64) -> Option<Place> {
         lines::place(text(&self.path).ok()?, self.delimiter, record).ok()?
     }
 
     fn open_quote(&self) -> Fault {
-        let line = self.place(u64::MAX).and_then(|place| place.open_quote).unwrap_or(1);
-        at(line, LineFault::Quote)
+        let line = self.place_of(u64::MAX).and_then(|place| place.open_quote).unwrap_or(1);
+        at(line, RecordFault::Quote)
     }
 
     /// Our words for the parser's error, whose own text may hold data: only the record's number is taken from it.
     fn fault(&self, error: &ArrowError) -> Fault {
         let message = error.to_string();
         let Some(record) = number_after(&message, "for line ") else {
-            return at(1, LineFault::Record);
+            return at(1, RecordFault::Record);
         };
-        match self.place(record) {
-            Some(Place { open_quote: Some(line), .. }) => at(line, LineFault::Quote),
-            Some(place) if message.contains("UTF-8") => at(place.line, LineFault::Encoding),
+        match self.place_of(record) {
+            Some(Place { open_quote: Some(line), .. }) => at(line, RecordFault::Quote),
+            Some(place) if message.contains("UTF-8") => at(place.line, RecordFault::Encoding),
             Some(place) => {
-                at(place.line, LineFault::Fields { expected: self.schema.fields().len(), found: place.fields })
+                at(place.line, RecordFault::Fields { expected: self.schema.fields().len(), found: place.fields })
             }
-            None => at(record, LineFault::Record),
+            None => at(record, RecordFault::Record),
         }
+    }
+}
+
+impl Records for CsvFile {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(self: Arc<Self>) -> Result<Batches, Fault> {
+        let decoder = ReaderBuilder::new(Arc::clone(&self.schema))
+            .with_delimiter(self.delimiter)
+            .with_header(self.header)
+            .with_batch_size(BATCH_ROWS)
+            .build_decoder();
+        let (input, next) = (text(&self.path)?, 1 + u64::from(self.header));
+        Ok(Box::new(CsvRows { file: self, input, decoder, stage: Stage::Reading, next }))
+    }
+
+    fn place(&self, record: u64) -> Option<RecordPlace> {
+        self.place_of(record).map(|place| RecordPlace::Line(place.line))
     }
 }
 
@@ -111,16 +99,17 @@ enum Stage {
     Done,
 }
 
-/// The records of a file, a batch at a time, in the file's order; ends after the first fault.
-pub(super) struct Batches {
+struct CsvRows {
     file: Arc<CsvFile>,
     input: BufReader<File>,
     decoder: Decoder,
     stage: Stage,
+    /// The number of the next record, counted from 1 with the heading.
+    next: u64,
 }
 
-impl Batches {
-    fn read(&mut self) -> Result<Option<RecordBatch>, Fault> {
+impl CsvRows {
+    fn read(&mut self) -> Result<Option<Rows>, Fault> {
         loop {
             if self.decoder.capacity() == 0 {
                 return self.flush();
@@ -154,13 +143,16 @@ impl Batches {
         }
     }
 
-    fn flush(&mut self) -> Result<Option<RecordBatch>, Fault> {
-        self.decoder.flush().map_err(|error| self.file.fault(&error))
+    fn flush(&mut self) -> Result<Option<Rows>, Fault> {
+        let Some(batch) = self.decoder.flush().map_err(|error| self.file.fault(&error))? else { return Ok(None) };
+        let first = self.next;
+        self.next += batch.num_rows() as u64;
+        Ok(Some(Rows { batch, numbers: (first..self.next).collect() }))
     }
 }
 
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, Fault>;
+impl Iterator for CsvRows {
+    type Item = Result<Rows, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.read().transpose();
@@ -171,8 +163,8 @@ impl Iterator for Batches {
     }
 }
 
-fn at(line: u64, fault: LineFault) -> Fault {
-    Fault::Line { line, fault }
+fn at(line: u64, fault: RecordFault) -> Fault {
+    Fault::Record { place: RecordPlace::Line(line), fault }
 }
 
 /// The file's text, without the byte order mark that spreadsheets write.
