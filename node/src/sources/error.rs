@@ -43,7 +43,8 @@ pub enum SourceError {
     },
     /// A record whose mapping fails.
     #[error(
-        "dataset {dataset}: {}{}: {} can't be computed{}; correct the file, or make the mapping give NULL with TRY_CAST",
+        "dataset {dataset}: {}{}: {} can't be computed{}; correct the file, or make the mapping give NULL with TRY_CAST or \
+         a function try_…",
         path.display(),
         place.as_ref().map(|place| format!(" {place}")).unwrap_or_default(),
         column.as_ref().map_or("the mapping".to_owned(), |(name, _)| format!("column {name}")),
@@ -237,15 +238,31 @@ pub enum RecordFault {
         /// Fields of this record.
         found: usize,
     },
-    /// Bytes that are no text.
-    #[error("text that is not UTF-8; save the file as UTF-8")]
-    Encoding,
+    /// Bytes that are no text of the encoding that is named.
+    #[error(
+        "text that is not {0}; save the file as UTF-8, or say how it is encoded, such as encoding = \"windows-1252\""
+    )]
+    Encoding(&'static str),
+    /// More bytes than a record may have.
+    #[error("a record of more than 16 MiB; check for a quote that is never closed")]
+    Long,
     /// A quote that opens here and never closes.
     #[error("a quote opens and is never closed; close it, or double it where it is meant literally")]
     Quote,
     /// A heading that names a column twice.
     #[error("the heading names column {0} twice (counted from 1: the later one); rename it")]
     Heading(usize),
+    /// A piece of JSON that is no object, or of which none can be made a row.
+    #[error("no row can be made of it, since {0}; correct it, or export the file anew")]
+    Json(&'static str),
+    /// A cell of a spreadsheet that shows an error in place of a value.
+    #[error("column {column} shows the error {error}; correct the formula, or remove it")]
+    Cell {
+        /// The column's letters.
+        column: String,
+        /// The spreadsheet's word for it.
+        error: String,
+    },
     /// A record that the parser refuses for another reason.
     #[error("no record can be read; check delimiter and quotes")]
     Record,

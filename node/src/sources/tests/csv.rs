@@ -18,7 +18,7 @@ async fn csv_without_a_mapping_takes_columns_by_name_and_casts_them() {
     let found = rows(&csv("b,a,c\n1,true,x\n,false,y\n", &["a boolean", "b integer"], None)).await;
     assert_rows(&found, &["|true|1|", "|false||"]);
     let mut source = csv("5|x\n6|y\n", &["column_2 varchar", "column_1 integer"], None);
-    source.spec.kind = SourceKind::Csv { delimiter: b'|', header: false };
+    source.spec.kind = SourceKind::Csv(CsvFormat { delimiter: b'|', header: false, ..CsvFormat::default() });
     assert_rows(&rows(&source).await, &["|x|5|", "|y|6|"]);
     assert_rows(&rows(&csv("a\n", &["a integer!"], None)).await, &[]);
     assert_rows(&rows(&csv("a", &["a integer!"], None)).await, &[]);
@@ -65,7 +65,7 @@ async fn a_line_that_is_no_record_is_named_and_not_quoted() {
     case(b"a,b\n1,2\n3,\"secret", "dataset people: people.csv line 3: a quote opens and is never closed").await;
     case(b"a,b\n1,\"2\nsecret,4711\n", "dataset people: people.csv line 2: a quote opens and is never closed").await;
     case(b"a,b,a\n", "dataset people: people.csv line 1: the heading names column 3 twice").await;
-    case(b"", "dataset people: people.csv can't be read: the file is empty").await;
+    case(b"", "dataset people: people.csv can't be read: it has no record").await;
     // A quoted field may end in a line break.
     assert_rows(&rows(&csv("a,b\n1,\"x\n\"", &two, None)).await, &["|1|x|", "|||"]);
 }

@@ -2,11 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod csv;
+mod excel;
+mod folders;
+mod json;
 mod parquet;
 mod promises;
+mod random;
 mod rights;
 mod snapshots;
 mod units;
+mod wild;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -71,12 +76,15 @@ struct Source {
 }
 
 fn csv(text: impl AsRef<[u8]>, columns: &[&str], mapping: Option<&str>) -> Source {
+    file("people.csv", text, SourceKind::Csv(CsvFormat::default()), columns, mapping)
+}
+
+fn file(name: &str, bytes: impl AsRef<[u8]>, kind: SourceKind, columns: &[&str], mapping: Option<&str>) -> Source {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("people.csv");
-    fs::write(&path, text).unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
     let (dataset, mapping) = (Arc::new(dataset(Form::Statistics, columns)), mapping.map(str::to_owned));
-    let spec = SourceSpec::new(dataset, SourceKind::Csv { delimiter: b',', header: true }, path, mapping);
-    Source { folder, spec }
+    Source { folder, spec: SourceSpec::new(dataset, kind, path, mapping) }
 }
 
 fn context() -> SessionContext {

@@ -10,7 +10,7 @@ fn people() -> RecordBatch {
         .unwrap()
 }
 
-fn write_parquet(path: &Path, batch: &RecordBatch) {
+pub(super) fn write_parquet(path: &Path, batch: &RecordBatch) {
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
