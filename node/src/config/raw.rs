@@ -212,6 +212,12 @@ pub(super) struct Source {
     pub(super) path: Spanned<String>,
     pub(super) delimiter: Option<Spanned<String>>,
     pub(super) header: Option<Spanned<bool>>,
+    pub(super) encoding: Option<Spanned<String>>,
+    pub(super) skip: Option<Spanned<u32>>,
+    pub(super) pad: Option<Spanned<bool>>,
+    pub(super) trim: Option<Spanned<bool>>,
+    pub(super) drop: Option<Spanned<Vec<Dropped>>>,
+    pub(super) sheet: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -219,6 +225,15 @@ pub(super) struct Source {
 pub(super) enum SourceKind {
     Parquet,
     Csv,
+    Excel,
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Dropped {
+    BlankRows,
+    RepeatedHeadings,
 }
 
 #[derive(Debug, Deserialize)]

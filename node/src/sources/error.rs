@@ -1,5 +1,6 @@
 //! Why a source can't be loaded: which dataset, file, line and column, never a value of a row.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,17 +21,17 @@ pub enum SourceError {
         /// The operating system's or the format's reason.
         why: String,
     },
-    /// A line that is no record of the file.
-    #[error("dataset {dataset}: {} line {line}: {fault}", path.display())]
-    Line {
+    /// A piece of the file that is no record.
+    #[error("dataset {dataset}: {} {place}: {fault}", path.display())]
+    Record {
         /// The dataset.
         dataset: Name,
         /// The file.
         path: PathBuf,
-        /// Its line, counted from 1, line breaks inside of quotes included.
-        line: u64,
+        /// Where in it.
+        place: RecordPlace,
         /// What is wrong with it.
-        fault: LineFault,
+        fault: RecordFault,
     },
     /// The mapping is no query that this dataset can be made of.
     #[error("dataset {dataset}: mapping: {why}")]
@@ -42,9 +43,10 @@ pub enum SourceError {
     },
     /// A record whose mapping fails.
     #[error(
-        "dataset {dataset}: {}{}: {} can't be computed{}; correct the file, or make the mapping give NULL with TRY_CAST",
+        "dataset {dataset}: {}{}: {} can't be computed{}; correct the file, or make the mapping give NULL with TRY_CAST or \
+         a function try_…",
         path.display(),
-        line.map(|line| format!(" line {line}")).unwrap_or_default(),
+        place.as_ref().map(|place| format!(" {place}")).unwrap_or_default(),
         column.as_ref().map_or("the mapping".to_owned(), |(name, _)| format!("column {name}")),
         column.as_ref().map(|(_, column_type)| format!(" as {column_type}")).unwrap_or_default(),
     )]
@@ -53,8 +55,8 @@ pub enum SourceError {
         dataset: Name,
         /// The file.
         path: PathBuf,
-        /// The line on which the record starts, if one record alone is at fault.
-        line: Option<u64>,
+        /// Where the record starts, if one record alone is at fault.
+        place: Option<RecordPlace>,
         /// The published column, if one alone is at fault.
         column: Option<(Name, ColumnType)>,
     },
@@ -200,9 +202,32 @@ pub enum SourceError {
     },
 }
 
-/// What is wrong with a line of a CSV file.
+/// Where a record starts in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordPlace {
+    /// A line, counted from 1, line breaks inside of quotes included.
+    Line(u64),
+    /// A row of a spreadsheet, counted as it is shown there.
+    Row {
+        /// The sheet's name.
+        sheet: String,
+        /// Its row.
+        row: u64,
+    },
+}
+
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Row { sheet, row } => write!(f, "sheet {sheet} row {row}"),
+        }
+    }
+}
+
+/// What is wrong with a piece of a file that should be a record; holds no text of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LineFault {
+pub enum RecordFault {
     /// Too few or too many fields.
     #[error(
         "{found} fields where the first record has {expected}; correct the line, or quote the field that holds a delimiter"
@@ -213,15 +238,31 @@ pub enum LineFault {
         /// Fields of this record.
         found: usize,
     },
-    /// Bytes that are no UTF-8.
-    #[error("text that is not UTF-8; save the file as UTF-8")]
-    Encoding,
+    /// Bytes that are no text of the encoding that is named.
+    #[error(
+        "text that is not {0}; save the file as UTF-8, or say how it is encoded, such as encoding = \"windows-1252\""
+    )]
+    Encoding(&'static str),
+    /// More bytes than a record may have.
+    #[error("a record of more than 16 MiB; check for a quote that is never closed")]
+    Long,
     /// A quote that opens here and never closes.
     #[error("a quote opens and is never closed; close it, or double it where it is meant literally")]
     Quote,
     /// A heading that names a column twice.
     #[error("the heading names column {0} twice (counted from 1: the later one); rename it")]
     Heading(usize),
+    /// A piece of JSON that is no object, or of which none can be made a row.
+    #[error("no row can be made of it, since {0}; correct it, or export the file anew")]
+    Json(&'static str),
+    /// A cell of a spreadsheet that shows an error in place of a value.
+    #[error("column {column} shows the error {error}; correct the formula, or remove it")]
+    Cell {
+        /// The column's letters.
+        column: String,
+        /// The spreadsheet's word for it.
+        error: String,
+    },
     /// A record that the parser refuses for another reason.
     #[error("no record can be read; check delimiter and quotes")]
     Record,
@@ -251,6 +292,6 @@ impl SourceError {
 
     /// An evaluation that fails somewhere, where the engine's own words may hold values and are not passed on.
     pub(super) fn evaluation(spec: &SourceSpec) -> Self {
-        Self::Value { dataset: spec.dataset.name.clone(), path: spec.path.clone(), line: None, column: None }
+        Self::Value { dataset: spec.dataset.name.clone(), path: spec.path.clone(), place: None, column: None }
     }
 }

@@ -1,35 +1,69 @@
-//! Tells whether a file, or a folder of files, has changed since it was read.
+//! Finds the files behind a source, and tells whether they have changed since they were read.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// Which files of a folder belong to a source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FilesOf {
+    /// How their names end.
+    pub suffixes: &'static [&'static str],
+    /// Whether those of its folders do, too.
+    pub deep: bool,
+}
+
+/// Deepest nesting of a source's folders, in folders: links may make a circle of them.
+const DEEPEST: usize = 16;
+
 /// Length and time of last change of the files behind a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fingerprint(Vec<(PathBuf, u64, SystemTime)>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    path: PathBuf,
+    of: FilesOf,
+    files: Vec<(PathBuf, u64, SystemTime)>,
+}
 
 impl Fingerprint {
     /// The files at `path` as they are now.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        let files = parquet_files(path)?;
-        files.into_iter().map(state_of).collect::<io::Result<Vec<_>>>().map(Self)
+    pub fn of(path: &Path, of: FilesOf) -> io::Result<Self> {
+        let files = files_at(path, of)?.into_iter().map(state_of).collect::<io::Result<_>>()?;
+        Ok(Self { path: path.to_path_buf(), of, files })
+    }
+
+    /// Whether the files are still as they were.
+    pub fn holds(&self) -> bool {
+        Self::of(&self.path, self.of).is_ok_and(|now| now == *self)
     }
 }
 
-/// The file itself, or the `.parquet` files of a folder, sorted by name.
-pub(super) fn parquet_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The file itself, or those files of a folder that belong to a source, sorted by name.
+pub(super) fn files_at(path: &Path, of: FilesOf) -> io::Result<Vec<PathBuf>> {
     if !path.metadata()?.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
     let mut files = Vec::new();
-    for entry in path.read_dir()? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "parquet") && file.is_file() {
-            files.push(file);
-        }
-    }
+    gather(path, of, DEEPEST, &mut files)?;
     files.sort();
     Ok(files)
+}
+
+fn gather(folder: &Path, of: FilesOf, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        // Editors and spreadsheets leave such beside what is open.
+        if name.starts_with(['.', '~']) {
+            continue;
+        }
+        if of.suffixes.iter().any(|suffix| name.ends_with(suffix)) && path.is_file() {
+            files.push(path);
+        } else if of.deep && path.is_dir() {
+            let depth = depth.checked_sub(1).ok_or_else(|| io::Error::other("its folders are nested too deeply"))?;
+            gather(&path, of, depth, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn state_of(file: PathBuf) -> io::Result<(PathBuf, u64, SystemTime)> {

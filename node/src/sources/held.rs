@@ -36,9 +36,9 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
 
 /// The published columns of all of the source's rows, as they are there.
 pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
-    match spec.kind {
+    match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
-        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await,
+        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => materialise::read(spec, context).await,
     }
 }
 

@@ -1,6 +1,5 @@
-//! Evaluates a mapping over a CSV file once, and finds the record and column at which it fails.
+//! Evaluates a mapping over a file of records once, and finds the record and column at which it fails.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -16,44 +15,42 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 
-use super::csv::{CsvFile, Fault};
+use super::files::{FileFault, Files, LeftOut};
 use super::held::collect;
 use super::mapping::{self, Failure};
 use super::{SourceError, SourceSpec};
 
 /// The published columns of all records.
-pub(super) async fn read(
-    spec: &SourceSpec,
-    delimiter: u8,
-    header: bool,
-    context: &SessionContext,
-) -> Result<Vec<RecordBatch>, SourceError> {
-    if spec.path.is_dir() {
-        return Err(SourceError::unreadable(spec, &"it is a folder, and a csv source is one file"));
-    }
-    let path = spec.path.clone();
-    let opened = tokio::task::spawn_blocking(move || open(&path, delimiter, header)).await;
-    let file = opened.map_err(|_| SourceError::evaluation(spec))?.map_err(|fault| line_error(spec, fault))?;
-
-    match evaluate_file(spec, &file, context).await? {
-        Ok(batches) => Ok(batches),
-        Err(error) => Err(explain(spec, &file, context, &error).await),
+pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+    let owned = spec.clone();
+    let opened = move || Files::open(&owned).map(Arc::new).map_err(|fault| fault.of(&owned));
+    let files = super::blocking(spec, opened).await?;
+    match evaluate_files(spec, &files, context).await? {
+        Ok(batches) => {
+            tell(spec, files.left_out());
+            Ok(batches)
+        }
+        Err(error) => Err(explain(spec, &files, context, &error).await),
     }
 }
 
-fn open(path: &Path, delimiter: u8, header: bool) -> Result<Arc<CsvFile>, Fault> {
-    CsvFile::open(path, delimiter, header).map(Arc::new)
+/// Nothing is left out quietly.
+fn tell(spec: &SourceSpec, LeftOut { blank_rows, repeated_headings }: LeftOut) {
+    if blank_rows + repeated_headings > 0 {
+        let dataset = &spec.dataset.name;
+        tracing::info!(%dataset, blank_rows, repeated_headings, "left out of its source, as source.drop says");
+    }
 }
 
 type Evaluated = Result<Vec<RecordBatch>, DataFusionError>;
 
-async fn evaluate_file(
+async fn evaluate_files(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    files: &Arc<Files>,
     context: &SessionContext,
 ) -> Result<Evaluated, SourceError> {
-    let partition: Arc<dyn PartitionStream> = Arc::new(FilePartition(Arc::clone(file)));
-    let table = StreamingTable::try_new(Arc::clone(file.schema()), vec![partition])
+    let partition: Arc<dyn PartitionStream> = Arc::new(FilePartition(Arc::clone(files)));
+    let table = StreamingTable::try_new(Arc::clone(files.schema()), vec![partition])
         .map_err(|_| SourceError::evaluation(spec))?;
     evaluate(spec, Arc::new(table), context, None).await
 }
@@ -82,16 +79,16 @@ fn narrowed(plan: &LogicalPlan, index: usize) -> Result<LogicalPlan, DataFusionE
 /// Our words for a failed evaluation. The engine's error is looked at, never passed on: it may quote values.
 async fn explain(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    files: &Arc<Files>,
     context: &SessionContext,
     error: &DataFusionError,
 ) -> SourceError {
     if let DataFusionError::External(inner) = error.find_root()
-        && let Some(fault) = inner.downcast_ref::<Fault>()
+        && let Some(fault) = inner.downcast_ref::<FileFault>()
     {
-        return line_error(spec, fault.clone());
+        return fault.clone().of(spec);
     }
-    match locate(spec, file, context).await {
+    match locate(spec, files, context).await {
         Ok(Some(found)) | Err(found) => found,
         Ok(None) => SourceError::evaluation(spec),
     }
@@ -100,13 +97,13 @@ async fn explain(
 /// Evaluates batch by batch until one fails, and halves that one until a record is left.
 async fn locate(
     spec: &SourceSpec,
-    file: &Arc<CsvFile>,
+    files: &Arc<Files>,
     context: &SessionContext,
 ) -> Result<Option<SourceError>, SourceError> {
-    let mut before = 0;
-    for batch in file.batches().map_err(|fault| line_error(spec, fault))? {
-        let batch = batch.map_err(|fault| line_error(spec, fault))?;
-        if fails(spec, &batch, context, None).await? {
+    for part in files.parts() {
+        let part = part.map_err(|fault| fault.of(spec))?;
+        let batch = &part.batch;
+        if fails(spec, batch, context, None).await? {
             let (mut start, mut end) = (0, batch.num_rows());
             while end - start > 1 {
                 let middle = start + (end - start) / 2;
@@ -118,15 +115,10 @@ async fn locate(
             }
             let record = batch.slice(start, end - start);
             let column = failing_column(spec, &record, context).await?;
-            let line = file.line_of_row(before + start as u64);
-            return Ok(Some(SourceError::Value {
-                dataset: spec.dataset.name.clone(),
-                path: spec.path.clone(),
-                line,
-                column,
-            }));
+            let (path, place) = files.place(&part, start).unwrap_or((&spec.path, None));
+            let (dataset, path) = (spec.dataset.name.clone(), path.to_path_buf());
+            return Ok(Some(SourceError::Value { dataset, path, place, column }));
         }
-        before += batch.num_rows() as u64;
     }
     Ok(None)
 }
@@ -158,18 +150,9 @@ async fn fails(
     Ok(evaluate(spec, Arc::new(table), context, only).await?.is_err())
 }
 
-fn line_error(spec: &SourceSpec, fault: Fault) -> SourceError {
-    match fault {
-        Fault::Read(why) => SourceError::unreadable(spec, &why),
-        Fault::Line { line, fault } => {
-            SourceError::Line { dataset: spec.dataset.name.clone(), path: spec.path.clone(), line, fault }
-        }
-    }
-}
-
-/// The file as the one partition of the table `source`, read on a thread that may block.
+/// The files as the one partition of the table `source`, read on a thread that may block.
 #[derive(Debug)]
-struct FilePartition(Arc<CsvFile>);
+struct FilePartition(Arc<Files>);
 
 impl PartitionStream for FilePartition {
     fn schema(&self) -> &SchemaRef {
@@ -178,11 +161,11 @@ impl PartitionStream for FilePartition {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(self.0.schema()), 2);
-        let (file, sender) = (Arc::clone(&self.0), builder.tx());
+        let (files, sender) = (Arc::clone(&self.0), builder.tx());
         builder.spawn_blocking(move || {
-            let outside = |fault: Fault| DataFusionError::External(Box::new(fault));
-            for batch in file.batches().map_err(outside)? {
-                if sender.blocking_send(Ok(batch.map_err(outside)?)).is_err() {
+            let outside = |fault: FileFault| DataFusionError::External(Box::new(fault));
+            for part in files.parts() {
+                if sender.blocking_send(Ok(part.map_err(outside)?.batch)).is_err() {
                     break;
                 }
             }

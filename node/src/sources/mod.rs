@@ -1,12 +1,14 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
 mod checks;
-mod csv;
+mod clean;
 mod error;
+mod files;
 mod fingerprint;
+mod format;
 mod found;
+mod functions;
 mod held;
-mod lines;
 mod mapping;
 mod marked;
 mod materialise;
@@ -21,7 +23,6 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -29,8 +30,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use meridian_proto::Form;
 
-pub use error::{LineFault, SourceError};
+pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
+pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
@@ -64,8 +66,8 @@ pub struct Loaded {
 /// How long rows are what a query is to see.
 #[derive(Debug, Clone)]
 enum Freshness {
-    /// As long as the file is as it was before it was read.
-    File(PathBuf, Fingerprint),
+    /// As long as the files are as they were before they were read.
+    Files(Fingerprint),
     /// Until the period ends.
     Period(AsOf, DateTime<Utc>),
 }
@@ -76,9 +78,7 @@ impl Loaded {
     pub fn is_stale(&self, rights: &RightsSpec, now: DateTime<Utc>) -> bool {
         rights.fault.is_some()
             || match &self.freshness {
-                Freshness::File(path, before) => {
-                    self.rights != rights.entries || !matches!(Fingerprint::of(path), Ok(now) if now == *before)
-                }
+                Freshness::Files(before) => self.rights != rights.entries || !before.holds(),
                 Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
             }
     }
@@ -98,8 +98,8 @@ pub struct Inputs {
 pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
     let place = Snapshot::of(spec, now).ok().flatten();
     Inputs {
-        source: Fingerprint::of(&spec.path).ok(),
-        snapshot: place.and_then(|place| Fingerprint::of(&place.path()).ok()),
+        source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
+        snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
@@ -130,15 +130,15 @@ pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc
 
 async fn load_live(spec: &SourceSpec, context: &SessionContext) -> Result<Loaded, SourceError> {
     let before = fingerprint(spec)?;
-    let (mapped, corrected) = match (spec.kind, &spec.unit) {
+    let (mapped, corrected) = match (&spec.kind, &spec.unit) {
         (SourceKind::Parquet, None) => (parquet::open(spec, context).await?, Vec::new()),
-        (SourceKind::Parquet | SourceKind::Csv { .. }, _) => {
+        (SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines, _) => {
             let marked = held::read(spec, context).await?;
             (held::table(spec, marked.batches, context).await?, marked.corrected)
         }
     };
     let rows = checks::check(spec, &mapped, context).await?;
-    let freshness = Freshness::File(spec.path.clone(), before);
+    let freshness = Freshness::Files(before);
     Ok(Loaded {
         plan: mapped.published,
         rows,
@@ -193,7 +193,7 @@ pub async fn keep(spec: &SourceSpec, loaded: &Loaded, what: Beside, text: String
 }
 
 fn fingerprint(spec: &SourceSpec) -> Result<Fingerprint, SourceError> {
-    Fingerprint::of(&spec.path).map_err(|error| SourceError::unreadable(spec, &error))
+    Fingerprint::of(&spec.path, spec.kind.files()).map_err(|error| SourceError::unreadable(spec, &error))
 }
 
 /// Runs what blocks on a thread for it. Why a thread ended may quote values: it is not passed on.

@@ -10,7 +10,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-use super::fingerprint::parquet_files;
+use super::fingerprint::files_at;
 use super::held::collect;
 use super::mapping::{self, Failure, Mapped};
 use super::{SourceError, SourceSpec, checks};
@@ -19,7 +19,7 @@ use super::{SourceError, SourceSpec, checks};
 pub(super) async fn open(spec: &SourceSpec, context: &SessionContext) -> Result<Mapped, SourceError> {
     let session = mapping::session(context.state().config().target_partitions(), context.runtime_env());
     let path = spec.path.canonicalize().map_err(|error| SourceError::unreadable(spec, &error))?;
-    let files = parquet_files(&path).map_err(|error| SourceError::unreadable(spec, &error))?;
+    let files = files_at(&path, spec.kind.files()).map_err(|error| SourceError::unreadable(spec, &error))?;
     if files.is_empty() {
         return Err(SourceError::unreadable(spec, &"the folder holds no .parquet file"));
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use meridian_proto::{Dataset, Name};
 
-use super::AsOf;
+use super::fingerprint::FilesOf;
+use super::{AsOf, CsvFormat, ExcelFormat};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct SourceSpec {
     pub dataset: Arc<Dataset>,
     /// How the file is read.
     pub kind: SourceKind,
-    /// The file; for Parquet also a folder of `.parquet` files.
+    /// The file, or a folder of such.
     pub path: PathBuf,
     /// A query over `source` that yields the published columns; `None` takes each column by its own name.
     pub mapping: Option<String>,
@@ -64,17 +65,29 @@ impl SourceSpec {
 }
 
 /// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
     /// Read anew by every query, filters and projections pushed into the reader; a dataset with a unit is held in memory.
     Parquet,
     /// Read once, every column as text where an empty field is NULL, and held in memory as published columns.
-    Csv {
-        /// One byte between fields.
-        delimiter: u8,
-        /// Whether the first record names the columns; otherwise they are `column_1`, `column_2` and so on.
-        header: bool,
-    },
+    Csv(CsvFormat),
+    /// A sheet of a workbook, read and held like CSV.
+    Excel(ExcelFormat),
+    /// One JSON object on each line, or an array of such; read and held like CSV.
+    JsonLines,
+}
+
+impl SourceKind {
+    /// Which files of a folder belong to it.
+    pub(super) fn files(&self) -> FilesOf {
+        let suffixes: &[&str] = match self {
+            Self::Parquet => return FilesOf { suffixes: &[".parquet"], deep: false },
+            Self::Csv(_) => &[".csv", ".csv.gz"],
+            Self::Excel(_) => &[".xlsx", ".xls"],
+            Self::JsonLines => &[".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"],
+        };
+        FilesOf { suffixes, deep: true }
+    }
 }
 
 /// What the rows of a dataset are about.

@@ -1,47 +1,118 @@
 //! Checks where a dataset's rows come from.
 
+use std::ops::Range;
+
+use encoding_rs::Encoding;
 use toml::Spanned;
 
 use super::super::problem::{File, Report};
-use super::super::raw;
-use crate::sources::SourceKind;
+use super::super::raw::{self, Dropped};
+use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Tidy};
+
+/// The keys beside kind and path, and the kinds of sources that know them.
+const KEYS: [(&str, &[raw::SourceKind]); 8] = [
+    ("delimiter", &[raw::SourceKind::Csv]),
+    ("header", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
+    ("encoding", &[raw::SourceKind::Csv]),
+    ("skip", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
+    ("pad", &[raw::SourceKind::Csv]),
+    ("trim", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
+    ("drop", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
+    ("sheet", &[raw::SourceKind::Excel]),
+];
 
 pub(super) fn kind(file: &File, raw: &raw::Source, report: &mut Report) -> Option<SourceKind> {
+    known_keys(file, raw, report);
+    let header = raw.header.as_ref().is_none_or(|header| *header.get_ref());
+    let skip = raw.skip.as_ref().map_or(0, |skip| *skip.get_ref());
     match raw.kind {
-        raw::SourceKind::Parquet => {
-            for at in [raw.delimiter.as_ref().map(Spanned::span), raw.header.as_ref().map(Spanned::span)]
-                .into_iter()
-                .flatten()
-            {
-                file.problem(
-                    report,
-                    at,
-                    "delimiter or header stands in a parquet source",
-                    "leave it out: it is for csv only",
-                );
-            }
-            Some(SourceKind::Parquet)
-        }
+        raw::SourceKind::Parquet => Some(SourceKind::Parquet),
+        raw::SourceKind::Jsonl => Some(SourceKind::JsonLines),
         raw::SourceKind::Csv => {
-            let header = raw.header.as_ref().is_none_or(|header| *header.get_ref());
-            let Some(text) = &raw.delimiter else {
-                return Some(SourceKind::Csv { delimiter: b',', header });
+            let (delimiter, encoding) = (delimiter(file, raw, report), encoding(file, raw, report));
+            let pad = raw.pad.as_ref().is_some_and(|pad| *pad.get_ref());
+            let tidy = tidy(file, raw, header, report);
+            Some(SourceKind::Csv(CsvFormat { delimiter: delimiter?, header, encoding: encoding?, skip, pad, tidy }))
+        }
+        raw::SourceKind::Excel => {
+            let sheet = raw.sheet.as_ref().map(|sheet| file.text(report, "source.sheet", sheet));
+            let tidy = tidy(file, raw, header, report);
+            let sheet = match sheet {
+                Some(sheet) => Some(sheet?),
+                None => None,
             };
-            match text.get_ref().as_bytes() {
-                [delimiter] if !matches!(delimiter, b'"' | b'\r' | b'\n') => {
-                    Some(SourceKind::Csv { delimiter: *delimiter, header })
-                }
-                _ => {
-                    let what = format!("source.delimiter is {:?}", text.get_ref());
-                    file.problem(
-                        report,
-                        text.span(),
-                        what,
-                        "write one ASCII character that is no quote and no line break",
-                    );
-                    None
-                }
-            }
+            Some(SourceKind::Excel(ExcelFormat { sheet, header, skip, tidy }))
         }
     }
+}
+
+/// Where each key stands, in the order of [`KEYS`].
+fn places(raw: &raw::Source) -> [Option<Range<usize>>; 8] {
+    [
+        raw.delimiter.as_ref().map(Spanned::span),
+        raw.header.as_ref().map(Spanned::span),
+        raw.encoding.as_ref().map(Spanned::span),
+        raw.skip.as_ref().map(Spanned::span),
+        raw.pad.as_ref().map(Spanned::span),
+        raw.trim.as_ref().map(Spanned::span),
+        raw.drop.as_ref().map(Spanned::span),
+        raw.sheet.as_ref().map(Spanned::span),
+    ]
+}
+
+fn known_keys(file: &File, raw: &raw::Source, report: &mut Report) {
+    for ((key, kinds), at) in KEYS.iter().zip(places(raw)) {
+        if let Some(at) = at.filter(|_| !kinds.contains(&raw.kind)) {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| word(*kind)).collect();
+            let what = format!("{key} stands in a source of kind {}", word(raw.kind));
+            file.problem(report, at, what, format!("leave it out: it is for {} only", kinds.join(" and ")));
+        }
+    }
+}
+
+fn word(kind: raw::SourceKind) -> &'static str {
+    match kind {
+        raw::SourceKind::Parquet => "parquet",
+        raw::SourceKind::Csv => "csv",
+        raw::SourceKind::Excel => "excel",
+        raw::SourceKind::Jsonl => "jsonl",
+    }
+}
+
+fn delimiter(file: &File, raw: &raw::Source, report: &mut Report) -> Option<u8> {
+    let Some(text) = &raw.delimiter else { return Some(b',') };
+    match text.get_ref().as_bytes() {
+        [delimiter] if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\r' | b'\n') => Some(*delimiter),
+        _ => {
+            let what = format!("source.delimiter is {:?}", text.get_ref());
+            file.problem(report, text.span(), what, "write one ASCII character that is no quote and no line break");
+            None
+        }
+    }
+}
+
+/// The encoding that is said, if one is.
+fn encoding(file: &File, raw: &raw::Source, report: &mut Report) -> Option<Option<&'static Encoding>> {
+    let Some(label) = &raw.encoding else { return Some(None) };
+    let found = Encoding::for_label(label.get_ref().as_bytes());
+    if found.is_none() {
+        let what = format!("source.encoding is {:?}, which is no encoding of the web's standard", label.get_ref());
+        let fix = "write utf-8, windows-1252, utf-16le or another label of https://encoding.spec.whatwg.org/#names-and-labels";
+        file.problem(report, label.span(), what, fix);
+    }
+    found.map(Some)
+}
+
+fn tidy(file: &File, raw: &raw::Source, header: bool, report: &mut Report) -> Tidy {
+    let drops = |what| raw.drop.as_ref().is_some_and(|drop| drop.get_ref().contains(&what));
+    let tidy = Tidy {
+        trim: raw.trim.as_ref().is_some_and(|trim| *trim.get_ref()),
+        blank_rows: drops(Dropped::BlankRows),
+        repeated_headings: drops(Dropped::RepeatedHeadings),
+    };
+    if let Some(drop) = raw.drop.as_ref().filter(|_| tidy.repeated_headings && !header) {
+        let what = "source.drop names repeated_headings, and the file has none";
+        file.problem(report, drop.span(), what, "leave it out, or set header = true");
+    }
+    tidy
 }

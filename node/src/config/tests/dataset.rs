@@ -133,7 +133,7 @@ fn datasets() {
         file,
         "kind = \"parquet\"",
         "kind = \"parquet\"\nheader = true",
-        "datasets/stations.toml:10: delimiter or header stands in a parquet source: leave",
+        "datasets/stations.toml:10: header stands in a source of kind parquet: leave it out: it is for csv and excel only",
     );
 }
 

@@ -12,6 +12,7 @@ mod algorithm;
 mod controls;
 mod dataset;
 mod node;
+mod published;
 mod references;
 mod tables;
 mod unit;

@@ -3,7 +3,7 @@
 use meridian_proto::{Coverage, Covers, Form};
 
 use super::*;
-use crate::sources::SourceKind;
+use crate::sources::{CsvFormat, SourceKind};
 
 #[test]
 fn a_valid_configuration_is_read_in_full() {
@@ -20,7 +20,7 @@ fn a_valid_configuration_is_read_in_full() {
     let key = UnitKey::Column { name: "uprn".parse().unwrap(), unique: true };
     assert_eq!(incidents.unit.as_ref().unwrap().key, key);
     assert_eq!(incidents.bounds[&"pumps".parse::<Name>().unwrap()], (0.0, 10.5));
-    assert_eq!(incidents.source.kind, SourceKind::Csv { delimiter: b';', header: true });
+    assert_eq!(incidents.source.kind, SourceKind::Csv(CsvFormat { delimiter: b';', ..CsvFormat::default() }));
     let covers = |column: &str, value: &str| Coverage { column: name(column), covers: Covers::Value(value.into()) };
     assert_eq!(incidents.dataset.coverage, [covers("borough_gss", "E09000007"), covers("year", "2024")]);
 

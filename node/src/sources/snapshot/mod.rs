@@ -17,8 +17,9 @@ use chrono::{DateTime, Utc};
 use meridian_proto::{Covers, Name};
 use sha2::{Digest, Sha256};
 
+use super::format::layout;
 use super::held::held_schema;
-use super::{SourceError, SourceKind, SourceSpec, UnitSpec};
+use super::{SourceError, SourceSpec, UnitSpec};
 use crate::secrets::{Opener, Sealer};
 
 pub use period::{AsOf, period_end, period_start};
@@ -218,10 +219,7 @@ fn definition(spec: &SourceSpec, unit: &UnitSpec) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };
-    match spec.kind {
-        SourceKind::Parquet => add(b"parquet"),
-        SourceKind::Csv { delimiter, header } => add(&[b'c', delimiter, u8::from(header)]),
-    }
+    add(&layout(&spec.kind));
     add(spec.path.as_os_str().as_encoded_bytes());
     add(spec.mapping.as_ref().map_or(b"by name".to_vec(), |sql| format!("as {sql}").into_bytes()).as_slice());
     let optional = |name: &Option<Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();

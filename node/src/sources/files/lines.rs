@@ -25,11 +25,11 @@ enum State {
     Quote,
 }
 
-/// The place of the `record`th record, the heading counted as 1; `None` if there are fewer.
-pub(super) fn place(input: impl BufRead, delimiter: u8, record: u64) -> io::Result<Option<Place>> {
+/// The place of the `record`th record, the heading counted as 1; `None` if there are fewer. The input begins on line `first`.
+pub(super) fn place(input: impl BufRead, delimiter: u8, record: u64, first: u64) -> io::Result<Option<Place>> {
     let mut state = State::Record;
-    let (mut line, mut seen, mut after_return) = (1, 0, false);
-    let (mut start, mut quote_line, mut fields) = (1, 1, 0);
+    let (mut line, mut seen, mut after_return) = (first, 0, false);
+    let (mut start, mut quote_line, mut fields) = (first, first, 0);
     for byte in input.bytes() {
         let byte = byte?;
         let line_break = matches!(byte, b'\r' | b'\n');
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, record: u64, expected: Option<(u64, usize)>) {
-        let found = place(text.as_bytes(), b',', record).unwrap();
+        let found = place(text.as_bytes(), b',', record, 1).unwrap();
         assert_eq!(found.map(|place| (place.line, place.fields)), expected, "{text:?} record {record}");
     }
 
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn an_open_quote_is_found_where_it_opens() {
-        let place = place(&b"a,b\n1,2\n3,\"4\n5,6\n7,8\n"[..], b',', 3).unwrap().unwrap();
+        let place = place(&b"a,b\n1,2\n3,\"4\n5,6\n7,8\n"[..], b',', 3, 1).unwrap().unwrap();
         assert_eq!((place.line, place.open_quote), (3, Some(3)));
     }
 }

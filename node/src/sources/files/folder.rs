@@ -1,0 +1,212 @@
+//! One file of records, or all of a folder, as one table: files of one layout, and columns that folders' names give.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::csv::CsvFile;
+use super::excel::Sheet;
+use super::json::JsonFile;
+use super::{Batches, Fault, LeftOut, RecordPlace, Records};
+use crate::sources::fingerprint::files_at;
+use crate::sources::{SourceError, SourceKind, SourceSpec};
+
+/// Why a file of a source stops being one of records; holds no text of it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub(in crate::sources) struct FileFault {
+    path: PathBuf,
+    fault: Fault,
+}
+
+impl FileFault {
+    /// The error that it is in a source.
+    pub(in crate::sources) fn of(self, spec: &SourceSpec) -> SourceError {
+        let Self { path, fault } = self;
+        match fault {
+            Fault::Read(why) => SourceError::unreadable_at(spec, &path, &why),
+            Fault::Record { place, fault } => {
+                SourceError::Record { dataset: spec.dataset.name.clone(), path, place, fault }
+            }
+        }
+    }
+}
+
+/// The files behind a source.
+#[derive(Debug)]
+pub(in crate::sources) struct Files {
+    schema: SchemaRef,
+    files: Vec<File>,
+    left_out: Mutex<LeftOut>,
+}
+
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    records: Arc<dyn Records>,
+    /// The values that its folders' names give.
+    folders: Vec<String>,
+}
+
+/// Some rows of one file.
+pub(in crate::sources) struct Part {
+    /// They, with the columns of the folders' names.
+    pub(in crate::sources) batch: RecordBatch,
+    file: usize,
+    numbers: Vec<u64>,
+}
+
+impl Files {
+    /// Opens the file of a source, or those that its folder holds now.
+    pub(in crate::sources) fn open(spec: &SourceSpec) -> Result<Self, FileFault> {
+        let root = &spec.path;
+        let unreadable = |why: String| FileFault { path: root.clone(), fault: Fault::Read(why) };
+        let paths = files_at(root, spec.kind.files()).map_err(|error| unreadable(error.to_string()))?;
+        let mut files: Vec<File> = Vec::with_capacity(paths.len());
+        let mut columns: Option<(SchemaRef, Vec<String>)> = None;
+        for path in paths {
+            let at = |fault| FileFault { path: path.clone(), fault };
+            let records = open(&spec.kind, &path).map_err(at)?;
+            let (names, folders): (Vec<_>, Vec<_>) = named_folders(root, &path).into_iter().unzip();
+            match &columns {
+                None => columns = Some((Arc::clone(records.schema()), names)),
+                Some((schema, first)) => same_layout(schema, records.schema(), first, &names).map_err(at)?,
+            }
+            files.push(File { path, records, folders });
+        }
+        let Some((schema, names)) = columns else {
+            let suffixes = spec.kind.files().suffixes.join(" or ");
+            return Err(unreadable(format!("the folder holds no file that ends in {suffixes}")));
+        };
+        let schema = with_folders(&schema, &names).map_err(unreadable)?;
+        Ok(Self { schema, files, left_out: Mutex::default() })
+    }
+
+    /// The columns of all files, as text.
+    pub(in crate::sources) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// All rows, file by file; ends after the first fault.
+    pub(in crate::sources) fn parts(self: &Arc<Self>) -> Parts {
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = LeftOut::default();
+        Parts { files: Arc::clone(self), next: 0, rows: None }
+    }
+
+    /// The file in which a row of a part stands, and where in it.
+    pub(in crate::sources) fn place(&self, part: &Part, row: usize) -> Option<(&Path, Option<RecordPlace>)> {
+        let File { path, records, .. } = self.files.get(part.file)?;
+        Some((path, part.numbers.get(row).and_then(|number| records.place(*number))))
+    }
+
+    /// What was left out of the rows that were read last.
+    pub(in crate::sources) fn left_out(&self) -> LeftOut {
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
+    match kind {
+        SourceKind::Csv(format) => Ok(Arc::new(CsvFile::open(path, format)?)),
+        SourceKind::Excel(format) => Ok(Arc::new(Sheet::open(path, format)?)),
+        SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path)?)),
+        SourceKind::Parquet => Err(Fault::Read("it is no file of records".into())),
+    }
+}
+
+/// The names and values of the folders `name=value` between a source's folder and a file.
+fn named_folders(root: &Path, file: &Path) -> Vec<(String, String)> {
+    let between = file.strip_prefix(root).ok().and_then(Path::parent).into_iter().flat_map(Path::iter);
+    let named = between.filter_map(|folder| folder.to_str()?.split_once('='));
+    named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn same_layout(first: &SchemaRef, schema: &SchemaRef, folders: &[String], own: &[String]) -> Result<(), Fault> {
+    if folders != own {
+        let why = "the folders above it are named for other columns than those above the source's first file; \
+                   name them alike";
+        return Err(Fault::Read(why.into()));
+    }
+    let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    let (first, own) = (names(first), names(schema));
+    if first == own {
+        return Ok(());
+    }
+    let column = 1 + first.iter().zip(&own).take_while(|(one, other)| one == other).count();
+    Err(Fault::Read(format!(
+        "its heading is another than that of the source's first file from column {column} on; keep files of one layout in \
+         one folder"
+    )))
+}
+
+fn with_folders(schema: &SchemaRef, names: &[String]) -> Result<SchemaRef, String> {
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    for name in names {
+        if fields.iter().any(|field| field.name() == name) {
+            return Err(format!(
+                "a folder is named for the column {name}, which the files have already; rename the folder"
+            ));
+        }
+        fields.push(Arc::new(Field::new(name, DataType::Utf8, true)));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// The rows of files in their order.
+pub(in crate::sources) struct Parts {
+    files: Arc<Files>,
+    /// The file behind the one that is being read.
+    next: usize,
+    rows: Option<Batches>,
+}
+
+impl Parts {
+    fn part(&mut self) -> Result<Option<Part>, FileFault> {
+        loop {
+            let at = |number: usize, fault| {
+                let path = self.files.files.get(number).map(|file| file.path.clone()).unwrap_or_default();
+                FileFault { path, fault }
+            };
+            match (self.rows.as_mut().map(Iterator::next), self.files.files.get(self.next)) {
+                (Some(Some(rows)), _) => {
+                    let number = self.next.saturating_sub(1);
+                    let rows = rows.map_err(|fault| at(number, fault))?;
+                    let batch = self.files.whole(number, &rows.batch).map_err(|fault| at(number, fault))?;
+                    let mut left_out = self.files.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+                    *left_out = *left_out + rows.left_out;
+                    return Ok(Some(Part { batch, file: number, numbers: rows.numbers }));
+                }
+                (_, Some(file)) => {
+                    self.rows = Some(Arc::clone(&file.records).rows().map_err(|fault| at(self.next, fault))?);
+                    self.next += 1;
+                }
+                (_, None) => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Iterator for Parts {
+    type Item = Result<Part, FileFault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.part().transpose();
+        if !matches!(item, Some(Ok(_))) {
+            (self.rows, self.next) = (None, usize::MAX);
+        }
+        item
+    }
+}
+
+impl Files {
+    /// A file's rows with the columns that its folders' names give.
+    fn whole(&self, number: usize, batch: &RecordBatch) -> Result<RecordBatch, Fault> {
+        let folders = self.files.get(number).map(|file| file.folders.as_slice()).unwrap_or_default();
+        let values =
+            |value: &String| -> ArrayRef { Arc::new(StringArray::from(vec![value.as_str(); batch.num_rows()])) };
+        let columns = batch.columns().iter().cloned().chain(folders.iter().map(values)).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|_| Fault::Read("its rows are no table".into()))
+    }
+}

@@ -1,0 +1,181 @@
+//! Reads JSON lines, or one array of objects, as text columns: a key is a column, and what is nested stays JSON.
+
+mod object;
+
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayBuilder, ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::text::{self, Text};
+use super::{BATCH_ROWS, Batches, Fault, LONGEST_RECORD, LeftOut, RecordFault, RecordPlace, Records, Rows};
+use object::Splitter;
+
+/// Most keys of all objects together.
+const MOST_KEYS: usize = 4096;
+
+/// A file of JSON objects whose keys are known.
+#[derive(Debug)]
+pub(super) struct JsonFile {
+    path: PathBuf,
+    schema: SchemaRef,
+}
+
+impl JsonFile {
+    /// Opens a file and gathers the keys of all its objects, in the order in which they are met.
+    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+        let (mut seen, mut fields) = (HashSet::new(), Vec::new());
+        for object in Objects::of(path)? {
+            let (line, text) = object?;
+            for (key, _) in members(line, &text)? {
+                if !seen.contains(&key) {
+                    fields.push(Field::new(&key, DataType::Utf8, true));
+                    seen.insert(key);
+                }
+            }
+            if seen.len() > MOST_KEYS {
+                return Err(Fault::Read(format!("its objects have more than {MOST_KEYS} keys; put names into values")));
+            }
+        }
+        if fields.is_empty() {
+            return Err(Fault::Read("it has no object with a key".into()));
+        }
+        Ok(Self { path: path.to_path_buf(), schema: Arc::new(Schema::new(fields)) })
+    }
+}
+
+impl Records for JsonFile {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(self: Arc<Self>) -> Result<Batches, Fault> {
+        let objects = Objects::of(&self.path)?;
+        let columns = self.schema.fields().iter().enumerate().map(|(at, field)| (field.name().clone(), at)).collect();
+        Ok(Box::new(JsonRows { schema: Arc::clone(&self.schema), columns, objects, ended: false }))
+    }
+
+    fn place(&self, line: u64) -> Option<RecordPlace> {
+        Some(RecordPlace::Line(line))
+    }
+}
+
+fn members(line: u64, text: &str) -> Result<Vec<(String, Option<String>)>, Fault> {
+    object::members(text).map_err(|fault| Fault::at_line(line, fault))
+}
+
+struct JsonRows {
+    schema: SchemaRef,
+    columns: HashMap<String, usize>,
+    objects: Objects,
+    ended: bool,
+}
+
+impl JsonRows {
+    fn read(&mut self) -> Result<Option<Rows>, Fault> {
+        let mut columns: Vec<StringBuilder> = self.columns.iter().map(|_| StringBuilder::new()).collect();
+        let mut numbers = Vec::new();
+        while numbers.len() < BATCH_ROWS {
+            let Some(object) = self.objects.next() else { break };
+            let (line, text) = object?;
+            for (key, value) in members(line, &text)? {
+                // A key that wasn't there when the file was opened: it is changing, and will be read again.
+                let column = self.columns.get(&key).and_then(|column| columns.get_mut(*column));
+                column.ok_or_else(|| Fault::Read("it changed while it was read".into()))?.append_option(value);
+            }
+            numbers.push(line);
+            for column in columns.iter_mut().filter(|column| column.len() < numbers.len()) {
+                column.append_null();
+            }
+        }
+        if numbers.is_empty() {
+            return Ok(None);
+        }
+        let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(numbers.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
+        let batch = batch.map_err(|_| Fault::Read("its rows are no table".into()))?;
+        Ok(Some(Rows { batch, numbers, left_out: LeftOut::default() }))
+    }
+}
+
+impl Iterator for JsonRows {
+    type Item = Result<Rows, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = self.read().transpose();
+        self.ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// The objects of a file as text, each with the line on which it starts.
+struct Objects {
+    text: Text,
+    line: u64,
+    /// Where the file is one array of them.
+    array: Option<Splitter>,
+}
+
+impl Objects {
+    fn of(path: &Path) -> Result<Self, Fault> {
+        let (mut text, mut line) = (text::open(path, None, 0)?, 1);
+        loop {
+            let bytes = text.fill_buf().map_err(|error| Fault::of_reading(&error))?;
+            match bytes.first().copied() {
+                Some(blank) if blank.is_ascii_whitespace() => {
+                    line += u64::from(blank == b'\n');
+                    text.consume(1);
+                }
+                Some(b'[') => {
+                    text.consume(1);
+                    return Ok(Self { text, line, array: Some(Splitter::default()) });
+                }
+                _ => return Ok(Self { text, line, array: None }),
+            }
+        }
+    }
+
+    fn line(&mut self) -> Result<Option<(u64, String)>, Fault> {
+        loop {
+            let (line, mut bytes) = (self.line, Vec::new());
+            let mut limited = self.text.by_ref().take(LONGEST_RECORD as u64 + 1);
+            let read = limited.read_until(b'\n', &mut bytes).map_err(|error| Fault::of_reading(&error))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if read > LONGEST_RECORD {
+                return Err(Fault::at_line(line, RecordFault::Long));
+            }
+            self.line += 1;
+            if !bytes.iter().all(u8::is_ascii_whitespace) {
+                return text_of(line, bytes).map(Some);
+            }
+        }
+    }
+}
+
+fn text_of(line: u64, bytes: Vec<u8>) -> Result<(u64, String), Fault> {
+    let text = String::from_utf8(bytes).map_err(|_| Fault::at_line(line, RecordFault::Encoding("UTF-8")))?;
+    Ok((line, text))
+}
+
+impl Iterator for Objects {
+    type Item = Result<(u64, String), Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.array {
+            None => self.line().transpose(),
+            Some(splitter) => {
+                let next = splitter.next(&mut self.text, &mut self.line).transpose()?;
+                Some(next.and_then(|(line, bytes)| text_of(line, bytes)))
+            }
+        }
+    }
+}
