@@ -14,7 +14,7 @@ use futures::StreamExt;
 
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, published_schema};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema};
 use crate::gate::UNIT_COLUMN;
 
 /// Rows of a batch in memory.
@@ -36,9 +36,10 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
 
 /// The published columns of all of the source's rows, as they are there.
 pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
-    match spec.kind {
+    match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
-        SourceKind::Csv { delimiter, header } => materialise::read(spec, delimiter, header, context).await,
+        SourceKind::Csv { delimiter, header } => materialise::read(spec, *delimiter, *header, context).await,
+        SourceKind::Postgres(_) => postgres::read(spec, context).await,
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, arrow_type};
 use crate::gate::total;
 
 /// A source as planned.
@@ -159,7 +159,11 @@ fn outputs(spec: &SourceSpec, plan: &LogicalPlan) -> Result<Vec<Expr>, SourceErr
 }
 
 fn missing(spec: &SourceSpec, name: &str) -> SourceError {
-    let what = if spec.mapping.is_some() { "it yields no column" } else { "there is none, and the file has no column" };
+    let what = match (&spec.mapping, &spec.kind) {
+        (Some(_), _) => "it yields no column",
+        (None, SourceKind::Postgres(_)) => "there is none, and the table has no column",
+        (None, _) => "there is none, and the file has no column",
+    };
     SourceError::mapping(
         spec,
         format!("{what} `{name}`, which [[columns]] publishes; add one to the mapping with AS {name}"),

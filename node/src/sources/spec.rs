@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use meridian_proto::{Dataset, Name};
 
-use super::AsOf;
+use super::{AsOf, Postgres};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct SourceSpec {
     pub dataset: Arc<Dataset>,
     /// How the file is read.
     pub kind: SourceKind,
-    /// The file; for Parquet also a folder of `.parquet` files.
+    /// The file; for Parquet also a folder of `.parquet` files, for PostgreSQL what messages call the table.
     pub path: PathBuf,
     /// A query over `source` that yields the published columns; `None` takes each column by its own name.
     pub mapping: Option<String>,
@@ -64,7 +64,7 @@ impl SourceSpec {
 }
 
 /// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
     /// Read anew by every query, filters and projections pushed into the reader; a dataset with a unit is held in memory.
     Parquet,
@@ -75,6 +75,8 @@ pub enum SourceKind {
         /// Whether the first record names the columns; otherwise they are `column_1`, `column_2` and so on.
         header: bool,
     },
+    /// Asked by every query, which is answered there as far as it means the same; a dataset with a unit is held in memory.
+    Postgres(Postgres),
 }
 
 /// What the rows of a dataset are about.

@@ -1,13 +1,23 @@
 //! Checks where a dataset's rows come from.
 
+use std::path::{Path, PathBuf};
+
 use toml::Spanned;
 
 use super::super::problem::{File, Report};
-use super::super::raw;
+use super::super::{NodeConfig, raw};
+use super::postgres;
 use crate::sources::SourceKind;
 
-pub(super) fn kind(file: &File, raw: &raw::Source, report: &mut Report) -> Option<SourceKind> {
-    match raw.kind {
+pub(super) fn kind(
+    file: &File,
+    raw: &raw::Source,
+    node: Option<&NodeConfig>,
+    report: &mut Report,
+) -> Option<SourceKind> {
+    postgres::keys_elsewhere(file, raw, report);
+    match raw.kind.get_ref() {
+        raw::SourceKind::Postgres => postgres::table(file, raw, node, report).map(SourceKind::Postgres),
         raw::SourceKind::Parquet => {
             for at in [raw.delimiter.as_ref().map(Spanned::span), raw.header.as_ref().map(Spanned::span)]
                 .into_iter()
@@ -44,4 +54,37 @@ pub(super) fn kind(file: &File, raw: &raw::Source, report: &mut Report) -> Optio
             }
         }
     }
+}
+
+/// The file or folder; what messages call it, where it is neither.
+pub(super) fn path(
+    file: &File,
+    base: &Path,
+    raw: &raw::Source,
+    kind: Option<&SourceKind>,
+    report: &mut Report,
+) -> Option<PathBuf> {
+    match (raw.kind.get_ref(), kind) {
+        (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some(table.place()),
+        (raw::SourceKind::Postgres, _) => None,
+        (raw::SourceKind::Parquet | raw::SourceKind::Csv, _) => {
+            let path = needed(file, raw, ("path", "data/incidents.csv"), raw.path.as_ref(), report)?;
+            file.existing(report, base, "source.path", path)
+        }
+    }
+}
+
+/// A key without which a kind of source can't be.
+pub(super) fn needed<'a>(
+    file: &File,
+    raw: &raw::Source,
+    (key, example): (&str, &str),
+    said: Option<&'a Spanned<String>>,
+    report: &mut Report,
+) -> Option<&'a Spanned<String>> {
+    if said.is_none() {
+        let what = format!("`{key}` is missing");
+        file.problem(report, raw.kind.span(), what, format!("add it, such as {key} = \"{example}\""));
+    }
+    said
 }

@@ -18,7 +18,7 @@ use meridian_proto::{Covers, Name};
 use sha2::{Digest, Sha256};
 
 use super::held::held_schema;
-use super::{SourceError, SourceKind, SourceSpec, UnitSpec};
+use super::{ServerConfig, SourceError, SourceKind, SourceSpec, UnitSpec};
 use crate::secrets::{Opener, Sealer};
 
 pub use period::{AsOf, period_end, period_start};
@@ -218,9 +218,13 @@ fn definition(spec: &SourceSpec, unit: &UnitSpec) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };
-    match spec.kind {
+    match &spec.kind {
         SourceKind::Parquet => add(b"parquet"),
-        SourceKind::Csv { delimiter, header } => add(&[b'c', delimiter, u8::from(header)]),
+        SourceKind::Csv { delimiter, header } => add(&[b'c', *delimiter, u8::from(*header)]),
+        SourceKind::Postgres(source) => {
+            let ServerConfig { host, port, database, .. } = source.server.config();
+            add(format!("postgres {host:?} {port} {database}").as_bytes());
+        }
     }
     add(spec.path.as_os_str().as_encoded_bytes());
     add(spec.mapping.as_ref().map_or(b"by name".to_vec(), |sql| format!("as {sql}").into_bytes()).as_slice());
