@@ -144,7 +144,10 @@ fn statistics_over_a_table_are_those_over_the_file() {
     mesh.start("lfb");
     assert_eq!(answered(&mesh, sql), before);
     let sent = done(&server);
-    assert!(sent.contains("\"public\".\"fires\"") && !sent.contains("GROUP BY"), "rows are read, and nothing else: {sent}");
+    assert!(
+        sent.contains("\"public\".\"fires\"") && !sent.contains("GROUP BY"),
+        "rows are read, and nothing else: {sent}"
+    );
     let reads = sent.matches("COPY (").count();
     mesh.ask("SELECT year, COUNT(*) AS fires FROM lfb.incidents GROUP BY year").ok();
     assert_eq!(done(&server).matches("COPY (").count(), reads, "the snapshot is what answers");
@@ -172,7 +175,11 @@ fn rows_by_the_million_go_through_a_node_that_holds_few_of_them() {
     let longest = format!("a home of the town of York, number {rows}").len();
     assert_eq!(answered(&mesh, sql), format!("homes,longest\n{rows},{longest}\n"));
     let sent = done(&server);
-    assert!(sent.lines().any(|line| line.ends_with("COPY (SELECT \"town\" FROM \"public\".\"homes\") TO STDOUT (FORMAT binary)")), "{sent}");
+    assert!(
+        sent.lines()
+            .any(|line| line.ends_with("COPY (SELECT \"town\" FROM \"public\".\"homes\") TO STDOUT (FORMAT binary)")),
+        "{sent}"
+    );
     let held = mesh.most_memory("gla").saturating_sub(before);
     assert!(held < HELD_MIB, "{held} MiB for {rows} rows");
 }

@@ -35,7 +35,8 @@ struct Running {
 impl Postgres {
     /// Up, or why not.
     pub(crate) fn start(settings: &[&str]) -> Result<Self, String> {
-        let programs = programs().ok_or("no PostgreSQL server (initdb, postgres, psql) in PATH or /usr/lib/postgresql")?;
+        let programs =
+            programs().ok_or("no PostgreSQL server (initdb, postgres, psql) in PATH or /usr/lib/postgresql")?;
         let folder = tempfile::Builder::new().prefix("postgres-").tempdir().map_err(|error| error.to_string())?;
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = port.map_err(|error| error.to_string())?.port();

@@ -34,13 +34,7 @@ pub(super) fn check(
     servers
 }
 
-fn server(
-    file: &File,
-    base: &Path,
-    raw: &raw::Database,
-    limits: &Limits,
-    report: &mut Report,
-) -> Option<ServerConfig> {
+fn server(file: &File, base: &Path, raw: &raw::Database, limits: &Limits, report: &mut Report) -> Option<ServerConfig> {
     let name = file.name(report, "databases.name", &raw.name);
     let host = file.text(report, "databases.host", &raw.host).map(|host| match host.starts_with('/') {
         true => Host::Socket(host.into()),
@@ -58,7 +52,8 @@ fn server(
         on_this_machine(file, host, &raw.host, report);
     }
     let seconds = u32::try_from(limits.seconds).unwrap_or(u32::MAX);
-    let mut number = |key, said: &Option<Spanned<u32>>, default| node::number(file, key, said.as_ref(), default, report);
+    let mut number =
+        |key, said: &Option<Spanned<u32>>, default| node::number(file, key, said.as_ref(), default, report);
     let connections = number("databases.connections", &raw.connections, DEFAULT_CONNECTIONS);
     let statement_seconds = number("databases.statement_seconds", &raw.statement_seconds, seconds);
     Some(ServerConfig {

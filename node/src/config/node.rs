@@ -8,7 +8,9 @@ use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw};
+use super::{
+    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw,
+};
 
 /// The folders of datasets, views, agreements and algorithms.
 pub(super) struct Folders {

@@ -14,7 +14,9 @@ use futures::StreamExt;
 
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema};
+use super::{
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema,
+};
 use crate::gate::UNIT_COLUMN;
 
 /// Rows of a batch in memory.

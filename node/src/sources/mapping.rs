@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, arrow_type};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, arrow_type};
 use crate::gate::total;
 
 /// A source as planned.
@@ -61,7 +61,8 @@ pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> Ses
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    SessionContext::new_with_state(local_builder(config).with_runtime_env(runtime).build())
+    let state = local_builder(config).with_optimizer_rule(Arc::new(WholeQueries)).with_runtime_env(runtime).build();
+    SessionContext::new_with_state(state)
 }
 
 /// Plans the mapping of `spec` over `table` in a session of its own.

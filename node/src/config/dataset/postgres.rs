@@ -27,12 +27,22 @@ pub(super) fn keys_elsewhere(file: &File, raw: &raw::Source, report: &mut Report
     };
     for (key, at) in keys {
         let Some(at) = at else { continue };
-        file.problem(report, at, format!("{key} stands in a {kind} source"), format!("leave it out: it is for {others} only"));
+        file.problem(
+            report,
+            at,
+            format!("{key} stands in a {kind} source"),
+            format!("leave it out: it is for {others} only"),
+        );
     }
 }
 
 /// A table of a database that node.toml knows. Where node.toml is bad, that is what is reported.
-pub(super) fn table(file: &File, raw: &raw::Source, node: Option<&NodeConfig>, report: &mut Report) -> Option<Postgres> {
+pub(super) fn table(
+    file: &File,
+    raw: &raw::Source,
+    node: Option<&NodeConfig>,
+    report: &mut Report,
+) -> Option<Postgres> {
     let database = needed(file, raw, ("database", "housing"), raw.database.as_ref(), report);
     let table = needed(file, raw, ("table", "public.dwellings"), raw.table.as_ref(), report);
     let refresh = raw.refresh.as_ref().map_or(Some(DEFAULT_REFRESH), |said| refresh(file, said, report));
@@ -59,9 +69,9 @@ pub(super) fn table(file: &File, raw: &raw::Source, node: Option<&NodeConfig>, r
 fn refresh(file: &File, said: &Spanned<String>, report: &mut Report) -> Option<Duration> {
     let text = said.get_ref();
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
-    let read = units.iter().find_map(|(unit, seconds)| {
-        text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(*seconds)
-    });
+    let read = units
+        .iter()
+        .find_map(|(unit, seconds)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(*seconds));
     let seconds = read.filter(|seconds| REFRESH_SECONDS.contains(seconds));
     if seconds.is_none() {
         let what = format!("source.refresh is {text:?}, which is no length of time");

@@ -117,7 +117,9 @@ impl<'a> Writer<'a> {
     }
 
     fn like(&self, like: &Like, negated: bool) -> Option<String> {
-        let Like { negated: not, expr, pattern, escape_char: None, case_insensitive: false } = like else { return None };
+        let Like { negated: not, expr, pattern, escape_char: None, case_insensitive: false } = like else {
+            return None;
+        };
         let (Side::Column(column), Side::Constant(pattern)) = (self.side(expr)?, self.side(pattern)?) else {
             return None;
         };
@@ -253,9 +255,7 @@ pub(super) fn is_wider(from: Kind, to: &DataType) -> bool {
         }
     };
     match to {
-        DataType::Decimal128(wide, wider) => {
-            *wider >= scale && i16::from(*wide) - i16::from(*wider) >= digits
-        }
+        DataType::Decimal128(wide, wider) => *wider >= scale && i16::from(*wide) - i16::from(*wider) >= digits,
         DataType::Int64 => matches!(from, Kind::Integer | Kind::Bigint),
         DataType::Int32 => from == Kind::Integer,
         _ => false,

@@ -147,7 +147,8 @@ async fn step(stage: Stage, origin: &Origin, schema: SchemaRef) -> Result<Option
     while !rows.is_full() {
         let Some(piece) = streaming.next().await else {
             // What is cut short has not ended.
-            let ended = if rows.has_ended() { streaming.end().await } else { Err(Fault::Gone("its answer is cut".into())) };
+            let ended =
+                if rows.has_ended() { streaming.end().await } else { Err(Fault::Gone("its answer is cut".into())) };
             ended.map_err(|fault| unanswered(origin, fault))?;
             origin.tell_beyond(rows.beyond());
             return if rows.is_empty() { Ok(None) } else { Ok(Some((rows.batch()?, Stage::Ended))) };

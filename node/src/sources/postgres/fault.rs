@@ -29,7 +29,9 @@ pub enum Fault {
         why: String,
     },
     /// The server does not let the user in.
-    #[error("the server refuses the login ({0}); check user, password_file and database in [[databases]], and pg_hba.conf")]
+    #[error(
+        "the server refuses the login ({0}); check user, password_file and database in [[databases]], and pg_hba.conf"
+    )]
     Login(String),
     /// All connections are in use.
     #[error("all {0} connections are in use for too long; set `connections` in [[databases]] higher, or let fewer ask")]
@@ -151,7 +153,9 @@ fn told(fault: &Fault) -> &'static str {
         Fault::Slow(_) => "its database takes longer than its owner allows; ask for less at once, or ask its owner",
         Fault::TooLarge => "a sum does not fit in its type; CAST what is summed AS DECIMAL(38,0)",
         Fault::Busy(_) => "its database is busy; ask again in a minute",
-        _ => "its database can't be read at the moment; ask again later: its operator finds the cause in the node's log",
+        _ => {
+            "its database can't be read at the moment; ask again later: its operator finds the cause in the node's log"
+        }
     }
 }
 

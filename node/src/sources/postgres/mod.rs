@@ -20,8 +20,8 @@ mod fault;
 mod kind;
 mod literal;
 mod numeric;
-mod reading;
 mod query;
+mod reading;
 mod rows;
 mod server;
 mod table;
@@ -30,7 +30,6 @@ mod whole;
 
 #[cfg(test)]
 mod tests;
-
 
 use std::fmt;
 use std::path::PathBuf;

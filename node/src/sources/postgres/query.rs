@@ -44,12 +44,14 @@ impl Column {
     /// SQL of its value, NULL where that has no place here.
     pub(super) fn value(&self) -> String {
         match self.kind.has_place(&self.sql).filter(|_| self.beyond) {
-            Some(place) => {
-                let Self { name, kind, sql, .. } = self;
-                Self::computed(name, *kind, &format!("CASE WHEN {place} THEN {sql} END")).sql
-            }
+            Some(place) => format!("CASE WHEN {place} THEN {} END", self.sql),
             None => self.sql.clone(),
         }
+    }
+
+    /// The same, with its digits told.
+    fn typed(&self) -> String {
+        if self.beyond { Self::computed(&self.name, self.kind, &self.value()).sql } else { self.sql.clone() }
     }
 
     /// SQL of its value as it is ordered here.
@@ -186,7 +188,7 @@ impl Query {
     }
 
     fn inner(&self) -> String {
-        let column = |(index, column): (usize, &Column)| format!("{} AS c{index}", column.value());
+        let column = |(index, column): (usize, &Column)| format!("{} AS c{index}", column.typed());
         self.text(self.columns.iter().enumerate().map(column).collect(), &[], self.limit)
     }
 

@@ -91,7 +91,9 @@ impl Rows {
         while !rest.0.is_empty() {
             match rest.two() {
                 Some(-1) => self.ended = true,
-                Some(count) if usize::try_from(count) == Ok(self.columns.len()) && !self.ended => self.row(&mut rest)?,
+                Some(count) if usize::try_from(count) == Ok(self.columns.len()) && !self.ended => {
+                    self.row(&mut rest)?
+                }
                 _ => return Err(Fault::Malformed("(a row)".into())),
             }
         }

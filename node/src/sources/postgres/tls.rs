@@ -26,7 +26,9 @@ impl Tls {
     pub(super) fn new(ca: &Path) -> Result<Self, Fault> {
         let wrong = |why: &dyn std::fmt::Display| Fault::File {
             path: ca.into(),
-            why: format!("{why}; `ca` in [[databases]] is a PEM file of the authority that signed the server's certificate"),
+            why: format!(
+                "{why}; `ca` in [[databases]] is a PEM file of the authority that signed the server's certificate"
+            ),
         };
         let mut roots = RootCertStore::empty();
         let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);

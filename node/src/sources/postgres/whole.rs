@@ -341,7 +341,9 @@ fn called(call: &Expr, query: &Query) -> Option<Column> {
         Expr::Alias(Alias { expr, .. }) => return called(expr, query),
         _ => return None,
     };
-    let AggregateFunctionParams { args, distinct, filter, order_by, null_treatment: None } = params else { return None };
+    let AggregateFunctionParams { args, distinct, filter, order_by, null_treatment: None } = params else {
+        return None;
+    };
     let [argument] = args.as_slice() else { return None };
     if !order_by.is_empty() {
         return None;

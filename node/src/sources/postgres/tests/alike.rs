@@ -11,8 +11,17 @@ use rand::{Rng, SeedableRng};
 use super::*;
 
 const COLUMNS: [&str; 11] = [
-    "i integer", "s integer", "b bigint", "n decimal(10,2)", "f double", "t varchar", "c varchar", "d date", "ts timestamp",
-    "tz timestamp", "bo boolean",
+    "i integer",
+    "s integer",
+    "b bigint",
+    "n decimal(10,2)",
+    "f double",
+    "t varchar",
+    "c varchar",
+    "d date",
+    "ts timestamp",
+    "tz timestamp",
+    "bo boolean",
 ];
 const ROWS: usize = 400;
 const QUESTIONS: usize = 400;
@@ -24,11 +33,26 @@ const VALUES: [(&str, &[&str], &[&str]); 11] = [
     ("b", &["0", "1", "-1", "2", "7", "3000000000", "-9223372036854775807"], &[]),
     ("n", &["0", "1", "-1", "0.5", "2.25", "99999999.99"], &["'NaN'"]),
     ("f", &["0.5", "1.5", "-2.25", "0.1", "1e300"], &["0", "'-0'", "'NaN'", "'Infinity'", "'-Infinity'"]),
-    ("t", &["''", "'a'", "'A'", "'b'", "'ab'", "'Ä'", "'ä'", "'a b'", "'a_b'", "'a%'", "'it''s'", "'\u{1F600}'", "'zz'"], &["E'a\\nb'"]),
+    (
+        "t",
+        &["''", "'a'", "'A'", "'b'", "'ab'", "'Ä'", "'ä'", "'a b'", "'a_b'", "'a%'", "'it''s'", "'\u{1F600}'", "'zz'"],
+        &["E'a\\nb'"],
+    ),
     ("c", &["''", "'a'", "'ab'", "'a b'", "'Zz'"], &[]),
-    ("d", &["date '2000-01-01'", "date '1969-12-31'", "date '2024-02-29'"], &["'infinity'", "'-infinity'", "'0044-03-15 BC'"]),
-    ("ts", &["timestamp '2000-01-01 00:00:00'", "timestamp '1969-12-31 23:59:59.999999'", "timestamp '2024-02-29 12:00:00'"],
-     &["'infinity'", "'-infinity'", "'294250-01-01 00:00:00'"]),
+    (
+        "d",
+        &["date '2000-01-01'", "date '1969-12-31'", "date '2024-02-29'"],
+        &["'infinity'", "'-infinity'", "'0044-03-15 BC'"],
+    ),
+    (
+        "ts",
+        &[
+            "timestamp '2000-01-01 00:00:00'",
+            "timestamp '1969-12-31 23:59:59.999999'",
+            "timestamp '2024-02-29 12:00:00'",
+        ],
+        &["'infinity'", "'-infinity'", "'294250-01-01 00:00:00'"],
+    ),
     ("tz", &["timestamp '2000-01-01 00:00:00'", "timestamp '2024-02-29 12:00:00'"], &["'infinity'", "'-infinity'"]),
     ("bo", &["true", "false"], &[]),
 ];
@@ -79,7 +103,9 @@ fn predicate(rng: &mut StdRng, depth: u32) -> String {
             let pattern = ["'a%'", "'%b'", "'_'", "'%'", "'a_b'", "'%Ä%'", "''", "'a\\%'"].choose(rng).unwrap();
             format!("t {}LIKE {pattern}", if rng.random_bool(0.5) { "NOT " } else { "" })
         }
-        7 => format!("{} {op} {}", ["i", "s", "b", "n"].choose(rng).unwrap(), ["i", "s", "b", "n"].choose(rng).unwrap()),
+        7 => {
+            format!("{} {op} {}", ["i", "s", "b", "n"].choose(rng).unwrap(), ["i", "s", "b", "n"].choose(rng).unwrap())
+        }
         8 => format!("{} {op} {}", at(rng), name),
         9 => format!("i {op} {}", ["0.5", "2.25", "7"].choose(rng).unwrap()),
         _ => format!("{name} {op} {}", at(rng)),
@@ -123,7 +149,8 @@ async fn conditions_are_true_of_the_same_rows_there() {
         let (there, here) = (there.unwrap_or_else(|e| panic!("{predicate}: {e}")), here.unwrap());
         assert_eq!(lines(&there), lines(&here), "{predicate}");
         found.insert(here.iter().map(RecordBatch::num_rows).sum::<usize>());
-        let plan = context.sql(&format!("SELECT i FROM there WHERE {predicate}")).await.unwrap().create_physical_plan().await;
+        let plan =
+            context.sql(&format!("SELECT i FROM there WHERE {predicate}")).await.unwrap().create_physical_plan().await;
         let plan = displayable(plan.unwrap().as_ref()).indent(false).to_string();
         whole += usize::from(!plan.contains("FilterExec"));
     }
@@ -154,7 +181,10 @@ fn question(rng: &mut StdRng) -> String {
         }
         2 => {
             let key = name(rng);
-            format!("SELECT a.{key} AS k, COUNT(*) AS x FROM @ a {}JOIN @ b ON a.{key} = b.{key} GROUP BY a.{key}", ["", "LEFT "].choose(rng).unwrap())
+            format!(
+                "SELECT a.{key} AS k, COUNT(*) AS x FROM @ a {}JOIN @ b ON a.{key} = b.{key} GROUP BY a.{key}",
+                ["", "LEFT "].choose(rng).unwrap()
+            )
         }
         _ => {
             let way = ["", " DESC", " NULLS FIRST", " DESC NULLS FIRST"].choose(rng).unwrap();

@@ -40,7 +40,10 @@ impl Database {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let postgres = shared.upgrade().unwrap_or_else(|| {
             let logged = ["log_statement=all", "log_line_prefix=%d/%a: "];
-            Arc::new(server::Postgres::start(&logged).unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it")))
+            Arc::new(
+                server::Postgres::start(&logged)
+                    .unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it")),
+            )
         });
         *shared = Arc::downgrade(&postgres);
         let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -73,7 +76,8 @@ impl Database {
         let log = self.postgres.log();
         let own = format!("{}/meridian: ", self.name);
         let lines = log[before.len()..].lines().filter_map(|line| line.strip_prefix(&own));
-        let statement = |line: &str| Some(line.split_once("COPY (")?.1.strip_suffix(") TO STDOUT (FORMAT binary)")?.to_owned());
+        let statement =
+            |line: &str| Some(line.split_once("COPY (")?.1.strip_suffix(") TO STDOUT (FORMAT binary)")?.to_owned());
         lines.filter_map(statement).collect()
     }
 }
@@ -144,7 +148,8 @@ async fn loaded(spec: &SourceSpec) -> Result<Loaded, SourceError> {
 
 /// A session as those in which questions are answered, over loaded datasets by their names.
 fn session(datasets: &BTreeMap<&str, Loaded>) -> SessionContext {
-    let state = session_builder(session_config().with_target_partitions(2)).with_optimizer_rule(Arc::new(WholeQueries)).build();
+    let state =
+        session_builder(session_config().with_target_partitions(2)).with_optimizer_rule(Arc::new(WholeQueries)).build();
     let context = SessionContext::new_with_state(state);
     for (name, loaded) in datasets {
         context.register_table(*name, Arc::new(ViewTable::new(loaded.plan.clone(), None))).unwrap();

@@ -8,8 +8,16 @@ const TABLE: &str = "CREATE TABLE homes (id int PRIMARY KEY, town text, kind cha
       timestamptz '2020-01-01 00:00:00+00' + i * interval '1 hour', i / 3.0, ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid, \
       i % 2 = 0, 'n' || i FROM generate_series(1, 100) i";
 const COLUMNS: [&str; 10] = [
-    "id integer", "town varchar", "kind varchar", "price decimal(12,2)", "built date", "sold timestamp", "area double",
-    "home varchar", "free boolean", "note varchar",
+    "id integer",
+    "town varchar",
+    "kind varchar",
+    "price decimal(12,2)",
+    "built date",
+    "sold timestamp",
+    "area double",
+    "home varchar",
+    "free boolean",
+    "note varchar",
 ];
 
 /// The SELECTs that a question comes to, and its answer.
@@ -29,23 +37,41 @@ async fn columns_conditions_and_limits_are_seen_in_the_servers_log() {
         ("SELECT 1 FROM d", r#"SELECT FROM "public"."homes""#),
         ("SELECT id FROM d LIMIT 3", r#"SELECT "id" FROM "public"."homes" LIMIT 3"#),
         ("SELECT id FROM d WHERE id > 95", r#"SELECT "id" FROM "public"."homes" WHERE "id" > 95"#),
-        ("SELECT id FROM d WHERE town = 'York' LIMIT 2", r#"SELECT "id" FROM "public"."homes" WHERE "town" = 'York' LIMIT 2"#),
+        (
+            "SELECT id FROM d WHERE town = 'York' LIMIT 2",
+            r#"SELECT "id" FROM "public"."homes" WHERE "town" = 'York' LIMIT 2"#,
+        ),
         ("SELECT id FROM d WHERE town > 'I'", r#"SELECT "id" FROM "public"."homes" WHERE "town" COLLATE "C" > 'I'"#),
         ("SELECT id FROM d WHERE town IS NULL", r#"SELECT "id" FROM "public"."homes" WHERE "town" IS NULL"#),
         ("SELECT id FROM d WHERE note LIKE 'n9%'", r#"SELECT "id" FROM "public"."homes" WHERE "note" LIKE 'n9%'"#),
-        ("SELECT id FROM d WHERE built < DATE '2000-02-01'", r#"SELECT "id" FROM "public"."homes" WHERE ("built" < '2000-02-01'::date AND isfinite("built"))"#),
-        ("SELECT id FROM d WHERE built = DATE '2000-02-01'", r#"SELECT "id" FROM "public"."homes" WHERE "built" = '2000-02-01'::date"#),
+        (
+            "SELECT id FROM d WHERE built < DATE '2000-02-01'",
+            r#"SELECT "id" FROM "public"."homes" WHERE ("built" < '2000-02-01'::date AND isfinite("built"))"#,
+        ),
+        (
+            "SELECT id FROM d WHERE built = DATE '2000-02-01'",
+            r#"SELECT "id" FROM "public"."homes" WHERE "built" = '2000-02-01'::date"#,
+        ),
         ("SELECT id FROM d WHERE price = 15", r#"SELECT "id" FROM "public"."homes" WHERE "price" = 15.00"#),
-        ("SELECT id FROM d WHERE home = '00000000-0000-0000-0000-000000000007'", r#"SELECT "id" FROM "public"."homes" WHERE "home" = '00000000-0000-0000-0000-000000000007'::uuid"#),
+        (
+            "SELECT id FROM d WHERE home = '00000000-0000-0000-0000-000000000007'",
+            r#"SELECT "id" FROM "public"."homes" WHERE "home" = '00000000-0000-0000-0000-000000000007'::uuid"#,
+        ),
         ("SELECT id FROM d WHERE NOT free", r#"SELECT "id" FROM "public"."homes" WHERE (NOT "free")"#),
-        ("SELECT id FROM d WHERE id IN (1, 3, 5, 7)", r#"SELECT "id" FROM "public"."homes" WHERE "id" IN (1, 3, 5, 7)"#),
-        ("SELECT id FROM d WHERE (id = 1 OR town = 'Hull') AND area > 30.5",
-         r#"SELECT "id" FROM "public"."homes" WHERE ("id" = 1 OR "town" = 'Hull') AND "area" > '30.5'::float8"#),
+        (
+            "SELECT id FROM d WHERE id IN (1, 3, 5, 7)",
+            r#"SELECT "id" FROM "public"."homes" WHERE "id" IN (1, 3, 5, 7)"#,
+        ),
+        (
+            "SELECT id FROM d WHERE (id = 1 OR town = 'Hull') AND area > 30.5",
+            r#"SELECT "id" FROM "public"."homes" WHERE ("id" = 1 OR "town" = 'Hull') AND "area" > '30.5'::float8"#,
+        ),
     ] {
         let (done, answer) = asked(&database, &context, question).await;
         assert_eq!(done, [sent], "{question}: {answer}");
     }
-    let (done, answer) = asked(&database, &context, "SELECT id FROM d WHERE sold >= TIMESTAMP '2020-01-05 03:00:00' ORDER BY id").await;
+    let (done, answer) =
+        asked(&database, &context, "SELECT id FROM d WHERE sold >= TIMESTAMP '2020-01-05 03:00:00' ORDER BY id").await;
     assert!(done[0].contains(r#""sold" >= '2020-01-05 03:00:00.000000+00'::timestamptz"#), "{done:?}");
     assert!(answer.contains("| 99 "), "{answer}");
 }

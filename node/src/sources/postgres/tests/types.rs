@@ -27,10 +27,37 @@ INSERT INTO every_type VALUES
 "#;
 
 const COLUMNS: [&str; 31] = [
-    "k integer", "b boolean", "i2 integer", "i4 integer", "i8 bigint", "f4 double", "f8 double", "o bigint", "n decimal(12,2)",
-    "wide decimal(38,10)", "free varchar", "huge varchar", "t varchar", "v varchar", "c varchar", "blind varchar", "d date",
-    "ts timestamp", "tz timestamp", "tm varchar", "iv varchar", "u varchar", "j varchar", "jb varchar", "ai varchar",
-    "at varchar", "raw varchar", "e varchar", "p bigint", "m decimal(12,2)", "ip varchar",
+    "k integer",
+    "b boolean",
+    "i2 integer",
+    "i4 integer",
+    "i8 bigint",
+    "f4 double",
+    "f8 double",
+    "o bigint",
+    "n decimal(12,2)",
+    "wide decimal(38,10)",
+    "free varchar",
+    "huge varchar",
+    "t varchar",
+    "v varchar",
+    "c varchar",
+    "blind varchar",
+    "d date",
+    "ts timestamp",
+    "tz timestamp",
+    "tm varchar",
+    "iv varchar",
+    "u varchar",
+    "j varchar",
+    "jb varchar",
+    "ai varchar",
+    "at varchar",
+    "raw varchar",
+    "e varchar",
+    "p bigint",
+    "m decimal(12,2)",
+    "ip varchar",
 ];
 
 /// The columns of one row, each by its name.
@@ -56,28 +83,76 @@ async fn every_type_comes_as_it_is() {
         }
     };
     let first = row(&context, 1).await;
-    expected(&first, &[
-        ("b", "true"), ("i2", "-32768"), ("i4", "-2147483648"), ("i8", "-9223372036854775808"), ("f4", "1.5"), ("f8", "0.1"),
-        ("o", "4294967295"), ("n", "-1234567890.12"), ("wide", "1234567890123456789012345678.0123456789"),
-        ("free", "3.14159265358979323846264338327950288419716939937510"),
-        ("huge", "10000000000000000000000000000000000000000000000000000000.00"), ("t", "naïve \"x\" \\"), ("c", "ab"), ("blind", "Ä"),
-        ("d", "-0043-03-15"), ("ts", "1999-12-31T23:59:59.999999"), ("tz", "2024-06-01T06:30:00"), ("tm", "23:59:59.5"),
-        ("iv", "P1Y2DT3H4M5S"), ("u", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), ("j", "{\"a\" : 1}"), ("jb", "{\"b\": [1, null]}"),
-        ("ai", "[1,null,3]"), ("at", "[\"a,b\",null]"), ("raw", "00ff10"), ("e", "sad"), ("p", "100023336956"), ("m", "0.50"),
-        ("ip", "10.0.0.0/8"),
-    ]);
+    expected(
+        &first,
+        &[
+            ("b", "true"),
+            ("i2", "-32768"),
+            ("i4", "-2147483648"),
+            ("i8", "-9223372036854775808"),
+            ("f4", "1.5"),
+            ("f8", "0.1"),
+            ("o", "4294967295"),
+            ("n", "-1234567890.12"),
+            ("wide", "1234567890123456789012345678.0123456789"),
+            ("free", "3.14159265358979323846264338327950288419716939937510"),
+            ("huge", "10000000000000000000000000000000000000000000000000000000.00"),
+            ("t", "naïve \"x\" \\"),
+            ("c", "ab"),
+            ("blind", "Ä"),
+            ("d", "-0043-03-15"),
+            ("ts", "1999-12-31T23:59:59.999999"),
+            ("tz", "2024-06-01T06:30:00"),
+            ("tm", "23:59:59.5"),
+            ("iv", "P1Y2DT3H4M5S"),
+            ("u", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+            ("j", "{\"a\" : 1}"),
+            ("jb", "{\"b\": [1, null]}"),
+            ("ai", "[1,null,3]"),
+            ("at", "[\"a,b\",null]"),
+            ("raw", "00ff10"),
+            ("e", "sad"),
+            ("p", "100023336956"),
+            ("m", "0.50"),
+            ("ip", "10.0.0.0/8"),
+        ],
+    );
     let nothing = row(&context, 2).await;
     assert!(nothing.iter().all(|(name, value)| name == "k" || value == "NULL"), "{nothing:?}");
     let special = row(&context, 3).await;
-    expected(&special, &[
-        ("i8", "9223372036854775807"), ("f4", "NaN"), ("f8", "-inf"), ("n", "NULL"), ("free", "NaN"), ("t", ""), ("c", ""),
-        ("d", "NULL"), ("ts", "NULL"), ("tz", "NULL"), ("raw", ""), ("ai", "[]"), ("m", "-0.01"),
-    ]);
+    expected(
+        &special,
+        &[
+            ("i8", "9223372036854775807"),
+            ("f4", "NaN"),
+            ("f8", "-inf"),
+            ("n", "NULL"),
+            ("free", "NaN"),
+            ("t", ""),
+            ("c", ""),
+            ("d", "NULL"),
+            ("ts", "NULL"),
+            ("tz", "NULL"),
+            ("raw", ""),
+            ("ai", "[]"),
+            ("m", "-0.01"),
+        ],
+    );
     let fourth = row(&context, 4).await;
-    expected(&fourth, &[
-        ("f8", "-0.0"), ("wide", "-0.0000000001"), ("t", "a\tb"), ("c", "  in"), ("d", "9999-12-31"), ("ts", "0001-01-01T00:00:00"),
-        ("tz", "1970-01-01T00:00:00"), ("ai", "[[1,2],[3,4]]"), ("raw", "deadbeef"),
-    ]);
+    expected(
+        &fourth,
+        &[
+            ("f8", "-0.0"),
+            ("wide", "-0.0000000001"),
+            ("t", "a\tb"),
+            ("c", "  in"),
+            ("d", "9999-12-31"),
+            ("ts", "0001-01-01T00:00:00"),
+            ("tz", "1970-01-01T00:00:00"),
+            ("ai", "[[1,2],[3,4]]"),
+            ("raw", "deadbeef"),
+        ],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
