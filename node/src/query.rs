@@ -53,6 +53,7 @@ use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
 use crate::membership::Members;
 use crate::register::Registers;
+use crate::sources::WholeQueries;
 use crate::witness::Witnessing;
 
 pub use crate::catalogue::Listed;
@@ -180,8 +181,11 @@ impl Engine {
             .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
             .with_create_default_catalog_and_schema(false);
         let planner = FederationPlanner::new(vec![gate::extension_planner(), Arc::new(RemotePlanner)]);
-        let session =
-            session::session_builder(config).with_runtime_env(runtime).with_query_planner(Arc::new(planner)).build();
+        let session = session::session_builder(config)
+            .with_optimizer_rule(Arc::new(WholeQueries))
+            .with_runtime_env(runtime)
+            .with_query_planner(Arc::new(planner))
+            .build();
         Ok(Arc::new(Self { parts, session, planning: Semaphore::new(PLANNED_AT_ONCE) }))
     }
 

@@ -11,6 +11,7 @@ mod calendar;
 mod check;
 mod clients;
 mod crowds;
+mod databases;
 mod demo;
 mod disk;
 mod doctor;

@@ -155,6 +155,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         authorities,
         members,
         federations,
+        databases,
     } = new;
     let keys = [
         ("federation", *federation != old.federation),
@@ -174,6 +175,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("authorities", *authorities != old.authorities),
         ("[[members]]", *members != old.members),
         ("[[federations]]", *federations != old.federations),
+        ("[[databases]]", *databases != old.databases),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

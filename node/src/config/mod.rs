@@ -3,6 +3,7 @@
 mod again;
 mod agreement;
 mod algorithm;
+mod database;
 mod dataset;
 mod document;
 mod files;
@@ -18,12 +19,15 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use meridian_proto::{BodyName, Name};
 use serde::Deserialize;
 
 use node::Folders;
 use problem::{File, Folder, Report};
+
+use crate::sources::Server;
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
@@ -88,6 +92,8 @@ pub struct NodeConfig {
     pub members: Vec<Member>,
     /// The other federations whose nodes this one trusts.
     pub federations: Vec<FederationConfig>,
+    /// The databases whose tables are sources.
+    pub databases: Vec<Arc<Server>>,
 }
 
 /// Another federation that this node trusts. It trusts nobody else whom that one may trust.

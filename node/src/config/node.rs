@@ -8,7 +8,9 @@ use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, raw};
+use super::{
+    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw,
+};
 
 /// The folders of datasets, views, agreements and algorithms.
 pub(super) struct Folders {
@@ -65,6 +67,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     }
     let members = members(file, &raw.members, report);
     let federations = federations(file, (&base, federation.as_ref()), &raw.federations, report);
+    let databases = database::check(file, &base, &raw.databases, &limits, report);
     Some(NodeConfig {
         federation: federation?,
         body: body?,
@@ -89,6 +92,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         authorities: authorities?,
         members,
         federations,
+        databases,
     })
 }
 
@@ -210,7 +214,7 @@ fn public(
 }
 
 /// A number of at least 1, or a problem and the default.
-fn number(file: &File, key: &str, said: Option<&Spanned<u32>>, default: u32, report: &mut Report) -> u32 {
+pub(super) fn number(file: &File, key: &str, said: Option<&Spanned<u32>>, default: u32, report: &mut Report) -> u32 {
     match said {
         Some(number) if *number.get_ref() == 0 => {
             let what = format!("{key} is 0");

@@ -37,6 +37,22 @@ pub(super) struct Node {
     pub(super) members: Vec<Member>,
     #[serde(default)]
     pub(super) federations: Vec<Federation>,
+    #[serde(default)]
+    pub(super) databases: Vec<Database>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Database {
+    pub(super) name: Spanned<String>,
+    pub(super) host: Spanned<String>,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) database: Spanned<String>,
+    pub(super) user: Spanned<String>,
+    pub(super) password_file: Option<Spanned<String>>,
+    pub(super) ca: Option<Spanned<String>>,
+    pub(super) connections: Option<Spanned<u32>>,
+    pub(super) statement_seconds: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -208,8 +224,8 @@ pub(super) struct Dominance {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Source {
-    pub(super) kind: SourceKind,
-    pub(super) path: Spanned<String>,
+    pub(super) kind: Spanned<SourceKind>,
+    pub(super) path: Option<Spanned<String>>,
     pub(super) delimiter: Option<Spanned<String>>,
     pub(super) header: Option<Spanned<bool>>,
     pub(super) encoding: Option<Spanned<String>>,
@@ -218,6 +234,9 @@ pub(super) struct Source {
     pub(super) trim: Option<Spanned<bool>>,
     pub(super) drop: Option<Spanned<Vec<Dropped>>>,
     pub(super) sheet: Option<Spanned<String>>,
+    pub(super) database: Option<Spanned<String>>,
+    pub(super) table: Option<Spanned<String>>,
+    pub(super) refresh: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -227,6 +246,7 @@ pub(super) enum SourceKind {
     Csv,
     Excel,
     Jsonl,
+    Postgres,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

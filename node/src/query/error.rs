@@ -10,6 +10,7 @@ use super::dialect::Objection;
 use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
+use crate::sources::{Fault, Unanswered};
 
 /// The kinds of failure that a client may tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,7 @@ impl QueryError {
             Found::Remote(error) => Self::from_remote(sql, error),
             Found::Reference(error) => error.into(),
             Found::Refused(refused) => Self::from_refused(sql, &refused),
+            Found::Unanswered(unanswered) => unanswered.into(),
             Found::Exhausted => Self::limit(NO_MEMORY.into()),
             Found::Other(error) => {
                 let at = error.diagnostic().and_then(|d| d.span).map(|span| (span.start.line, span.start.column));
@@ -136,6 +138,7 @@ impl QueryError {
             Found::Reference(error) => error.into(),
             Found::Placement(error) => Self::from_placement(sql, error),
             Found::Refused(refused) => Self::from_refused(sql, &refused),
+            Found::Unanswered(unanswered) => unanswered.into(),
             Found::Exhausted => Self::limit(NO_MEMORY.into()),
             Found::Other(error) => Self::new(ErrorKind::InvalidSql, planning_text(&error)),
         }
@@ -179,6 +182,18 @@ impl From<ReferenceError> for QueryError {
     }
 }
 
+/// A database of this body gave no answer.
+impl From<Unanswered> for QueryError {
+    fn from(error: Unanswered) -> Self {
+        let kind = match error.fault {
+            Fault::Slow(_) => ErrorKind::Deadline,
+            Fault::TooLarge => ErrorKind::InvalidSql,
+            _ => ErrorKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 const NO_MEMORY: &str =
     "the query needs more memory than this node gives to queries: ask for fewer rows or columns, or aggregate more";
 
@@ -187,6 +202,7 @@ enum Found {
     Remote(RemoteError),
     Reference(ReferenceError),
     Refused(Refused),
+    Unanswered(Unanswered),
     Exhausted,
     Other(DataFusionError),
 }
@@ -209,6 +225,9 @@ fn classify(error: DataFusionError) -> Found {
         }
         if let Some(found) = inner.downcast_ref::<PlacementError>() {
             return Found::Placement(found.clone());
+        }
+        if let Some(found) = inner.downcast_ref::<Unanswered>() {
+            return Found::Unanswered(found.clone());
         }
         if let Some(found) = inner.downcast_ref::<Refused>() {
             return Found::Refused(found.clone());

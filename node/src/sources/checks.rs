@@ -50,7 +50,7 @@ async fn counted(
         .map(|(index, count)| count.alias(format!("c{index}")))
         .collect();
     // The engine's error may quote values: it is not passed on.
-    let answer = run(mapped, aggregates, context).await.map_err(|_| SourceError::evaluation(spec))?;
+    let answer = run(mapped, aggregates, context).await.map_err(|error| SourceError::run(spec, &error))?;
     let mut numbers = numbers(&answer).into_iter();
     let rows = numbers.next().ok_or_else(|| SourceError::evaluation(spec))?;
     for check in checks {

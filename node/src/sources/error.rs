@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use meridian_proto::{ColumnType, Name};
 
-use super::SourceSpec;
+use super::{Fault, SourceSpec, postgres};
 
 /// Why a source can't be loaded. No variant can hold a piece of a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,16 @@ pub enum SourceError {
         path: PathBuf,
         /// The operating system's or the format's reason.
         why: String,
+    },
+    /// A database that can't be read.
+    #[error("dataset {dataset}: {}: {fault}", place.display())]
+    Database {
+        /// The dataset.
+        dataset: Name,
+        /// Table and database.
+        place: PathBuf,
+        /// What is wrong, and what to do.
+        fault: Fault,
     },
     /// A piece of the file that is no record.
     #[error("dataset {dataset}: {} {place}: {fault}", path.display())]
@@ -288,6 +299,18 @@ impl SourceError {
     pub(super) fn record_key(spec: &SourceSpec, column: &Name, row: u64, why: &'static str) -> Self {
         let (dataset, path) = (spec.dataset.name.clone(), spec.path.clone());
         Self::RecordKey { dataset, path, column: column.clone(), row, why }
+    }
+
+    pub(super) fn database(spec: &SourceSpec, fault: Fault) -> Self {
+        Self::Database { dataset: spec.dataset.name.clone(), place: spec.path.clone(), fault }
+    }
+
+    /// A run of the engine that fails, at a database or else somewhere in an evaluation.
+    pub(super) fn run(spec: &SourceSpec, error: &DataFusionError) -> Self {
+        match postgres::fault_of(error) {
+            Some(fault) => Self::database(spec, fault.clone()),
+            None => Self::evaluation(spec),
+        }
     }
 
     /// An evaluation that fails somewhere, where the engine's own words may hold values and are not passed on.

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::SourceKind;
+use super::{ServerConfig, SourceKind};
 
 /// The layout of CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub(super) fn layout(kind: &SourceKind) -> Vec<u8> {
     match kind {
         SourceKind::Parquet => b"parquet".to_vec(),
         SourceKind::JsonLines => b"json lines".to_vec(),
+        SourceKind::Postgres(source) => {
+            let ServerConfig { host, port, database, .. } = source.server.config();
+            format!("postgres {host:?} {port} {database}").into_bytes()
+        }
         SourceKind::Excel(ExcelFormat { sheet, header, skip, tidy }) => {
             let mut layout = vec![b'e', u8::from(*header)];
             layout.extend(tidy.bytes());

@@ -14,7 +14,9 @@ use futures::StreamExt;
 
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, published_schema};
+use super::{
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema,
+};
 use crate::gate::UNIT_COLUMN;
 
 /// Rows of a batch in memory.
@@ -39,6 +41,7 @@ pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Re
     match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => materialise::read(spec, context).await,
+        SourceKind::Postgres(_) => postgres::read(spec, context).await,
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type, functions};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, arrow_type, functions};
 use crate::gate::total;
 
 /// A source as planned.
@@ -62,7 +62,8 @@ pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> Ses
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    let session = SessionContext::new_with_state(local_builder(config).with_runtime_env(runtime).build());
+    let state = local_builder(config).with_optimizer_rule(Arc::new(WholeQueries)).with_runtime_env(runtime).build();
+    let session = SessionContext::new_with_state(state);
     functions::all().for_each(|function| session.register_udf(function));
     session
 }
@@ -162,7 +163,11 @@ fn outputs(spec: &SourceSpec, plan: &LogicalPlan) -> Result<Vec<Expr>, SourceErr
 }
 
 fn missing(spec: &SourceSpec, name: &str) -> SourceError {
-    let what = if spec.mapping.is_some() { "it yields no column" } else { "there is none, and the file has no column" };
+    let what = match (&spec.mapping, &spec.kind) {
+        (Some(_), _) => "it yields no column",
+        (None, SourceKind::Postgres(_)) => "there is none, and the table has no column",
+        (None, _) => "there is none, and the file has no column",
+    };
     SourceError::mapping(
         spec,
         format!("{what} `{name}`, which [[columns]] publishes; add one to the mapping with AS {name}"),

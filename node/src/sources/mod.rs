@@ -13,6 +13,7 @@ mod mapping;
 mod marked;
 mod materialise;
 mod parquet;
+mod postgres;
 mod predicate;
 mod promises;
 mod snapshot;
@@ -34,12 +35,14 @@ pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
+pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, Unanswered, WholeQueries};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use types::{arrow_type, is_covered, literal, published_schema};
 pub use units::{unit_hash, unit_named};
 
+use mapping::Failure;
 use snapshot::Snapshot;
 
 /// The name by which a mapping reads the file.
@@ -70,6 +73,8 @@ enum Freshness {
     Files(Fingerprint),
     /// Until the period ends.
     Period(AsOf, DateTime<Utc>),
+    /// Until a query finds its table changed, and no longer than this.
+    Table(Arc<postgres::Shared>, DateTime<Utc>),
 }
 
 impl Loaded {
@@ -80,6 +85,9 @@ impl Loaded {
             || match &self.freshness {
                 Freshness::Files(before) => self.rights != rights.entries || !before.holds(),
                 Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
+                Freshness::Table(shared, until) => {
+                    self.rights != rights.entries || shared.is_suspicious() || now >= *until
+                }
             }
     }
 }
@@ -90,9 +98,14 @@ pub struct Inputs {
     source: Option<Fingerprint>,
     snapshot: Option<Fingerprint>,
     period: Option<DateTime<Utc>>,
+    /// Counted on where only trying tells whether it is there again.
+    attempt: Option<i64>,
     /// `None` while they can't be known.
     rights: Option<Arc<[u64]>>,
 }
+
+/// How often a server that failed is tried again.
+const SECONDS_BETWEEN_ATTEMPTS: i64 = 20;
 
 /// What loading would depend on now: files that can't be looked at are none.
 pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
@@ -101,6 +114,7 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
+        attempt: matches!(spec.kind, SourceKind::Postgres(_)).then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
 }
@@ -124,21 +138,42 @@ pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc
     }
     match Snapshot::of(spec, now)? {
         Some(snapshot) => load_snapshot(spec, context, snapshot).await,
-        None => load_live(spec, context).await,
+        None => load_live(spec, context, now).await,
     }
 }
 
-async fn load_live(spec: &SourceSpec, context: &SessionContext) -> Result<Loaded, SourceError> {
+async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc>) -> Result<Loaded, SourceError> {
     let before = fingerprint(spec)?;
+    let mut shared = Arc::default();
     let (mapped, corrected) = match (&spec.kind, &spec.unit) {
         (SourceKind::Parquet, None) => (parquet::open(spec, context).await?, Vec::new()),
-        (SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines, _) => {
+        (SourceKind::Postgres(_), None) => {
+            let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
+            shared = with_queries;
+            (mapped, Vec::new())
+        }
+        (
+            SourceKind::Parquet
+            | SourceKind::Csv(_)
+            | SourceKind::Excel(_)
+            | SourceKind::JsonLines
+            | SourceKind::Postgres(_),
+            _,
+        ) => {
             let marked = held::read(spec, context).await?;
             (held::table(spec, marked.batches, context).await?, marked.corrected)
         }
     };
     let rows = checks::check(spec, &mapped, context).await?;
-    let freshness = Freshness::Files(before);
+    let freshness = match &spec.kind {
+        SourceKind::Postgres(source) => {
+            shared.counted(rows);
+            Freshness::Table(shared, now + source.refresh)
+        }
+        SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
+            Freshness::Files(before)
+        }
+    };
     Ok(Loaded {
         plan: mapped.published,
         rows,
@@ -192,7 +227,11 @@ pub async fn keep(spec: &SourceSpec, loaded: &Loaded, what: Beside, text: String
     }
 }
 
+/// The files as they are now; none where there are no files.
 fn fingerprint(spec: &SourceSpec) -> Result<Fingerprint, SourceError> {
+    if matches!(spec.kind, SourceKind::Postgres(_)) {
+        return Ok(Fingerprint::default());
+    }
     Fingerprint::of(&spec.path, spec.kind.files()).map_err(|error| SourceError::unreadable(spec, &error))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
-use super::{AsOf, CsvFormat, ExcelFormat};
+use super::{AsOf, CsvFormat, ExcelFormat, Postgres};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct SourceSpec {
     pub dataset: Arc<Dataset>,
     /// How the file is read.
     pub kind: SourceKind,
-    /// The file, or a folder of such.
+    /// The file, or a folder of such; for PostgreSQL what messages call the table.
     pub path: PathBuf,
     /// A query over `source` that yields the published columns; `None` takes each column by its own name.
     pub mapping: Option<String>,
@@ -75,6 +75,8 @@ pub enum SourceKind {
     Excel(ExcelFormat),
     /// One JSON object on each line, or an array of such; read and held like CSV.
     JsonLines,
+    /// Asked by every query, which is answered there as far as it means the same; a dataset with a unit is held in memory.
+    Postgres(Postgres),
 }
 
 impl SourceKind {
@@ -82,6 +84,7 @@ impl SourceKind {
     pub(super) fn files(&self) -> FilesOf {
         let suffixes: &[&str] = match self {
             Self::Parquet => return FilesOf { suffixes: &[".parquet"], deep: false },
+            Self::Postgres(_) => &[],
             Self::Csv(_) => &[".csv", ".csv.gz"],
             Self::Excel(_) => &[".xlsx", ".xls"],
             Self::JsonLines => &[".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"],

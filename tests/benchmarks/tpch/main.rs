@@ -16,6 +16,8 @@ mod mesh;
 #[path = "../nodes.rs"]
 mod nodes;
 mod postgres;
+#[path = "../../postgres/mod.rs"]
+mod server;
 mod table;
 #[path = "../../tpch/mod.rs"]
 mod tpch;

@@ -3,28 +3,24 @@
 
 use std::fmt::Write;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::DataType;
 use futures::TryStreamExt;
-use tempfile::TempDir;
 
 use crate::PARALLEL;
 use crate::answer::Answer;
 use crate::central::Central;
 use crate::conversation::{Conversation, END, FIELD};
 use crate::data::{Data, Part};
+use crate::server::{self, ACCOUNT, succeeds};
 
 /// Who is asked.
 const ASKER: &str = "loda";
 /// A query that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The account under which a server runs where this process is root, which PostgreSQL refuses to run as.
-const ACCOUNT: &str = "postgres";
 /// What makes a row a row.
 const KEYS: [(&str, &str); 8] = [
     ("nation", "n_nationkey"),
@@ -44,17 +40,13 @@ pub(crate) struct Postgres {
 
 struct Server {
     body: &'static str,
-    child: Child,
-    programs: PathBuf,
-    folder: TempDir,
+    up: server::Postgres,
 }
 
 impl Postgres {
     /// Up and loaded, or why there is none.
     pub(crate) async fn new(data: &Data, central: &Central) -> Result<Self, String> {
-        let programs =
-            programs().ok_or("no PostgreSQL server (initdb, postgres, psql) in PATH or /usr/lib/postgresql")?;
-        let started = data.bodies().into_iter().map(|body| Server::start(&programs, body));
+        let started = data.bodies().into_iter().map(Server::start);
         let servers = started.collect::<Result<Vec<_>, _>>()?;
         for part in &data.files {
             let server = servers.iter().find(|server| server.body == part.body).unwrap();
@@ -87,10 +79,10 @@ impl Postgres {
 
     /// The asker knows the server by its body's name.
     fn link(&mut self, server: &Server) -> Result<(), String> {
-        let (body, host) = (server.body, server.folder.path().display());
+        let (body, host, port) = (server.body, server.up.path().display(), server.up.port());
         self.run(&format!(
-            "CREATE SERVER {body} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{host}', dbname 'postgres', \
-             use_remote_estimate 'true', fetch_size '10000', async_capable 'true')"
+            "CREATE SERVER {body} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '{host}', port '{port}', dbname \
+             'postgres', use_remote_estimate 'true', fetch_size '10000', async_capable 'true')"
         ))?;
         self.run(&format!("CREATE USER MAPPING FOR CURRENT_USER SERVER {body} OPTIONS (user '{ACCOUNT}')"))?;
         Ok(())
@@ -138,56 +130,23 @@ impl Conversation {
 }
 
 impl Server {
-    fn start(programs: &Path, body: &'static str) -> Result<Self, String> {
-        let folder = tempfile::Builder::new().prefix("tpch-").tempdir().map_err(|error| error.to_string())?;
-        let data = folder.path().join("data");
-        let mut owned = Command::new("chown");
-        if is_root() && !succeeds(owned.arg(ACCOUNT).arg(folder.path())) {
-            return Err(format!("it does not run as root, and there is no account {ACCOUNT}"));
-        }
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        let mut made = unprivileged(&programs.join("initdb"));
-        made.args(["--auth", "trust", "--username", ACCOUNT, "--no-sync", "--encoding", "UTF8", "--locale", "C", "-D"]);
-        if !succeeds(made.arg(&data)) {
-            return Err("initdb does not succeed".into());
-        }
-        let mut command = unprivileged(&programs.join("postgres"));
-        command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        for setting in [
-            "listen_addresses=",
-            "fsync=off",
+    fn start(body: &'static str) -> Result<Self, String> {
+        let parallel = format!("max_parallel_workers_per_gather={}", PARALLEL - 1);
+        let settings = [
             "shared_buffers=512MB",
             "work_mem=256MB",
             "maintenance_work_mem=256MB",
             "max_wal_size=4GB",
-            &format!("max_parallel_workers_per_gather={}", PARALLEL - 1),
+            &parallel,
             "enable_partitionwise_join=on",
             "enable_partitionwise_aggregate=on",
-        ] {
-            command.args(["-c", setting]);
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = child.map_err(|error| format!("{command:?}: {error}"))?;
-        let mut server = Self { body, child, programs: programs.to_owned(), folder };
-        server.until_ready()?;
-        Ok(server)
-    }
-
-    fn until_ready(&mut self) -> Result<(), String> {
-        while !succeeds(self.psql().args(["-c", "SELECT 1"]).stderr(Stdio::null())) {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("the server of {} ended: {status}", self.body));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
+        ];
+        Ok(Self { body, up: server::Postgres::start(&settings)? })
     }
 
     fn psql(&self) -> Command {
-        let mut command = Command::new(self.programs.join("psql"));
-        command.args(["-X", "-q", "-A", "-t", "-P", "null=NULL", "-F", &FIELD.to_string(), "-U", ACCOUNT]);
-        command.args(["-d", "postgres", "-h"]);
-        command.arg(self.folder.path());
+        let mut command = self.up.psql("postgres");
+        command.args(["-P", "null=NULL", "-F", &FIELD.to_string()]);
         command
     }
 
@@ -225,14 +184,6 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // SIGINT is the fast shutdown.
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
 fn columns(part: &Part) -> String {
     part.schema.fields().iter().enumerate().fold(String::new(), |mut text, (place, field)| {
         let column_type = match field.data_type() {
@@ -246,33 +197,4 @@ fn columns(part: &Part) -> String {
         write!(text, "{comma}{} {column_type} NOT NULL", field.name()).unwrap();
         text
     })
-}
-
-/// The folder of the server's programs: the newest of Debian's, or one of PATH.
-fn programs() -> Option<PathBuf> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();
-    folders.sort_unstable();
-    folders.reverse();
-    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    folders.into_iter().find(|folder| ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists()))
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
-}
-
-/// A command that is not root's.
-fn unprivileged(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups", "--"]).arg(program);
-    command.current_dir("/");
-    command
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }

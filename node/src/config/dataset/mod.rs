@@ -3,6 +3,7 @@
 mod columns;
 mod controls;
 mod coverage;
+mod postgres;
 mod references;
 mod source;
 mod tables;
@@ -110,8 +111,8 @@ pub(super) fn check(
     let tables = tables::check(file, raw, (&columns, &domains), noise.as_ref(), report);
     let coverage = coverage::check(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
-    let kind = source::kind(file, &raw.source, report);
-    let path = file.existing(report, base, "source.path", &raw.source.path);
+    let kind = source::kind(file, &raw.source, node, report);
+    let path = source::path(file, base, &raw.source, kind.as_ref(), report);
     let mapping = raw.mapping.as_ref().map(|mapping| file.text(report, "mapping.sql", &mapping.sql));
 
     let dataset = Arc::new(Dataset {

@@ -1,16 +1,20 @@
 //! Checks where a dataset's rows come from.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
 use toml::Spanned;
 
 use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
+use super::super::NodeConfig;
+use super::postgres;
 use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Tidy};
 
-/// The keys beside kind and path, and the kinds of sources that know them.
-const KEYS: [(&str, &[raw::SourceKind]); 8] = [
+/// The keys beside kind, and the kinds of sources that know them.
+const KEYS: [(&str, &[raw::SourceKind]); 12] = [
+    ("path", &[raw::SourceKind::Parquet, raw::SourceKind::Csv, raw::SourceKind::Excel, raw::SourceKind::Jsonl]),
     ("delimiter", &[raw::SourceKind::Csv]),
     ("header", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("encoding", &[raw::SourceKind::Csv]),
@@ -19,13 +23,22 @@ const KEYS: [(&str, &[raw::SourceKind]); 8] = [
     ("trim", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("drop", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("sheet", &[raw::SourceKind::Excel]),
+    ("database", &[raw::SourceKind::Postgres]),
+    ("table", &[raw::SourceKind::Postgres]),
+    ("refresh", &[raw::SourceKind::Postgres]),
 ];
 
-pub(super) fn kind(file: &File, raw: &raw::Source, report: &mut Report) -> Option<SourceKind> {
+pub(super) fn kind(
+    file: &File,
+    raw: &raw::Source,
+    node: Option<&NodeConfig>,
+    report: &mut Report,
+) -> Option<SourceKind> {
     known_keys(file, raw, report);
     let header = raw.header.as_ref().is_none_or(|header| *header.get_ref());
     let skip = raw.skip.as_ref().map_or(0, |skip| *skip.get_ref());
-    match raw.kind {
+    match raw.kind.get_ref() {
+        raw::SourceKind::Postgres => postgres::table(file, raw, node, report).map(SourceKind::Postgres),
         raw::SourceKind::Parquet => Some(SourceKind::Parquet),
         raw::SourceKind::Jsonl => Some(SourceKind::JsonLines),
         raw::SourceKind::Csv => {
@@ -46,9 +59,43 @@ pub(super) fn kind(file: &File, raw: &raw::Source, report: &mut Report) -> Optio
     }
 }
 
+/// The file or folder; what messages call it, where it is neither.
+pub(super) fn path(
+    file: &File,
+    base: &Path,
+    raw: &raw::Source,
+    kind: Option<&SourceKind>,
+    report: &mut Report,
+) -> Option<PathBuf> {
+    match (raw.kind.get_ref(), kind) {
+        (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some(table.place()),
+        (raw::SourceKind::Postgres, _) => None,
+        (raw::SourceKind::Parquet | raw::SourceKind::Csv | raw::SourceKind::Excel | raw::SourceKind::Jsonl, _) => {
+            let path = needed(file, raw, ("path", "data/incidents.csv"), raw.path.as_ref(), report)?;
+            file.existing(report, base, "source.path", path)
+        }
+    }
+}
+
+/// A key without which a kind of source can't be.
+pub(super) fn needed<'a>(
+    file: &File,
+    raw: &raw::Source,
+    (key, example): (&str, &str),
+    said: Option<&'a Spanned<String>>,
+    report: &mut Report,
+) -> Option<&'a Spanned<String>> {
+    if said.is_none() {
+        let what = format!("`{key}` is missing");
+        file.problem(report, raw.kind.span(), what, format!("add it, such as {key} = \"{example}\""));
+    }
+    said
+}
+
 /// Where each key stands, in the order of [`KEYS`].
-fn places(raw: &raw::Source) -> [Option<Range<usize>>; 8] {
+fn places(raw: &raw::Source) -> [Option<Range<usize>>; 12] {
     [
+        raw.path.as_ref().map(Spanned::span),
         raw.delimiter.as_ref().map(Spanned::span),
         raw.header.as_ref().map(Spanned::span),
         raw.encoding.as_ref().map(Spanned::span),
@@ -57,14 +104,17 @@ fn places(raw: &raw::Source) -> [Option<Range<usize>>; 8] {
         raw.trim.as_ref().map(Spanned::span),
         raw.drop.as_ref().map(Spanned::span),
         raw.sheet.as_ref().map(Spanned::span),
+        raw.database.as_ref().map(Spanned::span),
+        raw.table.as_ref().map(Spanned::span),
+        raw.refresh.as_ref().map(Spanned::span),
     ]
 }
 
 fn known_keys(file: &File, raw: &raw::Source, report: &mut Report) {
     for ((key, kinds), at) in KEYS.iter().zip(places(raw)) {
-        if let Some(at) = at.filter(|_| !kinds.contains(&raw.kind)) {
+        if let Some(at) = at.filter(|_| !kinds.contains(raw.kind.get_ref())) {
             let kinds: Vec<&str> = kinds.iter().map(|kind| word(*kind)).collect();
-            let what = format!("{key} stands in a source of kind {}", word(raw.kind));
+            let what = format!("{key} stands in a source of kind {}", word(*raw.kind.get_ref()));
             file.problem(report, at, what, format!("leave it out: it is for {} only", kinds.join(" and ")));
         }
     }
@@ -76,6 +126,7 @@ fn word(kind: raw::SourceKind) -> &'static str {
         raw::SourceKind::Csv => "csv",
         raw::SourceKind::Excel => "excel",
         raw::SourceKind::Jsonl => "jsonl",
+        raw::SourceKind::Postgres => "postgres",
     }
 }
 

@@ -10,6 +10,7 @@ mod again;
 mod agreement;
 mod algorithm;
 mod controls;
+mod databases;
 mod dataset;
 mod node;
 mod published;
