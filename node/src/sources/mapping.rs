@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type};
+use super::{SOURCE_TABLE, SourceError, SourceSpec, arrow_type, boroughs};
 use crate::gate::total;
 
 /// A source as planned.
@@ -54,14 +54,17 @@ impl Failure {
     }
 }
 
-/// A session that knows no table at all, for one source, with the rules of those in which questions are answered.
+/// A session that knows no table at all, for one source, with the rules of those in which questions are answered, and the
+/// names of boroughs.
 pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(target_partitions.max(1))
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    SessionContext::new_with_state(local_builder(config).with_runtime_env(runtime).build())
+    let session = SessionContext::new_with_state(local_builder(config).with_runtime_env(runtime).build());
+    session.register_udf(boroughs::function());
+    session
 }
 
 /// Plans the mapping of `spec` over `table` in a session of its own.

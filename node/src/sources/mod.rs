@@ -1,5 +1,6 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
+mod boroughs;
 mod checks;
 mod csv;
 mod error;
@@ -7,6 +8,7 @@ mod fingerprint;
 mod found;
 mod held;
 mod lines;
+mod look;
 mod mapping;
 mod marked;
 mod materialise;
@@ -29,9 +31,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use meridian_proto::Form;
 
+pub use boroughs::gss;
 pub use error::{LineFault, SourceError};
 pub use fingerprint::Fingerprint;
 pub use found::{Found, Place, found, in_source};
+pub use look::{Records, Unread, records};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
