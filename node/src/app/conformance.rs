@@ -43,6 +43,8 @@ pub(super) async fn tell(config: &DatasetConfig, loaded: &Loaded, context: &Sess
             let remedy = "`meridian standard check` names the rows";
             tracing::warn!(dataset, standard = %standard.name, faults, remedy, "not all rows conform to the standard");
         }
-        Err(error) => tracing::warn!(dataset, standard = %standard.name, %error, "whether its rows conform is not known"),
+        Err(error) => {
+            tracing::warn!(dataset, standard = %standard.name, %error, "whether its rows conform is not known")
+        }
     }
 }

@@ -50,15 +50,10 @@ pub(super) fn datasets(
 }
 
 /// The standards of a folder, and those that are built in and that no file of it replaces, sorted by name.
-pub(super) fn standards(
-    folder: &Folder,
-    last: Option<&[StandardConfig]>,
-    report: &mut Report,
-) -> Vec<StandardConfig> {
+pub(super) fn standards(folder: &Folder, last: Option<&[StandardConfig]>, report: &mut Report) -> Vec<StandardConfig> {
     let own = last.map(|last| last.iter().filter(|known| !known.built_in).cloned().collect::<Vec<_>>());
-    let (mut known, _) = contents(folder, own.as_deref(), report, |file, raw, taken, report| {
-        standard::check(file, raw, taken, report)
-    });
+    let (mut known, _) =
+        contents(folder, own.as_deref(), report, |file, raw, taken, report| standard::check(file, raw, taken, report));
     for standard in standard::built_in() {
         if known.iter().all(|own| own.standard.name != standard.standard.name) {
             known.push(standard);

@@ -104,11 +104,8 @@ fn valid_values(
     report: &mut Report,
 ) -> Option<ValidValues> {
     let range = raw.from.as_ref().or(raw.to.as_ref());
-    let said = [
-        raw.values.as_ref().map(Spanned::span),
-        range.map(Spanned::span),
-        raw.pattern.as_ref().map(Spanned::span),
-    ];
+    let said =
+        [raw.values.as_ref().map(Spanned::span), range.map(Spanned::span), raw.pattern.as_ref().map(Spanned::span)];
     if let Some(at) = said.iter().flatten().nth(1) {
         let what = format!("column {name} says twice what is valid");
         file.problem(report, at.clone(), what, "write one of values, from and to, or pattern");

@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_name_is_the_same_however_it_is_written() {
-        for heading in ["Amount", " AMOUNT ", "Sum of Amount", "Amount (£)", "net_amount", "NetAmount", "Amount exc. VAT"] {
+        for heading in
+            ["Amount", " AMOUNT ", "Sum of Amount", "Amount (£)", "net_amount", "NetAmount", "Amount exc. VAT"]
+        {
             let found = likeness(heading, &amount()).unwrap();
             assert!(found.same || heading == "Amount exc. VAT", "{heading}: {found:?}");
         }

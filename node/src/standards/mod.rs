@@ -18,9 +18,6 @@ mod rows;
 mod sheet;
 mod values;
 
-#[cfg(test)]
-mod tests;
-
 use meridian_proto::{ColumnType, Name};
 
 pub use draft::draft;

@@ -145,7 +145,13 @@ fn pair(
 /// Whether values alone may say what a column is.
 fn is_telling(column: &StandardColumn) -> bool {
     match column.kind {
-        Kind::Organisation | Kind::Category | Kind::Money | Kind::Date | Kind::Borough | Kind::Uprn | Kind::Postcode => true,
+        Kind::Organisation
+        | Kind::Category
+        | Kind::Money
+        | Kind::Date
+        | Kind::Borough
+        | Kind::Uprn
+        | Kind::Postcode => true,
         Kind::Text => column.values.is_some(),
         Kind::Code | Kind::Number | Kind::Boolean => false,
     }
@@ -167,7 +173,7 @@ fn fit(column: &StandardColumn, theirs: &SheetColumn, profile: &Profile) -> Opti
         Kind::Date => if_most(profile.days, 0.9),
         Kind::Boolean => if_most(profile.truths, 0.9),
         Kind::Borough => if_most(profile.boroughs, 1.0).or(if_most(profile.boroughs + 0.3, 0.6)),
-        Kind::Uprn => if_most(profile.uprns, 0.5 + 0.4 * profile.variety()),
+        Kind::Uprn => if_most(profile.uprns, 0.3 + 0.19 * profile.variety() + 0.4 * profile.long_uprns),
         Kind::Postcode => if_most(profile.postcodes, 1.0),
         Kind::Organisation => is_text.then(|| 0.1 + 0.6 * profile.variety() + 0.3 * profile.organisations),
         Kind::Category => is_text.then(|| 0.35 + 0.4 * (1.0 - profile.variety()) - 0.3 * profile.organisations),
@@ -178,6 +184,8 @@ fn fit(column: &StandardColumn, theirs: &SheetColumn, profile: &Profile) -> Opti
     let valid = if column.kind == Kind::Borough { None } else { valid(column, theirs) };
     match valid {
         None => Some(fits),
+        // Nearly any number lies in a range; a list or a pattern tells more.
+        Some(share) if share >= 0.5 && matches!(column.values, Some(ValidValues::Range { .. })) => Some(fits),
         Some(share) if share >= 0.5 => Some(fits.max(share)),
         Some(_) if matches!(column.values, Some(ValidValues::List(_))) => Some(0.4),
         Some(_) => None,
@@ -206,9 +214,7 @@ fn valid(column: &StandardColumn, theirs: &SheetColumn) -> Option<f64> {
             let (from, to) = (end(from), end(to));
             let is_in = |text: &&&str| {
                 let number = amount_of(text);
-                number.is_some_and(|number| {
-                    from.is_none_or(|from| from <= number) && to.is_none_or(|to| number <= to)
-                })
+                number.is_some_and(|number| from.is_none_or(|from| from <= number) && to.is_none_or(|to| number <= to))
             };
             Some(share(texts.iter().filter(is_in).count()))
         }
@@ -230,7 +236,7 @@ fn why(
             let heading = format!("the heading {:?} {how} \"{}\"", theirs.heading, likeness.of);
             let confidence = match (likeness.same, fits) {
                 (true, true) => Confidence::High,
-                (false, true) if likeness.score >= 0.5 => Confidence::Medium,
+                (false, true) if likeness.score >= 0.4 => Confidence::Medium,
                 _ => Confidence::Low,
             };
             let fault = if fits { "" } else { ", which fits badly" };
@@ -238,8 +244,8 @@ fn why(
         }
         None if rivals == 0 => (Confidence::Medium, format!("by its values alone, and no other column fits: {values}")),
         None => {
-            let others = if rivals == 1 { "another column fits".to_owned() } else { format!("{rivals} others fit") };
-            (Confidence::Low, format!("by its values alone, and {others} as well: {values}"))
+            let others = if rivals == 1 { "another column fits".into() } else { format!("{rivals} others fit") };
+            (Confidence::Low, format!("by its values alone, and {others}, too: {values}"))
         }
     }
 }

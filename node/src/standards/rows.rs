@@ -89,7 +89,9 @@ impl std::fmt::Debug for Sample {
 
 /// Rows that can't be counted. The engine's words may hold values and are not passed on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("dataset {dataset}: its rows can't be compared with the standard {standard}; `meridian node check --thorough` says why")]
+#[error(
+    "dataset {dataset}: its rows can't be compared with the standard {standard}; `meridian node check --thorough` says why"
+)]
 pub struct RowsError {
     /// The dataset.
     pub dataset: Name,
@@ -186,9 +188,7 @@ fn invalid(column: &StandardColumn, value: Expr) -> Expr {
             let above = to.as_ref().and_then(constant).map(|to| value.gt(to));
             below.into_iter().chain(above).reduce(Expr::or).unwrap_or_else(|| lit(false))
         }
-        Some(ValidValues::Pattern(pattern)) => {
-            !regexp_like().call(vec![value, lit(format!("^(?:{pattern})$"))])
-        }
+        Some(ValidValues::Pattern(pattern)) => !regexp_like().call(vec![value, lit(format!("^(?:{pattern})$"))]),
     }
 }
 

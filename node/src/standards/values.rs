@@ -8,14 +8,58 @@ use crate::sources;
 
 /// How days are written, the ISO 8601 layout first and the British ones before the American: as `to_date` takes it.
 pub(super) const DATE_LAYOUTS: [&str; 16] = [
-    "%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y", "%d-%m-%y", "%d.%m.%Y", "%d.%m.%y", "%d %b %Y", "%d-%b-%Y",
-    "%d-%b-%y", "%d %b %y", "%d %B %Y", "%Y/%m/%d", "%b %d, %Y", "%m/%d/%Y", "%Y%m%d",
+    "%Y-%m-%d",
+    "%d/%m/%Y",
+    "%d/%m/%y",
+    "%d-%m-%Y",
+    "%d-%m-%y",
+    "%d.%m.%Y",
+    "%d.%m.%y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %y",
+    "%d %B %Y",
+    "%Y/%m/%d",
+    "%b %d, %Y",
+    "%m/%d/%Y",
+    "%Y%m%d",
 ];
 /// Words by which organisations are known.
 const OF_ORGANISATIONS: [&str; 34] = [
-    "ltd", "limited", "plc", "llp", "lp", "inc", "cic", "co", "company", "group", "council", "borough", "trust",
-    "association", "society", "services", "solutions", "consultants", "consulting", "partners", "partnership", "school",
-    "college", "university", "church", "nhs", "foundation", "charity", "housing", "uk", "bros", "sons", "systems",
+    "ltd",
+    "limited",
+    "plc",
+    "llp",
+    "lp",
+    "inc",
+    "cic",
+    "co",
+    "company",
+    "group",
+    "council",
+    "borough",
+    "trust",
+    "association",
+    "society",
+    "services",
+    "solutions",
+    "consultants",
+    "consulting",
+    "partners",
+    "partnership",
+    "school",
+    "college",
+    "university",
+    "church",
+    "nhs",
+    "foundation",
+    "charity",
+    "housing",
+    "uk",
+    "bros",
+    "sons",
+    "systems",
     "com",
 ];
 /// Words for yes and no.
@@ -54,6 +98,8 @@ pub(super) struct Profile {
     pub(super) boroughs: f64,
     /// What could be UPRNs.
     pub(super) uprns: f64,
+    /// Those of them that have so many digits as hardly anything else.
+    pub(super) long_uprns: f64,
     /// Postcodes.
     pub(super) postcodes: f64,
     /// Texts with more letters than digits.
@@ -85,10 +131,11 @@ impl Profile {
             dashes,
             days,
             layouts,
-            timed: texts.iter().any(|text| without_time(text) != *text),
+            timed: days > 0.0 && texts.iter().any(|text| without_time(text) != *text),
             truths: share(&|text| YES_OR_NO.contains(&text.to_lowercase().as_str())),
             boroughs: share(&|text| sources::gss(text).is_some()),
             uprns: share(&is_uprn),
+            long_uprns: share(&|text| text.len() > 10 && is_uprn(text)),
             postcodes: share(&is_postcode),
             words: share(&is_words),
             organisations: ratio(named, distinct.len()),
@@ -149,7 +196,10 @@ fn number(text: &str) -> Option<Number> {
     let (whole, places) = digits.split_once('.').unwrap_or((&digits, ""));
     let thousands = whole.contains(',');
     let groups_fit = !thousands
-        || whole.split(',').enumerate().all(|(at, group)| if at == 0 { (1..=3).contains(&group.len()) } else { group.len() == 3 });
+        || whole
+            .split(',')
+            .enumerate()
+            .all(|(at, group)| if at == 0 { (1..=3).contains(&group.len()) } else { group.len() == 3 });
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let is_number = groups_fit
         && all_digits(&whole.replace(',', ""))
@@ -184,10 +234,12 @@ fn is_in(text: &str, layout: &str) -> bool {
     let year = |day: NaiveDate| (1900..=2100).contains(&chrono::Datelike::year(&day));
     // `%Y` takes a year of two digits, and `%y` no other.
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let fits = match layout {
-        "%Y%m%d" => text.len() == 8 && digits == 8,
-        _ => !layout.contains("%Y") || text.split(['/', '-', '.', ' ', ',']).any(|part| part.len() == 4),
-    };
+    let fits = (6..=20).contains(&text.len())
+        && digits > 2
+        && match layout {
+            "%Y%m%d" => text.len() == 8 && digits == 8,
+            _ => !layout.contains("%Y") || text.split(['/', '-', '.', ' ', ',']).any(|part| part.len() == 4),
+        };
     fits && NaiveDate::parse_from_str(text, layout).is_ok_and(year)
 }
 
@@ -223,7 +275,9 @@ fn is_uprn(text: &str) -> bool {
 /// A postcode such as `SW11 4LB`, with or without the blank.
 fn is_postcode(text: &str) -> bool {
     let text: String = text.to_ascii_uppercase().split_whitespace().collect();
-    let Some((outward, inward)) = text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) else { return false };
+    let Some((outward, inward)) = text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) else {
+        return false;
+    };
     let mut inward = inward.bytes();
     let fits = |byte: Option<u8>, wanted: fn(&u8) -> bool| byte.is_some_and(|byte| wanted(&byte));
     (2..=4).contains(&outward.len())
@@ -271,7 +325,9 @@ mod tests {
         ] {
             assert_eq!(number(text), Some(Number { places, marked }), "{text}");
         }
-        for text in ["", "-", "Total", "1,23", "12,3456", "1002\\5109739328", "E09000001", "04/03/2016", "1.2.3", "(", "()"] {
+        for text in
+            ["", "-", "Total", "1,23", "12,3456", "1002\\5109739328", "E09000001", "04/03/2016", "1.2.3", "(", "()"]
+        {
             assert_eq!(number(text), None, "{text}");
         }
     }
@@ -284,7 +340,7 @@ mod tests {
         assert_eq!(layouts(&["04/13/2016", "07/03/2016"]), ["%m/%d/%Y"]);
         assert_eq!(layouts(&["04/03/16", "17/03/16"]), ["%d/%m/%y"]);
         assert_eq!(layouts(&["01-Apr-2015", "30-Apr-2015"]), ["%d-%b-%Y"]);
-        assert_eq!(layouts(&["1 April 2015", "30 April 2015"]), ["%d %b %Y"]);
+        assert_eq!(layouts(&["1 April 2015", "30 April 2015"]), ["%d %B %Y"]);
         assert_eq!(layouts(&["20150401", "20151231"]), ["%Y%m%d"]);
         let timed = profile(&["20/05/2014 00:00", "21/05/2014 00:00:00"]);
         assert!(timed.timed && timed.layouts == ["%d/%m/%Y"], "{timed:?}");

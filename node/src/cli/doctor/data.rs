@@ -79,7 +79,11 @@ async fn standard(config: &DatasetConfig, report: &mut Report) {
         return;
     }
     let what = format!("{name} does not conform to {}: {}", found.standard, found.faults().join("; "));
-    report.warning(check, what, format!("`meridian standard check` names rows; correct the source or the mapping in {file}"));
+    report.warning(
+        check,
+        what,
+        format!("`meridian standard check` names rows; correct the source or the mapping in {file}"),
+    );
 }
 
 fn agreement(config: &Config, agreement: &AgreementConfig, report: &mut Report) {

@@ -80,7 +80,9 @@ impl Check {
         let dataset = config.dataset(name).ok_or_else(|| Error::Usage(format!("there is no dataset {name:?}")))?;
         if dataset.standard.is_none() {
             let claims = match &dataset.dataset.standard {
-                Some(standard) => format!("claims the standard {standard}, which this node does not know: add its file"),
+                Some(standard) => {
+                    format!("claims the standard {standard}, which this node does not know: add its file")
+                }
                 None => "claims no standard: add standard = \"…\" to its file".to_owned(),
             };
             return Err(Error::Usage(format!("dataset {name} {claims}")));

@@ -4,6 +4,9 @@ mod check;
 mod map;
 mod show;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
