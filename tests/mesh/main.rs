@@ -34,6 +34,7 @@ mod register;
 mod rights;
 mod sessions;
 mod signed_agreements;
+mod standards;
 mod support;
 mod tables;
 mod terms;

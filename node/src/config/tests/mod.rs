@@ -13,6 +13,7 @@ mod controls;
 mod dataset;
 mod node;
 mod references;
+mod standard;
 mod tables;
 mod unit;
 mod values;
