@@ -24,6 +24,8 @@ pub struct Records {
     pub rows: Vec<Vec<Option<String>>>,
     /// How many columns there are.
     pub columns: usize,
+    /// What a mapping calls them where the source has its heading in the first row; `None` if it can't have.
+    pub names: Option<Vec<String>>,
 }
 
 /// Reads so many records at most.
@@ -46,5 +48,7 @@ fn read(path: &Path, delimiter: u8, most: usize) -> Result<Records, Fault> {
             break;
         }
     }
-    Ok(Records { rows, columns })
+    let named = CsvFile::open(path, delimiter, true).ok();
+    let names = named.map(|file| file.schema().fields().iter().map(|field| field.name().clone()).collect());
+    Ok(Records { rows, columns, names })
 }

@@ -74,7 +74,7 @@ impl Sheet {
     }
 
     fn of(path: &Path, delimiter: u8, records: Records) -> Self {
-        let Records { rows, columns } = records;
+        let Records { rows, columns, names } = records;
         let (at, named) = match heading(&rows) {
             Some(at) => (at + 1, rows.get(at).cloned().unwrap_or_default()),
             None => (0, Vec::new()),
@@ -82,7 +82,7 @@ impl Sheet {
         let headings: Vec<String> = (0..columns).map(|column| cell(&named, column).unwrap_or_default()).collect();
         let heading = match at {
             0 => Heading::Absent,
-            1 if !repeats(&headings) => Heading::First,
+            1 if names.is_some() => Heading::First,
             _ => Heading::Below,
         };
         let mut left_out = LeftOut { others: if heading == Heading::Below { at } else { 0 }, totals: 0 };
@@ -102,10 +102,11 @@ impl Sheet {
             }
         }
         let named = |(index, ((cells, said), has_total)): (usize, ((Vec<_>, String), bool))| SheetColumn {
-            name: match (heading, said.is_empty()) {
-                (Heading::First, false) => said.clone(),
-                _ => format!("column_{}", index + 1),
-            },
+            name: names
+                .as_ref()
+                .filter(|_| heading == Heading::First)
+                .and_then(|names| names.get(index).cloned())
+                .unwrap_or_else(|| format!("column_{}", index + 1)),
             heading: said.trim().to_owned(),
             cells,
             has_total,
@@ -122,12 +123,6 @@ impl Sheet {
 
 fn cell(row: &[Option<String>], column: usize) -> Option<String> {
     row.get(column).cloned().flatten()
-}
-
-fn repeats(headings: &[String]) -> bool {
-    let mut sorted: Vec<&str> = headings.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
 }
 
 /// The row with the headings: of those above the first that holds a number or a day, the first that names the most columns.
