@@ -1,6 +1,7 @@
 //! A node put together from its configuration, from opened files to the last answer.
 
 mod abroad;
+pub(crate) mod conformance;
 mod controls;
 mod datasets;
 mod describe;

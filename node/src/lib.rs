@@ -22,6 +22,7 @@ pub mod rights;
 mod seal;
 pub mod secrets;
 pub mod sources;
+pub mod standards;
 pub mod telemetry;
 pub mod web;
 pub mod witness;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 12] = [
     &["config"],
     &["flight", "web"],
     &["query"],
-    &["catalogue"],
+    &["catalogue", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],

@@ -36,6 +36,7 @@ mod rights;
 mod roots;
 mod sessions;
 mod signed_agreements;
+mod standards;
 mod support;
 mod tables;
 mod terms;

@@ -5,6 +5,12 @@ use std::path::Path;
 use super::Error;
 use super::files::write_text;
 
+/// The names and codes that are in use for them, as CSV: the GSS code and the name, the code of the Office for National
+/// Statistics until 2010, that of the Department for Communities and Local Government, the letters of ISO 3166-2:GB, and
+/// other names with semicolons between. The codes are those that stand side by side in the department's table of empty
+/// homes, 2004 to 2015.
+pub const BOROUGH_NAMES: &str = include_str!("../../london/boroughs.csv");
+
 /// One of the 32 London boroughs, or the City.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Borough {

@@ -24,7 +24,7 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-pub use boroughs::{Borough, boroughs};
+pub use boroughs::{BOROUGH_NAMES, Borough, boroughs};
 pub use error::Error;
 pub use queries::{FIRE_RISK, Query, queries};
 use spend::Payer;
@@ -64,16 +64,20 @@ pub fn bodies() -> Vec<Body> {
     pan_london.into_iter().chain(boroughs).collect()
 }
 
-/// The file of a standard of this mesh (TOML), if there is one of that name.
-pub fn standard(name: &str) -> Option<&'static str> {
-    match name {
-        "dwellings" => Some(include_str!("../../london/standards/dwellings.toml")),
-        "high_rises" => Some(include_str!("../../london/standards/high_rises.toml")),
-        "hmo_licences" => Some(include_str!("../../london/standards/hmo_licences.toml")),
-        "homelessness" => Some(include_str!("../../london/standards/homelessness.toml")),
-        "spend" => Some(include_str!("../../london/standards/spend.toml")),
-        _ => None,
-    }
+/// The standards of this mesh: the name of each and its file (TOML).
+pub fn standards() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("air_quality", include_str!("../../london/standards/air_quality.toml")),
+        ("boroughs", include_str!("../../london/standards/boroughs.toml")),
+        ("buildings", include_str!("../../london/standards/buildings.toml")),
+        ("dwellings", include_str!("../../london/standards/dwellings.toml")),
+        ("high_rises", include_str!("../../london/standards/high_rises.toml")),
+        ("hmo_licences", include_str!("../../london/standards/hmo_licences.toml")),
+        ("homelessness", include_str!("../../london/standards/homelessness.toml")),
+        ("spaces", include_str!("../../london/standards/spaces.toml")),
+        ("spend", include_str!("../../london/standards/spend.toml")),
+        ("street_assets", include_str!("../../london/standards/street_assets.toml")),
+    ]
 }
 
 /// Writes what one body publishes below `dir`, the folder of its node: `datasets/*.toml`, `agreements/*.toml` and the

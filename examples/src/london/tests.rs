@@ -123,12 +123,25 @@ fn datasets_publish_the_columns_of_their_standard_in_both_forms() {
         ("homelessness", include_str!("../../london/datasets/homelessness.toml")),
         ("spend", include_str!("../../london/datasets/spend.toml")),
     ] {
-        assert_eq!(columns(dataset), columns(standard(name).unwrap()), "{name}");
+        let (_, standard) = standards().iter().find(|(known, _)| *known == name).unwrap();
+        assert_eq!(columns(dataset), columns(standard), "{name}");
         assert!(dataset.contains(&format!("\nstandard = \"{name}\"\n")), "{name}");
     }
-    assert_eq!(standard("boroughs"), None);
+    for (name, standard) in standards() {
+        assert!(standard.contains(&format!("\nname = \"{name}\"\n")), "{name}");
+    }
     let incidents = columns(include_str!("../../london/datasets/incidents.toml"));
     assert_eq!(incidents, columns(include_str!("../../london/datasets/incidents-published.toml")));
+}
+
+#[test]
+fn names_and_codes_are_those_of_the_boroughs() {
+    let mut lines = BOROUGH_NAMES.lines().skip(1);
+    for Borough { gss, name, .. } in boroughs() {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with(&format!("{gss},{name},")), "{line}");
+    }
+    assert_eq!(lines.next(), None);
 }
 
 /// The lines of a CSV file of a body, without its heading, each in its fields.

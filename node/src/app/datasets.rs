@@ -14,6 +14,7 @@ use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name};
 use tokio::sync::watch;
 
+use super::conformance;
 use super::controls::{Fixed, Made};
 use super::describe::Describer;
 use super::tables;
@@ -198,6 +199,7 @@ impl Datasets {
         let empty = Held { config, grants, loaded: None, made, tables: None, failed_at: before, own };
         match loaded {
             Ok(loaded) => {
+                conformance::tell(&empty.config, &loaded, &self.context).await;
                 let held = self.published(empty, loaded).await;
                 if held.loaded.is_some() {
                     tracing::info!(dataset = %held.config.name(), "loaded");

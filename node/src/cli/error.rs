@@ -71,6 +71,9 @@ pub enum Error {
     /// A look at a node found faults; they have been printed.
     #[error("{0} faults were found")]
     Faults(usize),
+    /// A file lacks what the standard requires; the mapping has been printed without it.
+    #[error("{0}")]
+    Unmapped(String),
     /// The answer can't be written.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -106,7 +109,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::NotReleased(_) | Self::Faults(_) => 3,
+            Self::NotReleased(_) | Self::Faults(_) | Self::Unmapped(_) => 3,
             Self::Interrupted => 130,
             _ => 1,
         }

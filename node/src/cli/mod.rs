@@ -20,6 +20,7 @@ mod reference;
 mod register;
 mod rights;
 mod serve;
+mod standard;
 mod statement;
 mod trust;
 
@@ -75,6 +76,9 @@ enum Command {
     /// Do for those whom a body's rows are about what they have a right to: object, erase, restrict, rectify, report
     #[command(subcommand)]
     Rights(rights::Rights),
+    /// Work with the standards, agreed shapes of data: list, show, check one's datasets, map a file
+    #[command(subcommand)]
+    Standard(standard::Standard),
     /// Found a federation, let bodies in, and shut them out
     #[command(subcommand)]
     Authority(authority::Authority),
@@ -137,6 +141,7 @@ impl Cli {
             Command::Audit(audit) => audit.run(out),
             Command::Register(make) => make.run(),
             Command::Rights(rights) => rights.run(out),
+            Command::Standard(standard) => standard.run(out),
             Command::Authority(authority) => authority.run(out),
         }
     }

@@ -1,7 +1,7 @@
 //! Reads the configuration again while the node runs: what is good takes effect, and where a file is bad its last good
 //! content stays.
 //!
-//! | what happens to a file | of a dataset, view or algorithm | of an agreement |
+//! | what happens to a file | of a dataset, view, algorithm or standard | of an agreement |
 //! | --- | --- | --- |
 //! | it is changed or added, and good | takes effect | takes effect |
 //! | it is changed, and can't be understood | the last good content stays | the last good content stays |
@@ -23,7 +23,7 @@ use super::{Config, NodeConfig, files, node, raw};
 /// What a look at the files found.
 #[derive(Debug, Default)]
 pub struct News {
-    /// The configuration, where datasets, views, agreements or algorithms are others than before.
+    /// The configuration, where datasets, views, agreements, algorithms or standards are others than before.
     pub changed: Option<Config>,
     /// What is wrong and was not said before.
     pub problems: Vec<Problem>,
@@ -50,6 +50,7 @@ struct Texts {
     views: Folder,
     agreements: Folder,
     algorithms: Folder,
+    standards: Folder,
     documents: Folder,
     problems: Vec<Problem>,
 }
@@ -58,11 +59,11 @@ impl Texts {
     fn read(path: &Path, node: &NodeConfig) -> Self {
         let mut report = Report::default();
         let node_file = File::read(path, &mut report);
-        let folders = [&node.datasets, &node.views, &node.agreements, &node.algorithms];
-        let [datasets, views, agreements, algorithms] = folders.map(|folder| Folder::read(folder));
+        let folders = [&node.datasets, &node.views, &node.agreements, &node.algorithms, &node.standards];
+        let [datasets, views, agreements, algorithms, standards] = folders.map(|folder| Folder::read(folder));
         let documents = Folder::signed(node);
         let problems = report.into_problems();
-        Self { node: node_file, datasets, views, agreements, documents, algorithms, problems }
+        Self { node: node_file, datasets, views, agreements, documents, algorithms, standards, problems }
     }
 }
 
@@ -98,12 +99,15 @@ impl Reader {
         let mut report = Report::from(texts.problems.clone());
         let good = &self.good;
         let restart = texts.node.as_ref().map(|file| node_changes(file, &good.node, &mut report)).unwrap_or_default();
-        let folders = [&texts.datasets, &texts.views, &texts.agreements, &texts.documents, &texts.algorithms];
+        let Texts { datasets, views, agreements, documents, algorithms, standards, .. } = texts;
+        let folders = [datasets, views, agreements, documents, algorithms, standards];
         for folder in folders {
             report.extend(&folder.problems);
         }
         let (node, base) = (Some(&good.node), folder_of(&self.path));
-        let (datasets, all) = files::datasets(&texts.datasets, &base, node, Some(&good.datasets), &mut report);
+        let standards = files::standards(standards, Some(&good.standards), &mut report);
+        let around = files::Around { base: &base, node, standards: &standards };
+        let (datasets, all) = files::datasets(&texts.datasets, &around, Some(&good.datasets), &mut report);
         let known = files::Known { node, datasets: &datasets, all_datasets: all };
         let views = files::views(&texts.views, &known, Some(&good.views), &mut report);
         let mut agreements = files::agreements(&texts.agreements, &known, &views, Some(&good.agreements), &mut report);
@@ -115,7 +119,8 @@ impl Reader {
             &mut report,
         ));
         let algorithms = files::algorithms(&texts.algorithms, &known, Some(&good.algorithms), &mut report);
-        (Config { node: good.node.clone(), datasets, views, agreements, algorithms }, restart, report.into_problems())
+        let node = good.node.clone();
+        (Config { node, datasets, views, agreements, algorithms, standards }, restart, report.into_problems())
     }
 }
 
@@ -148,6 +153,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         views,
         agreements,
         algorithms,
+        standards,
         tls,
         public,
         limits,
@@ -168,6 +174,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("views", *views != old.views),
         ("agreements", *agreements != old.agreements),
         ("algorithms", *algorithms != old.algorithms),
+        ("standards", *standards != old.standards),
         ("[tls]", *tls != old.tls),
         ("[public]", *public != old.public),
         ("[limits]", *limits != old.limits),

@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 
 use super::agreement::{self, Kind};
 use super::problem::{File, Folder, Report};
-use super::{AgreementConfig, AlgorithmConfig, DatasetConfig, NodeConfig, ViewConfig, algorithm, dataset, raw, view};
+use super::{
+    AgreementConfig, AlgorithmConfig, DatasetConfig, NodeConfig, StandardConfig, ViewConfig, algorithm, dataset, raw,
+    standard, view,
+};
 
 /// What views and agreements may refer to.
 pub(super) struct Known<'a> {
@@ -14,6 +17,14 @@ pub(super) struct Known<'a> {
     pub(super) datasets: &'a [DatasetConfig],
     /// Whether no dataset's file was refused; otherwise a name that is missing here is no problem of who names it.
     pub(super) all_datasets: bool,
+}
+
+/// What datasets are checked against.
+pub(super) struct Around<'a> {
+    /// The folder of node.toml.
+    pub(super) base: &'a Path,
+    pub(super) node: Option<&'a NodeConfig>,
+    pub(super) standards: &'a [StandardConfig],
 }
 
 /// What a file of the configuration says.
@@ -31,12 +42,25 @@ trait Content: Clone {
 /// The datasets of a folder, sorted by file name, and whether none is missing.
 pub(super) fn datasets(
     folder: &Folder,
-    base: &Path,
-    node: Option<&NodeConfig>,
+    around: &Around<'_>,
     last: Option<&[DatasetConfig]>,
     report: &mut Report,
 ) -> (Vec<DatasetConfig>, bool) {
-    contents(folder, last, report, |file, raw, taken, report| dataset::check(file, base, raw, node, taken, report))
+    contents(folder, last, report, |file, raw, taken, report| dataset::check(file, around, raw, taken, report))
+}
+
+/// The standards of a folder, and those that are built in and that no file of it replaces, sorted by name.
+pub(super) fn standards(folder: &Folder, last: Option<&[StandardConfig]>, report: &mut Report) -> Vec<StandardConfig> {
+    let own = last.map(|last| last.iter().filter(|known| !known.built_in).cloned().collect::<Vec<_>>());
+    let (mut known, _) =
+        contents(folder, own.as_deref(), report, |file, raw, taken, report| standard::check(file, raw, taken, report));
+    for standard in standard::built_in() {
+        if known.iter().all(|own| own.standard.name != standard.standard.name) {
+            known.push(standard);
+        }
+    }
+    known.sort_by(|a, b| a.standard.name.cmp(&b.standard.name));
+    known
 }
 
 /// The views, likewise.
@@ -158,6 +182,19 @@ impl Content for AgreementConfig {
 
     fn key(&self) -> &str {
         &self.id
+    }
+}
+
+impl Content for StandardConfig {
+    type Raw = raw::Standard;
+    const STAYS: bool = true;
+
+    fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn key(&self) -> &str {
+        self.standard.name.as_str()
     }
 }
 

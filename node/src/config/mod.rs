@@ -12,6 +12,7 @@ mod node;
 mod particulars;
 mod problem;
 mod raw;
+mod standard;
 mod view;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use dataset::{
 pub use grant::GrantConfig;
 pub use particulars::Particulars;
 pub use problem::{ConfigError, Problem};
+pub use standard::{StandardConfig, built_in};
 pub use view::ViewConfig;
 
 /// A node's whole configuration.
@@ -53,6 +55,8 @@ pub struct Config {
     pub agreements: Vec<AgreementConfig>,
     /// The records of algorithms, sorted by file name.
     pub algorithms: Vec<AlgorithmConfig>,
+    /// The standards that the node knows, sorted by name: its own files, and those that are built in.
+    pub standards: Vec<StandardConfig>,
 }
 
 /// What node.toml says; paths are resolved against its folder.
@@ -78,6 +82,8 @@ pub struct NodeConfig {
     pub agreements: PathBuf,
     /// The folder of the algorithms' files.
     pub algorithms: PathBuf,
+    /// The folder of the standards' files.
+    pub standards: PathBuf,
     /// Certificates and key.
     pub tls: TlsPaths,
     /// What the register tells anybody, and where it is served, if it is.
@@ -239,6 +245,11 @@ impl Config {
     pub fn dataset(&self, name: &str) -> Option<&DatasetConfig> {
         find(&self.datasets, name)
     }
+
+    /// The standard of that name.
+    pub fn standard(&self, name: &str) -> Option<&StandardConfig> {
+        self.standards.iter().find(|known| known.standard.name.as_str() == name)
+    }
 }
 
 fn read(path: &Path, report: &mut Report) -> Option<Config> {
@@ -248,13 +259,15 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
     let node = node::check(&file, &raw, report);
     let folders = node::folders(&file, &raw);
 
-    let Folders { datasets, views, agreements, algorithms } = &folders;
-    let read = [datasets, views, agreements, algorithms].map(|folder| Folder::read(folder));
+    let Folders { datasets, views, agreements, algorithms, standards } = &folders;
+    let read = [datasets, views, agreements, algorithms, standards].map(|folder| Folder::read(folder));
     for folder in &read {
         report.extend(&folder.problems);
     }
-    let [dataset_files, view_files, agreement_files, algorithm_files] = read;
-    let (datasets, all) = files::datasets(&dataset_files, &base, node.as_ref(), None, report);
+    let [dataset_files, view_files, agreement_files, algorithm_files, standard_files] = read;
+    let standards = files::standards(&standard_files, None, report);
+    let around = files::Around { base: &base, node: node.as_ref(), standards: &standards };
+    let (datasets, all) = files::datasets(&dataset_files, &around, None, report);
     let all_datasets = all && (raw.datasets.is_none() || folders.datasets.is_dir());
     let known = files::Known { node: node.as_ref(), datasets: &datasets, all_datasets };
     let views = files::views(&view_files, &known, None, report);
@@ -263,7 +276,7 @@ fn read(path: &Path, report: &mut Report) -> Option<Config> {
         agreements.extend(documents(node, &known, &views, &agreements));
     }
     let algorithms = files::algorithms(&algorithm_files, &known, None, report);
-    Some(Config { node: node?, datasets, views, agreements, algorithms })
+    Some(Config { node: node?, datasets, views, agreements, algorithms, standards })
 }
 
 /// What others signed as well stands in the way of nothing: where it does not fit, it is said and not in force.

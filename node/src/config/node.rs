@@ -12,12 +12,13 @@ use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw,
 };
 
-/// The folders of datasets, views, agreements and algorithms.
+/// The folders of datasets, views, agreements, algorithms and standards.
 pub(super) struct Folders {
     pub(super) datasets: PathBuf,
     pub(super) views: PathBuf,
     pub(super) agreements: PathBuf,
     pub(super) algorithms: PathBuf,
+    pub(super) standards: PathBuf,
 }
 
 pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
@@ -29,6 +30,7 @@ pub(super) fn folders(file: &File, raw: &raw::Node) -> Folders {
         views: folder("views", raw.views.as_ref()),
         agreements: folder("agreements", raw.agreements.as_ref()),
         algorithms: folder("algorithms", raw.algorithms.as_ref()),
+        standards: folder("standards", raw.standards.as_ref()),
     }
 }
 
@@ -45,11 +47,12 @@ fn named(file: &File, key: &str, said: Option<&Spanned<String>>, path: &Path, re
 
 pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option<NodeConfig> {
     let base = file.folder();
-    let Folders { datasets, views, agreements, algorithms } = folders(file, raw);
+    let Folders { datasets, views, agreements, algorithms, standards } = folders(file, raw);
     named(file, "datasets", raw.datasets.as_ref(), &datasets, report);
     named(file, "views", raw.views.as_ref(), &views, report);
     named(file, "agreements", raw.agreements.as_ref(), &agreements, report);
     named(file, "algorithms", raw.algorithms.as_ref(), &algorithms, report);
+    named(file, "standards", raw.standards.as_ref(), &standards, report);
     let federation = file.name(report, "federation", &raw.federation);
     let body = body(file, &raw.body, report);
     let title = file.text(report, "title", &raw.title);
@@ -82,6 +85,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         views,
         agreements,
         algorithms,
+        standards,
         tls: tls?,
         public: match public {
             Some(checked) => checked?,

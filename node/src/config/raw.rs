@@ -11,6 +11,7 @@ use toml::{Spanned, Value};
 
 use super::{Counts, HistoryMode};
 use crate::sources::AsOf;
+use crate::standards::Kind;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +26,7 @@ pub(super) struct Node {
     pub(super) views: Option<Spanned<String>>,
     pub(super) agreements: Option<Spanned<String>>,
     pub(super) algorithms: Option<Spanned<String>>,
+    pub(super) standards: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
@@ -321,6 +323,37 @@ pub(super) struct View {
     pub(super) sql: Spanned<String>,
     #[serde(default)]
     pub(super) columns: BTreeMap<Spanned<String>, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Standard {
+    pub(super) name: Spanned<String>,
+    pub(super) title: Spanned<String>,
+    #[serde(default)]
+    pub(super) keys: Vec<Spanned<String>>,
+    pub(super) columns: Vec<StandardColumn>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StandardColumn {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) column_type: Spanned<String>,
+    #[serde(default)]
+    pub(super) concept: String,
+    #[serde(default)]
+    pub(super) required: bool,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) values: Option<Spanned<Vec<Spanned<Value>>>>,
+    pub(super) from: Option<Spanned<Value>>,
+    pub(super) to: Option<Spanned<Value>>,
+    pub(super) pattern: Option<Spanned<String>>,
+    pub(super) kind: Option<Kind>,
+    #[serde(default)]
+    pub(super) synonyms: Vec<Spanned<String>>,
 }
 
 /// A section of an algorithm's record; its keys are checked where the standard's are known.

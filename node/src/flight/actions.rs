@@ -233,7 +233,10 @@ async fn check(
     } else {
         let wire::RemoteQuery { query_id, sql, on_behalf_of, purpose, via, groups } =
             wire::RemoteQuery::decode(body).map_err(|why| unreadable(&why))?;
-        if !via.is_empty() || !groups.is_empty() || [query_id, on_behalf_of, purpose].iter().any(|text| !text.is_empty()) {
+        if !via.is_empty()
+            || !groups.is_empty()
+            || [query_id, on_behalf_of, purpose].iter().any(|text| !text.is_empty())
+        {
             return Err(Status::invalid_argument(format!(
                 "an analyst's check holds sql alone; the purpose goes into the header {PURPOSE_HEADER}"
             )));

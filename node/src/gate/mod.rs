@@ -71,7 +71,9 @@ pub use release::Tally;
 pub use released::Released;
 pub use table::{PublishedTable, TermsError};
 pub use tables::{DeclaredTable, TableLayout, Tables, TablesError, tabulation};
-pub use terms::{Askers, Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit};
+pub use terms::{
+    Askers, Belongs, ColumnTerms, Controls, Dominance, Grant, Precision, Reference, Terms, UNIT_COLUMN, Unit,
+};
 
 /// Who asks, when, and how tables of other bodies are recognised.
 pub struct Request<'a> {

@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, arrow_type, functions};
+use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, arrow_type, boroughs, functions};
 use crate::gate::total;
 
 /// A source as planned.
@@ -54,8 +54,8 @@ impl Failure {
     }
 }
 
-/// A session that knows no table at all, for one source, with the rules of those in which questions are answered, and a mapping's
-/// own functions.
+/// A session that knows no table at all, for one source, with the rules of those in which questions are answered, a mapping's
+/// own functions, and the names of boroughs.
 pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(target_partitions.max(1))
@@ -65,6 +65,7 @@ pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> Ses
     let state = local_builder(config).with_optimizer_rule(Arc::new(WholeQueries)).with_runtime_env(runtime).build();
     let session = SessionContext::new_with_state(state);
     functions::all().for_each(|function| session.register_udf(function));
+    session.register_udf(boroughs::function());
     session
 }
 

@@ -23,7 +23,7 @@ use super::{SourceError, SourceSpec};
 /// The published columns of all records.
 pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
     let owned = spec.clone();
-    let opened = move || Files::open(&owned).map(Arc::new).map_err(|fault| fault.of(&owned));
+    let opened = move || Files::open(&owned.path, &owned.kind).map(Arc::new).map_err(|fault| fault.of(&owned));
     let files = super::blocking(spec, opened).await?;
     match evaluate_files(spec, &files, context).await? {
         Ok(batches) => {

@@ -1,5 +1,6 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
+mod boroughs;
 mod checks;
 mod clean;
 mod error;
@@ -9,6 +10,7 @@ mod format;
 mod found;
 mod functions;
 mod held;
+mod look;
 mod mapping;
 mod marked;
 mod materialise;
@@ -31,10 +33,12 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use meridian_proto::Form;
 
+pub use boroughs::gss;
 pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
+pub use look::{Records, Unread, records};
 pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, Unanswered, WholeQueries};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};

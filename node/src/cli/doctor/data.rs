@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use meridian_proto::Form;
 
 use super::report::Report;
+use crate::app::conformance;
 use crate::audit::{self, LogKey};
 use crate::config::{AgreementConfig, Config, DatasetConfig};
 use crate::rights::Store;
@@ -22,6 +23,7 @@ const SOON: i64 = 30;
 pub(super) async fn look(config: &Config, running: bool, thorough: bool, report: &mut Report) {
     for dataset in config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None) {
         source(dataset, thorough, report).await;
+        standard(dataset, report).await;
     }
     for agreement in &config.agreements {
         self::agreement(config, agreement, report);
@@ -60,6 +62,28 @@ async fn source(config: &DatasetConfig, thorough: bool, report: &mut Report) {
         Ok(rows) => report.good(check, format!("{name}: all {rows} rows can be read")),
         Err(error) => report.fault(check, format!("{name}: {}", error.strip_backtrace()), fix),
     }
+}
+
+/// Whether the rows keep to the standard. That the columns do the configuration has shown, and that the source can be read
+/// was looked at before.
+async fn standard(config: &DatasetConfig, report: &mut Report) {
+    let (check, name) = ("standard", config.name());
+    let file = config.file.display();
+    if let (Some(standard), None) = (&config.dataset.standard, &config.standard) {
+        let what = format!("{name} claims the standard {standard}, which this node does not know");
+        report.warning(check, what, format!("add its file to the folder standards, or correct {file}"));
+    }
+    let Ok(Some(found)) = conformance::look(config, Utc::now()).await else { return };
+    if found.holds() {
+        report.good(check, format!("{name}: all {} rows conform to {}", found.rows, found.standard));
+        return;
+    }
+    let what = format!("{name} does not conform to {}: {}", found.standard, found.faults().join("; "));
+    report.warning(
+        check,
+        what,
+        format!("`meridian standard check` names rows; correct the source or the mapping in {file}"),
+    );
 }
 
 fn agreement(config: &Config, agreement: &AgreementConfig, report: &mut Report) {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use meridian_proto::{Column, ColumnType, Form, Name, Role};
+use toml::Spanned;
 
 use super::super::problem::{File, Report};
 use super::super::raw;
@@ -15,7 +16,7 @@ pub(super) fn check(file: &File, raw: &raw::Dataset, report: &mut Report) -> Vec
     let mut columns = Vec::with_capacity(raw.columns.len());
     for column in &raw.columns {
         let name = file.name(report, "name", &column.name);
-        let column_type = column_type(file, column, report);
+        let column_type = column_type(file, &column.column_type, report);
         let role = column.role.as_ref().map_or(Role::Hidden, |role| *role.get_ref());
         let ranges = ranges(file, column, role, report);
         let (Some(name), Some(column_type)) = (name, column_type) else {
@@ -48,12 +49,13 @@ pub(super) fn check(file: &File, raw: &raw::Dataset, report: &mut Report) -> Vec
     columns
 }
 
-fn column_type(file: &File, column: &raw::Column, report: &mut Report) -> Option<ColumnType> {
-    let found = column.column_type.get_ref().parse().ok();
+/// A column's type, or a problem.
+pub(in super::super) fn column_type(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<ColumnType> {
+    let found = text.get_ref().parse().ok();
     if found.is_none() {
-        let what = format!("type is {:?}, which is no column type", column.column_type.get_ref());
+        let what = format!("type is {:?}, which is no column type", text.get_ref());
         let fix = "write boolean, integer, bigint, double, decimal(precision,scale), varchar, date or timestamp";
-        file.problem(report, column.column_type.span(), what, fix);
+        file.problem(report, text.span(), what, fix);
     }
     found
 }

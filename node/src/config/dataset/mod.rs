@@ -1,6 +1,7 @@
 //! A dataset as its owner configures it, and the checks of its file.
 
-mod columns;
+pub(super) mod columns;
+mod conforms;
 mod controls;
 mod coverage;
 mod postgres;
@@ -8,21 +9,22 @@ mod references;
 mod source;
 mod tables;
 mod unit;
-mod values;
+pub(super) mod values;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use meridian_proto::{Dataset, Form, Name};
 use toml::Spanned;
 
-use super::NodeConfig;
+use super::files::Around;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
 use crate::gate::Reference;
 use crate::sources::{AsOf, SourceSpec};
+use crate::standards::Standard;
 
 pub use controls::{DominanceConfig, HistoryMode, NoiseConfig};
 pub use tables::TableConfig;
@@ -68,6 +70,8 @@ pub struct DatasetConfig {
     pub references: Vec<Reference>,
     /// The declared tables; at least one where there is no noise.
     pub tables: Vec<TableConfig>,
+    /// The standard that it conforms to, as far as the node knows it.
+    pub standard: Option<Arc<Standard>>,
     /// Whether the catalogue shows it.
     pub listed: bool,
     /// Where its rows come from.
@@ -83,9 +87,8 @@ impl DatasetConfig {
 
 pub(super) fn check(
     file: &File,
-    base: &Path,
+    &Around { base, node, standards }: &Around<'_>,
     raw: &raw::Dataset,
-    node: Option<&NodeConfig>,
     taken: &[DatasetConfig],
     report: &mut Report,
 ) -> Option<DatasetConfig> {
@@ -98,6 +101,7 @@ pub(super) fn check(
     let needs_agreement = recipients(file, raw, report);
     let threshold = threshold(file, raw, report);
     let columns = columns::check(file, raw, report);
+    let conforms = conforms::check(file, raw, &columns, standards, report);
     let bounds = columns::bounds(file, raw, report);
     let precision = values::precision(file, raw, &columns, &bounds, report);
     let bands = values::bands(file, raw, &columns, report);
@@ -153,6 +157,7 @@ pub(super) fn check(
         domains,
         references,
         tables,
+        standard: conforms,
         listed,
         source,
     })

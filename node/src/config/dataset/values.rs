@@ -204,7 +204,7 @@ pub(super) fn domains(
 }
 
 /// The values of one domain, each of the type, none twice, 1 to 10,000 of them.
-pub(super) fn domain(
+pub(in super::super) fn domain(
     file: &File,
     name: &Name,
     column_type: ColumnType,
@@ -237,7 +237,7 @@ pub(super) fn domain(
 }
 
 /// A constant's text, if it is one.
-pub(super) fn constant(value: &Value) -> Option<String> {
+pub(in super::super) fn constant(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),

@@ -15,6 +15,7 @@ mod dataset;
 mod node;
 mod published;
 mod references;
+mod standard;
 mod tables;
 mod unit;
 mod values;

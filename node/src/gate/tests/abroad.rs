@@ -40,7 +40,9 @@ async fn an_agreement_names_one_body_of_one_federation() {
     assert_eq!(abroad.refusal(PEOPLE, &on_behalf_of("gla", None)).await.rule, "agreement.active");
     assert_eq!(abroad.refusal(PEOPLE, &berlin("feuerwehr", None)).await.rule, "agreement.active");
     // Analysts are those of the body that is named.
-    abroad.amend("people", |terms| terms.grants[0].askers = Some(Askers { analysts: vec![name("asha")], ..Askers::default() }));
+    abroad.amend("people", |terms| {
+        terms.grants[0].askers = Some(Askers { analysts: vec![name("asha")], ..Askers::default() })
+    });
     for (asker, admitted) in [
         (Some("spiffe://berlin/body/gla/analyst/asha"), true),
         (Some("spiffe://london/body/gla/analyst/asha"), false),

@@ -91,7 +91,10 @@ async fn rows_under_way_end_with_what_gives_them() {
     assert!(ends(|terms| terms.grants[0].start = day + Days::new(1)).await, "not yet in force");
     assert!(ends(|terms| terms.grants[0].purpose = "planning".into()).await, "another purpose");
     assert!(ends(|terms| terms.grants[0].recipients = vec![name("gla").into()]).await, "other recipients");
-    assert!(ends(|terms| terms.grants[0].askers = Some(Askers { analysts: vec![name("bola")], ..Askers::default() })).await, "other analysts");
+    assert!(
+        ends(|terms| terms.grants[0].askers = Some(Askers { analysts: vec![name("bola")], ..Askers::default() })).await,
+        "other analysts"
+    );
     assert!(ends(|terms| terms.grants[0].columns = Some(vec![name("street")])).await, "other columns");
     assert!(ends(|terms| terms.grants[0].filter = Some(col("ward").eq(lit("c")))).await, "other rows");
     assert!(ends(|terms| Arc::make_mut(&mut terms.dataset).form = Form::None).await, "withdrawn");

@@ -22,6 +22,11 @@ pub(in crate::sources) struct FileFault {
 }
 
 impl FileFault {
+    /// Why, without the file.
+    pub(in crate::sources) fn why(&self) -> String {
+        self.fault.to_string()
+    }
+
     /// The error that it is in a source.
     pub(in crate::sources) fn of(self, spec: &SourceSpec) -> SourceError {
         let Self { path, fault } = self;
@@ -60,15 +65,14 @@ pub(in crate::sources) struct Part {
 
 impl Files {
     /// Opens the file of a source, or those that its folder holds now.
-    pub(in crate::sources) fn open(spec: &SourceSpec) -> Result<Self, FileFault> {
-        let root = &spec.path;
-        let unreadable = |why: String| FileFault { path: root.clone(), fault: Fault::Read(why) };
-        let paths = files_at(root, spec.kind.files()).map_err(|error| unreadable(error.to_string()))?;
+    pub(in crate::sources) fn open(root: &Path, kind: &SourceKind) -> Result<Self, FileFault> {
+        let unreadable = |why: String| FileFault { path: root.to_path_buf(), fault: Fault::Read(why) };
+        let paths = files_at(root, kind.files()).map_err(|error| unreadable(error.to_string()))?;
         let mut files: Vec<File> = Vec::with_capacity(paths.len());
         let mut columns: Option<(SchemaRef, Vec<String>)> = None;
         for path in paths {
             let at = |fault| FileFault { path: path.clone(), fault };
-            let records = open(&spec.kind, &path).map_err(at)?;
+            let records = open(kind, &path).map_err(at)?;
             let (names, folders): (Vec<_>, Vec<_>) = named_folders(root, &path).into_iter().unzip();
             match &columns {
                 None => columns = Some((Arc::clone(records.schema()), names)),
@@ -77,7 +81,7 @@ impl Files {
             files.push(File { path, records, folders });
         }
         let Some((schema, names)) = columns else {
-            let suffixes = spec.kind.files().suffixes.join(" or ");
+            let suffixes = kind.files().suffixes.join(" or ");
             return Err(unreadable(format!("the folder holds no file that ends in {suffixes}")));
         };
         let schema = with_folders(&schema, &names).map_err(unreadable)?;
@@ -112,7 +116,7 @@ fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
         SourceKind::Csv(format) => Ok(Arc::new(CsvFile::open(path, format)?)),
         SourceKind::Excel(format) => Ok(Arc::new(Sheet::open(path, format)?)),
         SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path)?)),
-        SourceKind::Parquet => Err(Fault::Read("it is no file of records".into())),
+        SourceKind::Parquet | SourceKind::Postgres(_) => Err(Fault::Read("it is no file of records".into())),
     }
 }
 
