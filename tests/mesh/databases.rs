@@ -159,7 +159,7 @@ fn rows_by_the_million_go_through_a_node_that_holds_few_of_them() {
         "postgres",
         &format!(
             "CREATE VIEW homes AS SELECT i AS id, 'a home of the town of York, number ' || i AS town, i::numeric(12,2) AS price \
-             FROM generate_series(1::bigint, {rows}) i"
+             FROM generate_series(1::bigint, {STREAMED}) i"
         ),
     );
     let mesh = Mesh::prepared();

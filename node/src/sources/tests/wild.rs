@@ -73,7 +73,7 @@ async fn what_is_left_out_is_left_out_by_a_setting_alone_and_lines_stay_right() 
     let source = laid_out(text, tidied(both), &["name varchar", "pay integer"], None);
     let told = refused(&source, &["cem"]).await;
     assert!(told.starts_with("dataset people: people.csv line 9: column pay can't be computed"), "{told}");
-    let files = Arc::new(files::Files::open(&source.spec).unwrap());
+    let files = Arc::new(files::Files::open(&source.spec.path, &source.spec.kind).unwrap());
     assert_eq!(files.parts().map(|part| part.unwrap().batch.num_rows()).sum::<usize>(), 3);
     assert_eq!(files.left_out(), files::LeftOut { blank_rows: 2, repeated_headings: 2 });
 }
