@@ -23,8 +23,8 @@ fn datasets() {
     check(
         file,
         "kind = \"csv\"",
-        "kind = \"excel\"",
-        "datasets/incidents.toml:16: unknown value `excel`: known here: parquet, csv",
+        "kind = \"word\"",
+        "datasets/incidents.toml:16: unknown value `word`: known here: parquet, csv, excel, jsonl",
     );
     check(
         file,
@@ -90,6 +90,22 @@ fn datasets() {
         "data/incidents.csv",
         "data/gone.csv",
         "datasets/incidents.toml:17: source.path is data/gone.csv, which can't be read:",
+    );
+    for (key, problem) in [
+        (
+            "encoding = \"latin-9000\"",
+            "source.encoding is \"latin-9000\", which is no encoding of the web's standard: write",
+        ),
+        ("drop = [\"totals\"]", "unknown value `totals`: known here: blank_rows, repeated_headings"),
+        ("sheet = \"Payments\"", "sheet stands in a source of kind csv: leave it out: it is for excel only"),
+    ] {
+        check(file, "delimiter = \";\"", key, &format!("datasets/incidents.toml:18: {problem}"));
+    }
+    check(
+        file,
+        "delimiter = \";\"",
+        "header = false\ndrop = [\"repeated_headings\"]",
+        "datasets/incidents.toml:19: source.drop names repeated_headings, and the file has none: leave it out, or set",
     );
     check(
         file,

@@ -139,7 +139,7 @@ impl Read for Decoded {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use std::io::Write;
 
     use encoding_rs::{SHIFT_JIS, UTF_16LE, WINDOWS_1252};

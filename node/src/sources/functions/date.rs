@@ -106,7 +106,7 @@ fn month(text: &str) -> Option<u32> {
     let is = |month: &&str| {
         name == **month || name.len() == 3 && month.starts_with(&name) || name == "sept" && month.starts_with("sept")
     };
-    let index = MONTHS.iter().position(|month| is(&month))?;
+    let index = MONTHS.iter().position(|month| is(month))?;
     u32::try_from(index + 1).ok()
 }
 
