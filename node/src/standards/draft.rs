@@ -5,7 +5,7 @@ use meridian_proto::ColumnType;
 use super::expressions::{has_number, has_text, identifier, no_heading, no_total, nothing, value};
 use super::proposal::{Origin, Proposal};
 use super::sheet::{Heading, Sheet};
-use super::{Standard, StandardColumn};
+use super::{Kind, Standard, StandardColumn};
 
 /// The dataset's file (TOML). It loads as it is, where no required column is lacking, and lets nothing leave: its form is a
 /// person's decision.
@@ -71,6 +71,12 @@ fn conditions(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> Vec<St
             (None, None) => {}
         }
     }
+    // Regions and sums of boroughs stand among boroughs.
+    let regions = mapped
+        .iter()
+        .filter(|(column, from)| column.required && column.kind == Kind::Borough && from.profile.boroughs < 1.0);
+    conditions
+        .extend(regions.map(|(column, from)| format!("{} IS NOT NULL", value(column, &from.name, &from.profile))));
     if sheet.left_out.totals > 0 {
         // The word stands in the first column of texts, mostly.
         let texts = sheet.columns.iter().find(|column| column.has_total);

@@ -15,6 +15,8 @@ use super::{Kind, Standard, StandardColumn, ValidValues};
 const LEAST: f64 = 0.2;
 /// What values alone have to fit.
 const LEAST_ALONE: f64 = 0.5;
+/// What values have to fit beside a heading that says what they are.
+const FITS: f64 = 0.4;
 /// Columns whose values fit as well, but for this, may be meant as well.
 const RIVAL: f64 = 0.12;
 /// How much of a score are headings, and how much values; and values where headings say nothing.
@@ -229,7 +231,7 @@ fn why(
     rivals: usize,
 ) -> (Confidence, String) {
     let values = described(column, profile);
-    let fits = pair.fit >= 0.5;
+    let fits = pair.fit >= FITS;
     match &pair.likeness {
         Some(likeness) => {
             let how = if likeness.same { "is" } else { "is like" };

@@ -65,7 +65,7 @@ fn what_is_wrong_with_a_standard_is_said() {
     refused("name = \"kind\"", "name = \"height\"", "19: column height stands twice");
     refused("T[0-9]+", "T[0-9", "9: column tree_id: pattern is no regular expression");
     refused("pattern = \"T[0-9]+\"", "from = 1", "9: column tree_id has from or to, but is a varchar");
-    refused("from = 0", "values = [1.0]", "15: column height says twice what is valid");
+    refused("from = 0", "values = [1.0]", "16: column height says twice what is valid");
     refused("from = 0", "from = \"low\"", "15: column height: from is no double");
     refused("from = 0", "from = 200", "15: column height has a from above its to");
     refused("kind = \"category\"", "kind = \"sort\"", "21: unknown value `sort`");

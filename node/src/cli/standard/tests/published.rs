@@ -196,6 +196,16 @@ fn a_file_of_another_subject_is_said_to_lack_what_is_required() {
 }
 
 #[test]
+fn regions_among_boroughs_are_left_out() {
+    let Some(folder) = folder() else { return };
+    let (proposal, text) = proposed(&folder.join("profiles/gla_london_borough_profiles_2015_original.csv"), "boroughs");
+    assert_eq!(from(&proposal, "name").unwrap(), ("Area_name", Confidence::High), "{proposal:#?}");
+    let (_, rows) = loaded(&text);
+    let codes: BTreeSet<Option<String>> = texts(&rows, "gss").into_iter().collect();
+    assert_eq!((rows.num_rows(), codes.len(), codes.contains(&None)), (33, 33, false));
+}
+
+#[test]
 fn three_systems_of_borough_codes_side_by_side_are_told_apart_and_are_of_the_same_boroughs() {
     let Some(folder) = folder() else { return };
     let file = folder.join("housing/dclg_long_term_empty_london_2004_2015.csv");
