@@ -54,7 +54,7 @@ pub(super) fn numeric(bytes: &[u8], scale: i8) -> Option<Numeric> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -158,8 +158,11 @@ impl Values {
             Self::Bigint(to) => array(value).map(|bytes| to.append_value(i64::from_be_bytes(bytes))),
             Self::Double(to) => array(value).map(|bytes| to.append_value(one_nan(f64::from_be_bytes(bytes)))),
             Self::Decimal(to, scale) => match numeric(value, *scale) {
-                Some(Numeric::Value(value)) => Some(to.append_value(value)),
                 Some(Numeric::Beyond) => return Put::Beyond,
+                Some(Numeric::Value(value)) => {
+                    to.append_value(value);
+                    Some(())
+                }
                 None => None,
             },
             Self::Date(to) => match array(value).map(i32::from_be_bytes) {
@@ -249,7 +252,7 @@ impl<'a> Bytes<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use arrow::datatypes::{Field, Schema};
 

@@ -137,7 +137,7 @@ async fn both(database: &Database) -> SessionContext {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conditions_are_true_of_the_same_rows_there() {
     let seed = std::env::var("MERIDIAN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    println!("MERIDIAN_SEED={seed}");
+    eprintln!("MERIDIAN_SEED={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let database = Database::new(&table(&mut rng));
     let context = both(&database).await;
@@ -197,7 +197,7 @@ fn question(rng: &mut StdRng) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whole_questions_have_the_same_answers_there() {
     let seed = std::env::var("MERIDIAN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    println!("MERIDIAN_SEED={seed}");
+    eprintln!("MERIDIAN_SEED={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
     let database = Database::new(&table(&mut rng));
     let context = both(&database).await;
