@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use super::support::{Client, Mesh, Pair, Running, Town, free, meridian, remote_ticket, send_signal, until};
+use super::support::{Client, Mesh, Pair, Running, Town, free, is_soak, meridian, remote_ticket, send_signal, until};
 
 const ASHA: &str = "spiffe://london/body/loda/analyst/asha";
 
@@ -16,6 +17,9 @@ fn pair(mesh: &Mesh, body: &str) -> Pair {
     let identity = mesh.folder(body).join("identity.pem");
     Pair { cert: identity.clone(), key: identity }
 }
+
+/// Within this a suspended body is cut off everywhere; held to it in a longer run.
+const CUT_OFF: Duration = Duration::from_secs(10);
 
 fn client(town: &Town, who: &str, at: &str) -> Client {
     Client::new(&town.folder().join("ca.pem"), Some(&pair(&town.mesh, who)), town.mesh.address(at))
@@ -170,7 +174,7 @@ fn a_suspended_body_is_cut_off_everywhere_and_comes_back() {
     let before = ["lfb", "loda"].map(released);
     let is_cut = |body: &str| mesh.log(body).contains("a connection is cut off");
     let rows = "SELECT a.text, b.text AS other FROM lfb.rows a, lfb.rows b";
-    let to = thread::scope(|scope| {
+    let (to, since) = thread::scope(|scope| {
         let reading = scope.spawn(|| {
             client(&town, "borough_1", "lfb").read_with(remote_ticket(rows, ASHA, ""), |number| {
                 if number == 2 {
@@ -183,11 +187,12 @@ fn a_suspended_body_is_cut_off_everywhere_and_comes_back() {
         until("both have begun", || (released("lfb") > before[0] && released("loda") > before[1]).then_some(()));
         send_signal(from.id(), "STOP");
         town.run(&["authority", "suspend", "borough_1"]).ok();
+        let since = Instant::now();
         until("LODA's node cuts it off", || is_cut("loda").then_some(()));
         send_signal(from.id(), "CONT");
         let from = from.end();
         assert!(from.code == Some(1) && from.stderr.contains("borough_1"), "{}", from.stderr);
-        reading.join().unwrap()
+        (reading.join().unwrap(), since)
     });
     assert!(to.is_err());
 
@@ -197,6 +202,8 @@ fn a_suspended_body_is_cut_off_everywhere_and_comes_back() {
             client(&town, "borough_1", body).actions().is_err().then_some(())
         });
     }
+    println!("cut off everywhere within {:?}", since.elapsed());
+    assert!(!is_soak() || since.elapsed() < CUT_OFF, "cut off after {:?}", since.elapsed());
     let failed = mesh.ask(every);
     assert!(failed.fails(1).contains("borough_1") && failed.stderr.contains("suspended"), "{}", failed.stderr);
     let partial = mesh.run(&["query", "--format", "csv", "--partial", every]);

@@ -42,6 +42,11 @@ pub(crate) fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Whether this is a longer run on a machine that does nothing else, by the switch `MERIDIAN_SOAK`: times are held to there alone.
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("MERIDIAN_SOAK").is_some()
+}
+
 /// A file below `tests/clients`.
 pub(crate) fn client_script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients").join(name)
