@@ -2,9 +2,9 @@
 
 mod seal;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
@@ -63,6 +63,24 @@ pub enum SecretError {
     },
 }
 
+/// The text of a file that nobody but its owner can read, without the line's end: `what` somebody else gave to this node.
+/// Otherwise why not, for whoever names the file.
+pub fn private_text(path: &Path, what: &str) -> Result<String, String> {
+    let unreadable = |error: io::Error| format!("can't be read: {error}");
+    let mut file = File::open(path).map_err(unreadable)?;
+    // Asked of the open file, not of the path, so that it is the mode of what is read.
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(format!("has the mode {mode:o}, so that others can read {what}: chmod 600 it"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unreadable)?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("is empty; write {what} into it")),
+        text => Ok(text.to_owned()),
+    }
+}
+
 impl Secret {
     /// The secret of the state folder; made where there is none yet.
     pub fn open(state: &Path) -> Result<Self, SecretError> {
@@ -106,7 +124,7 @@ impl Secret {
         writeln!(file, "{}", hex::encode(self.0))?;
         file.sync_all()?;
         fs::rename(&made, path)?;
-        fs::File::open(state)?.sync_all()
+        File::open(state)?.sync_all()
     }
 
     /// The key for a purpose: HKDF with SHA-256 (RFC 5869), the purpose as info.

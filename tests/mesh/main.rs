@@ -37,6 +37,7 @@ mod roots;
 mod sessions;
 mod signed_agreements;
 mod standards;
+mod stores;
 mod support;
 mod tables;
 mod terms;

@@ -2,17 +2,20 @@
 //!
 //! One loop looks at the configuration's files and at the sources. Terms take effect at once: what is revoked or
 //! withdrawn ends before anything is loaded. Rows are loaded again only where the file behind them, or what the
-//! configuration says of them, has changed. What an answer to the same rows depends on beside them ([`Controls`]) stays
+//! configuration says of them, has changed, and while they are, the loop goes on: a server that is away keeps nobody
+//! waiting but those who ask for its datasets. What an answer to the same rows depends on beside them ([`Controls`]) stays
 //! as long as their snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::conformance;
 use super::controls::{Fixed, Made};
@@ -27,6 +30,8 @@ use crate::sources::{self, Inputs, Loaded};
 
 /// Time between looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
+/// Longest time for which a node that starts waits for datasets on servers.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a dataset can't be asked.
 pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
@@ -45,6 +50,14 @@ struct Held {
     own: Own,
 }
 
+impl Held {
+    /// Nothing is loaded yet.
+    fn empty(config: DatasetConfig, grants: Vec<Grant>, made: Option<Made>) -> Self {
+        let own = Own::Broken { listed: config.listed };
+        Self { config, grants, loaded: None, made, tables: None, failed_at: None, own }
+    }
+}
+
 /// All datasets of this body.
 pub(super) struct Datasets {
     node: NodeConfig,
@@ -52,6 +65,50 @@ pub(super) struct Datasets {
     context: SessionContext,
     held: Mutex<BTreeMap<Name, Held>>,
     views: Mutex<Views>,
+    /// One source of this machine's own files is read at a time; those on servers wait for these.
+    disk: Semaphore,
+}
+
+/// What is being loaded while the node runs.
+#[derive(Default)]
+struct Loading {
+    tasks: JoinSet<Held>,
+    names: BTreeSet<Name>,
+    /// What the configuration gives: what was loaded for another one is of no use.
+    given: BTreeMap<Name, (DatasetConfig, Vec<Grant>)>,
+}
+
+impl Loading {
+    fn start(&mut self, datasets: &Arc<Datasets>, held: Held) {
+        if self.names.insert(held.config.dataset.name.clone()) {
+            let datasets = Arc::clone(datasets);
+            self.tasks.spawn(async move { datasets.held(held.config, held.grants, held.made).await });
+        }
+    }
+
+    /// Whether it is what the configuration gives.
+    fn is_given(&self, held: &Held) -> bool {
+        let given = self.given.get(&held.config.dataset.name);
+        given.is_some_and(|(config, grants)| *config == held.config && *grants == held.grants)
+    }
+
+    /// What has been loaded until then, one after the other.
+    async fn next(&mut self, until: Instant) -> Option<Held> {
+        loop {
+            let done = tokio::select! {
+                () = sleep_until(until) => return None,
+                Some(done) = self.tasks.join_next() => done,
+            };
+            match done {
+                Ok(held) => {
+                    self.names.remove(&held.config.dataset.name);
+                    return Some(held);
+                }
+                // Its panic has been told; which one it was is not known, and all of them are looked at again.
+                Err(_) => self.names.clear(),
+            }
+        }
+    }
 }
 
 impl Datasets {
@@ -64,10 +121,16 @@ impl Datasets {
             context: SessionContext::new_with_config(settings),
             held: Mutex::default(),
             views: Mutex::default(),
+            disk: Semaphore::new(1),
         };
-        for (name, (dataset, grants)) in given(config) {
-            let held = datasets.held(dataset, grants, None).await;
-            datasets.lock().insert(name, held);
+        let (elsewhere, here): (Vec<_>, Vec<_>) =
+            given(config).into_values().partition(|(dataset, _)| dataset.source.is_elsewhere());
+        for (dataset, grants) in here {
+            datasets.insert(datasets.held(dataset, grants, None).await);
+        }
+        let loading = elsewhere.into_iter().map(|(dataset, grants)| datasets.held_soon(dataset, grants));
+        for held in futures::future::join_all(loading).await {
+            datasets.insert(held);
         }
         datasets.views().configure(&config.views);
         Arc::new(datasets)
@@ -115,26 +178,34 @@ impl Datasets {
         changed: watch::Sender<Config>,
     ) {
         let rights = &self.ground.rights;
+        let mut loading = Loading { given: self.given(), ..Loading::default() };
         loop {
             for (name, loaded) in self.loaded() {
                 rights.in_force(&name, &loaded).await;
             }
             rights.record().await;
-            tokio::time::sleep(LOOK).await;
+            let until = Instant::now() + LOOK;
+            while let Some(held) = loading.next(until).await {
+                // What another configuration gave is of no use; it is stale and loaded again.
+                if loading.is_given(&held) {
+                    self.put(held, &catalogue).await;
+                    self.tell(&catalogue, &mut describer);
+                }
+            }
             rights.refresh();
             if let Some(config) = tokio::task::block_in_place(|| look(&mut reader)) {
                 self.follow(&config, &catalogue, &mut describer).await;
+                loading.given = self.given();
                 changed.send_replace(config);
             }
             for held in self.stale() {
-                let held = self.held(held.config, held.grants, held.made).await;
-                self.put(held, &catalogue).await;
+                loading.start(&self, held);
             }
             self.tell(&catalogue, &mut describer);
         }
     }
 
-    /// Brings another configuration into force.
+    /// Brings another configuration into force. Rows that are others are stale then.
     async fn follow(&self, config: &Config, catalogue: &Catalogue, describer: &mut Describer) {
         let given = given(config);
         let withdrawn: Vec<Name> = self.lock().keys().filter(|name| !given.contains_key(*name)).cloned().collect();
@@ -143,7 +214,6 @@ impl Datasets {
             self.lock().remove(&name);
             tracing::info!(dataset = %name, "withdrawn");
         }
-        let mut anew = Vec::new();
         for (name, (dataset, grants)) in given {
             let before = self.lock().get(&name).cloned();
             match before {
@@ -153,18 +223,25 @@ impl Datasets {
                 }
                 Some(held) => {
                     // Other rows: the terms on which the old ones were given are not the owner's any more.
-                    catalogue.replace(name, Own::Broken { listed: dataset.listed });
-                    anew.push((dataset, grants, held.made));
+                    self.awaited(Held::empty(dataset, grants, held.made), catalogue);
                 }
-                None => anew.push((dataset, grants, None)),
+                None => self.awaited(Held::empty(dataset, grants, None), catalogue),
             }
         }
         self.views().configure(&config.views);
-        // The federation learns what is withdrawn before it is kept waiting for what is new.
         self.tell(catalogue, describer);
-        for (dataset, grants, made) in anew {
-            self.put(self.held(dataset, grants, made).await, catalogue).await;
-        }
+    }
+
+    /// A dataset that nobody can ask before its rows are loaded.
+    fn awaited(&self, held: Held, catalogue: &Catalogue) {
+        catalogue.replace(held.config.dataset.name.clone(), held.own.clone());
+        self.insert(held);
+    }
+
+    /// What the configuration gives.
+    fn given(&self) -> BTreeMap<Name, (DatasetConfig, Vec<Grant>)> {
+        let held = self.lock();
+        held.iter().map(|(name, held)| (name.clone(), (held.config.clone(), held.grants.clone()))).collect()
     }
 
     async fn put(&self, held: Held, catalogue: &Catalogue) {
@@ -190,13 +267,29 @@ impl Datasets {
         stale.cloned().collect()
     }
 
+    fn insert(&self, held: Held) {
+        self.lock().insert(held.config.dataset.name.clone(), held);
+    }
+
+    /// A dataset whose rows are loaded, or will be while the node runs: it does not wait long for servers to start.
+    async fn held_soon(&self, config: DatasetConfig, grants: Vec<Grant>) -> Held {
+        let loading = self.held(config.clone(), grants.clone(), None);
+        tokio::time::timeout(PATIENCE, loading).await.unwrap_or_else(|_| {
+            tracing::warn!(dataset = %config.name(), "its server is slow: the node starts without it, and goes on loading");
+            Held::empty(config, grants, None)
+        })
+    }
+
     /// A dataset whose rows are loaded.
     async fn held(&self, config: DatasetConfig, grants: Vec<Grant>, made: Option<Made>) -> Held {
+        let _turn = match config.source.is_elsewhere() {
+            true => None,
+            false => self.disk.acquire().await.ok(),
+        };
         let before = Some(self.inputs(&config));
         let source = terms::source(&self.node, &config, &self.ground);
         let loaded = sources::load(&source, &self.context, self.ground.clock.now()).await;
-        let own = Own::Broken { listed: false };
-        let empty = Held { config, grants, loaded: None, made, tables: None, failed_at: before, own };
+        let empty = Held { failed_at: before, ..Held::empty(config, grants, made) };
         match loaded {
             Ok(loaded) => {
                 conformance::tell(&empty.config, &loaded, &self.context).await;

@@ -6,6 +6,7 @@ mod algorithm;
 mod database;
 mod dataset;
 mod document;
+mod duration;
 mod files;
 mod grant;
 mod node;
@@ -13,6 +14,7 @@ mod particulars;
 mod problem;
 mod raw;
 mod standard;
+mod store;
 mod view;
 
 #[cfg(test)]
@@ -28,7 +30,7 @@ use serde::Deserialize;
 use node::Folders;
 use problem::{File, Folder, Report};
 
-use crate::sources::Server;
+use crate::sources::{Server, Store};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
@@ -100,6 +102,8 @@ pub struct NodeConfig {
     pub federations: Vec<FederationConfig>,
     /// The databases whose tables are sources.
     pub databases: Vec<Arc<Server>>,
+    /// The object stores whose objects are sources.
+    pub stores: Vec<Arc<Store>>,
 }
 
 /// Another federation that this node trusts. It trusts nobody else whom that one may trust.

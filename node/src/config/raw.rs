@@ -41,6 +41,8 @@ pub(super) struct Node {
     pub(super) federations: Vec<Federation>,
     #[serde(default)]
     pub(super) databases: Vec<Database>,
+    #[serde(default)]
+    pub(super) stores: Vec<Store>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +57,22 @@ pub(super) struct Database {
     pub(super) ca: Option<Spanned<String>>,
     pub(super) connections: Option<Spanned<u32>>,
     pub(super) statement_seconds: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Store {
+    pub(super) bucket: Spanned<String>,
+    pub(super) endpoint: Option<Spanned<String>>,
+    pub(super) region: Option<Spanned<String>>,
+    pub(super) path_style: Option<Spanned<bool>>,
+    pub(super) ca: Option<Spanned<String>>,
+    pub(super) access_key: Option<Spanned<String>>,
+    pub(super) secret_key_file: Option<Spanned<String>>,
+    pub(super) environment: Option<Spanned<bool>>,
+    pub(super) request_seconds: Option<Spanned<u32>>,
+    pub(super) refresh: Option<Spanned<String>>,
+    pub(super) fetch_mib: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,7 +10,7 @@ use super::dialect::Objection;
 use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
-use crate::sources::{Fault, Unanswered};
+use crate::sources::{Cause, Fault, StoreFault, Unanswered};
 
 /// The kinds of failure that a client may tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,13 +182,14 @@ impl From<ReferenceError> for QueryError {
     }
 }
 
-/// A database of this body gave no answer.
+/// A server of this body gave no answer.
 impl From<Unanswered> for QueryError {
     fn from(error: Unanswered) -> Self {
-        let kind = match error.fault {
-            Fault::Slow(_) => ErrorKind::Deadline,
-            Fault::TooLarge => ErrorKind::InvalidSql,
-            _ => ErrorKind::Internal,
+        let kind = match &error.cause {
+            Cause::Database(Fault::Slow(_)) => ErrorKind::Deadline,
+            Cause::Database(Fault::TooLarge) => ErrorKind::InvalidSql,
+            Cause::Store(found) if matches!(found.fault, StoreFault::Slow(_)) => ErrorKind::Deadline,
+            Cause::Database(_) | Cause::Store(_) => ErrorKind::Internal,
         };
         Self::new(kind, error.to_string())
     }

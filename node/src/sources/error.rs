@@ -7,7 +7,9 @@ use std::sync::Arc;
 use datafusion::error::DataFusionError;
 use meridian_proto::{ColumnType, Name};
 
-use super::{Fault, SourceSpec, postgres};
+use super::store::ObjectFault;
+use super::unanswered::{self, Cause};
+use super::{Fault, SourceSpec, StoreFault};
 
 /// Why a source can't be loaded. No variant can hold a piece of a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +33,16 @@ pub enum SourceError {
         place: PathBuf,
         /// What is wrong, and what to do.
         fault: Fault,
+    },
+    /// An object store that can't be read.
+    #[error("dataset {dataset}: {}: {fault}", place.display())]
+    Store {
+        /// The dataset.
+        dataset: Name,
+        /// The object, or all of them.
+        place: PathBuf,
+        /// What is wrong, and what to do.
+        fault: StoreFault,
     },
     /// A piece of the file that is no record.
     #[error("dataset {dataset}: {} {place}: {fault}", path.display())]
@@ -305,10 +317,15 @@ impl SourceError {
         Self::Database { dataset: spec.dataset.name.clone(), place: spec.path.clone(), fault }
     }
 
-    /// A run of the engine that fails, at a database or else somewhere in an evaluation.
+    pub(super) fn store(spec: &SourceSpec, ObjectFault { place, fault }: &ObjectFault) -> Self {
+        Self::Store { dataset: spec.dataset.name.clone(), place: place.clone(), fault: fault.clone() }
+    }
+
+    /// A run of the engine that fails, at a server or else somewhere in an evaluation.
     pub(super) fn run(spec: &SourceSpec, error: &DataFusionError) -> Self {
-        match postgres::fault_of(error) {
-            Some(fault) => Self::database(spec, fault.clone()),
+        match unanswered::cause(error) {
+            Some(Cause::Database(fault)) => Self::database(spec, fault.clone()),
+            Some(Cause::Store(fault)) => Self::store(spec, fault),
             None => Self::evaluation(spec),
         }
     }

@@ -9,8 +9,18 @@ use std::time::SystemTime;
 pub struct FilesOf {
     /// How their names end.
     pub suffixes: &'static [&'static str],
-    /// Whether those of its folders do, too.
-    pub deep: bool,
+    /// How the names of files and folders begin that are none of them, whatever their ends.
+    pub hidden: &'static [char],
+}
+
+impl FilesOf {
+    /// Whether a file below a source's folder, named from there with `/`, belongs to it.
+    pub(super) fn takes(&self, below: &str) -> bool {
+        let mut names = below.split('/').filter(|name| !name.is_empty()).rev();
+        let name = names.next().unwrap_or_default().to_ascii_lowercase();
+        let fits = self.suffixes.iter().any(|suffix| name.ends_with(suffix));
+        fits && !name.starts_with(self.hidden) && !names.any(|folder| folder.starts_with(self.hidden))
+    }
 }
 
 /// Deepest nesting of a source's folders, in folders: links may make a circle of them.
@@ -52,13 +62,12 @@ fn gather(folder: &Path, of: FilesOf, depth: usize, files: &mut Vec<PathBuf>) ->
     for entry in folder.read_dir()? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        // Editors and spreadsheets leave such beside what is open.
-        if name.starts_with(['.', '~']) {
+        if name.starts_with(of.hidden) {
             continue;
         }
         if of.suffixes.iter().any(|suffix| name.ends_with(suffix)) && path.is_file() {
             files.push(path);
-        } else if of.deep && path.is_dir() {
+        } else if path.is_dir() {
             let depth = depth.checked_sub(1).ok_or_else(|| io::Error::other("its folders are nested too deeply"))?;
             gather(&path, of, depth, files)?;
         }

@@ -7,6 +7,7 @@ use arrow::compute::filter_record_batch;
 use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 
+use super::behind::Behind;
 use super::marked::{Hashes, named, outer_hashes};
 use super::snapshot::Snapshot;
 use super::{SourceError, SourceSpec, held, published_schema};
@@ -62,7 +63,7 @@ pub async fn in_source(
     units: &HashSet<u64>,
     context: &SessionContext,
 ) -> Result<Found, SourceError> {
-    of_place(spec, units, Place::Source, &held::published(spec, context).await?)
+    of_place(spec, units, Place::Source, &held::published(spec, &Behind::of(spec).await?, context).await?)
 }
 
 fn of_place(

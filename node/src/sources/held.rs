@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
+use super::behind::Behind;
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
@@ -30,17 +31,23 @@ pub(super) fn held_schema(spec: &SourceSpec) -> SchemaRef {
 }
 
 /// The source's rows as they are held, in the source's order.
-pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Marked, SourceError> {
-    let batches = published(spec, context).await?;
+pub(super) async fn read(spec: &SourceSpec, behind: &Behind, context: &SessionContext) -> Result<Marked, SourceError> {
+    let batches = published(spec, behind, context).await?;
     let owned = spec.clone();
     super::blocking(spec, move || marked::mark(&owned, batches)).await
 }
 
 /// The published columns of all of the source's rows, as they are there.
-pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+pub(super) async fn published(
+    spec: &SourceSpec,
+    behind: &Behind,
+    context: &SessionContext,
+) -> Result<Vec<RecordBatch>, SourceError> {
     match &spec.kind {
-        SourceKind::Parquet => parquet::read(spec, context).await,
-        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => materialise::read(spec, context).await,
+        SourceKind::Parquet => parquet::read(spec, behind, context).await,
+        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
+            materialise::read(spec, behind, context).await
+        }
         SourceKind::Postgres(_) => postgres::read(spec, context).await,
     }
 }

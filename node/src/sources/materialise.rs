@@ -15,15 +15,32 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 
+use super::behind::Behind;
 use super::files::{FileFault, Files, LeftOut};
 use super::held::collect;
 use super::mapping::{self, Failure};
-use super::{SourceError, SourceSpec};
+use super::{SourceError, SourceSpec, store};
 
 /// The published columns of all records.
-pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+pub(super) async fn read(
+    spec: &SourceSpec,
+    behind: &Behind,
+    context: &SessionContext,
+) -> Result<Vec<RecordBatch>, SourceError> {
+    let objects = match behind {
+        Behind::Objects { listing, .. } => {
+            Some(store::fetched(listing).await.map_err(|fault| SourceError::store(spec, &fault))?)
+        }
+        Behind::Files(_) | Behind::Table => None,
+    };
     let owned = spec.clone();
-    let opened = move || Files::open(&owned.path, &owned.kind).map(Arc::new).map_err(|fault| fault.of(&owned));
+    let opened = move || {
+        let files = match objects {
+            Some(objects) => Files::of_objects(&owned.path, objects, &owned.kind),
+            None => Files::open(&owned.path, &owned.kind),
+        };
+        files.map(Arc::new).map_err(|fault| fault.of(&owned))
+    };
     let files = super::blocking(spec, opened).await?;
     match evaluate_files(spec, &files, context).await? {
         Ok(batches) => {

@@ -1,5 +1,6 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
+mod behind;
 mod boroughs;
 mod checks;
 mod clean;
@@ -20,7 +21,9 @@ mod predicate;
 mod promises;
 mod snapshot;
 mod spec;
+mod store;
 mod types;
+mod unanswered;
 mod units;
 
 #[cfg(test)]
@@ -39,13 +42,16 @@ pub use fingerprint::Fingerprint;
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use look::{Records, Unread, records};
-pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, Unanswered, WholeQueries};
+pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, WholeQueries};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
+pub use store::{InStore, Key, ObjectFault, SCHEME as STORE_SCHEME, Store, StoreConfig, StoreFault};
 pub use types::{arrow_type, is_covered, literal, published_schema};
+pub use unanswered::{Cause, Unanswered};
 pub use units::{unit_hash, unit_named};
 
+use behind::Behind;
 use mapping::Failure;
 use snapshot::Snapshot;
 
@@ -75,6 +81,8 @@ pub struct Loaded {
 enum Freshness {
     /// As long as the files are as they were before they were read.
     Files(Fingerprint),
+    /// As long as the objects are those that were listed.
+    Objects(Arc<store::Watch>),
     /// Until the period ends.
     Period(AsOf, DateTime<Utc>),
     /// Until a query finds its table changed, and no longer than this.
@@ -88,6 +96,7 @@ impl Loaded {
         rights.fault.is_some()
             || match &self.freshness {
                 Freshness::Files(before) => self.rights != rights.entries || !before.holds(),
+                Freshness::Objects(watch) => self.rights != rights.entries || watch.differs(),
                 Freshness::Period(as_of, start) => period_start(*as_of, now).is_none_or(|current| current > *start),
                 Freshness::Table(shared, until) => {
                     self.rights != rights.entries || shared.is_suspicious() || now >= *until
@@ -118,7 +127,7 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
-        attempt: matches!(spec.kind, SourceKind::Postgres(_)).then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
+        attempt: spec.is_elsewhere().then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
 }
@@ -147,10 +156,10 @@ pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc
 }
 
 async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc>) -> Result<Loaded, SourceError> {
-    let before = fingerprint(spec)?;
+    let behind = Behind::of(spec).await?;
     let mut shared = Arc::default();
     let (mapped, corrected) = match (&spec.kind, &spec.unit) {
-        (SourceKind::Parquet, None) => (parquet::open(spec, context).await?, Vec::new()),
+        (SourceKind::Parquet, None) => (parquet::open(spec, &behind, context).await?, Vec::new()),
         (SourceKind::Postgres(_), None) => {
             let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
@@ -164,7 +173,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             | SourceKind::Postgres(_),
             _,
         ) => {
-            let marked = held::read(spec, context).await?;
+            let marked = held::read(spec, &behind, context).await?;
             (held::table(spec, marked.batches, context).await?, marked.corrected)
         }
     };
@@ -175,7 +184,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             Freshness::Table(shared, now + source.refresh)
         }
         SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
-            Freshness::Files(before)
+            behind.freshness(spec)
         }
     };
     Ok(Loaded {
@@ -191,19 +200,19 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
 async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Snapshot) -> Result<Loaded, SourceError> {
     let start = snapshot.start;
     let (snapshot, kept) = blocking(spec, move || snapshot.read().map(|kept| (snapshot, kept))).await?;
-    let before = if kept.is_none() { Some(fingerprint(spec)?) } else { None };
-    let (batches, rights, corrected) = match kept {
-        Some(kept) => (kept.batches, kept.rights, Vec::new()),
+    let (before, batches, rights, corrected) = match kept {
+        Some(kept) => (None, kept.batches, kept.rights, Vec::new()),
         None => {
-            let marked = held::read(spec, context).await?;
-            (marked.batches, Arc::clone(&spec.rights.entries), marked.corrected)
+            let before = Behind::of(spec).await?;
+            let marked = held::read(spec, &before, context).await?;
+            (Some(before), marked.batches, Arc::clone(&spec.rights.entries), marked.corrected)
         }
     };
     let mapped = held::table(spec, batches.clone(), context).await?;
     // Before it is kept: what breaks a promise would break it until the period ends.
     let rows = checks::check(spec, &mapped, context).await?;
     if let Some(before) = before {
-        if fingerprint(spec)? != before {
+        if Behind::of(spec).await? != before {
             return Err(SourceError::unreadable(spec, &"it changed while its snapshot was taken"));
         }
         blocking(spec, move || snapshot.write(&batches)).await?;
@@ -229,14 +238,6 @@ pub async fn keep(spec: &SourceSpec, loaded: &Loaded, what: Beside, text: String
         Some(snapshot) => blocking(spec, move || snapshot.put_beside(what, &text)).await,
         None => Ok(()),
     }
-}
-
-/// The files as they are now; none where there are no files.
-fn fingerprint(spec: &SourceSpec) -> Result<Fingerprint, SourceError> {
-    if matches!(spec.kind, SourceKind::Postgres(_)) {
-        return Ok(Fingerprint::default());
-    }
-    Fingerprint::of(&spec.path, spec.kind.files()).map_err(|error| SourceError::unreadable(spec, &error))
 }
 
 /// Runs what blocks on a thread for it. Why a thread ended may quote values: it is not passed on.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
-use super::{AsOf, CsvFormat, ExcelFormat, Postgres};
+use super::{AsOf, CsvFormat, ExcelFormat, InStore, Postgres};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct SourceSpec {
     pub kind: SourceKind,
     /// The file, or a folder of such; for PostgreSQL what messages call the table.
     pub path: PathBuf,
+    /// Where it is, if it is in an object store; then `path` is what messages call it.
+    pub store: Option<InStore>,
     /// A query over `source` that yields the published columns; `None` takes each column by its own name.
     pub mapping: Option<String>,
     /// What its rows are about; such a dataset is read once and held in memory.
@@ -38,15 +40,21 @@ impl SourceSpec {
             let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
             (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
         };
-        let Self { dataset, kind, path, mapping, unit, as_of, snapshots, rights } = self;
+        let Self { dataset, kind, path, store, mapping, unit, as_of, snapshots, rights } = self;
         shape(dataset) == shape(&other.dataset)
             && *kind == other.kind
             && *path == other.path
+            && *store == other.store
             && *mapping == other.mapping
             && *unit == other.unit
             && *as_of == other.as_of
             && *snapshots == other.snapshots
             && *rights == other.rights
+    }
+
+    /// Whether it is on a server that may be away, so that only trying tells whether it can be loaded.
+    pub fn is_elsewhere(&self) -> bool {
+        self.store.is_some() || matches!(self.kind, SourceKind::Postgres(_))
     }
 
     /// A live source that is about no units.
@@ -55,6 +63,7 @@ impl SourceSpec {
             dataset,
             kind,
             path,
+            store: None,
             mapping,
             unit: None,
             as_of: AsOf::Live,
@@ -83,13 +92,15 @@ impl SourceKind {
     /// Which files of a folder belong to it.
     pub(super) fn files(&self) -> FilesOf {
         let suffixes: &[&str] = match self {
-            Self::Parquet => return FilesOf { suffixes: &[".parquet"], deep: false },
+            // Writers of Parquet keep their own notes under such names.
+            Self::Parquet => return FilesOf { suffixes: &[".parquet"], hidden: &['.', '~', '_'] },
             Self::Postgres(_) => &[],
             Self::Csv(_) => &[".csv", ".csv.gz"],
             Self::Excel(_) => &[".xlsx", ".xls"],
             Self::JsonLines => &[".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"],
         };
-        FilesOf { suffixes, deep: true }
+        // Editors and spreadsheets leave such beside what is open.
+        FilesOf { suffixes, hidden: &['.', '~'] }
     }
 }
 

@@ -21,6 +21,9 @@ const SOON: i64 = 30;
 
 /// Looks at it.
 pub(super) async fn look(config: &Config, running: bool, thorough: bool, report: &mut Report) {
+    for store in &config.node.stores {
+        self::store(store, report).await;
+    }
     for dataset in config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None) {
         source(dataset, thorough, report).await;
         standard(dataset, report).await;
@@ -35,6 +38,22 @@ pub(super) async fn look(config: &Config, running: bool, thorough: bool, report:
         rights(config, &secret, report);
     }
     witnesses(&state.join("witness"), report);
+}
+
+/// Whether an object store can be reached, and its bucket be listed.
+async fn store(store: &sources::Store, report: &mut Report) {
+    let (check, config) = ("store", store.config());
+    match store.reachable().await {
+        Ok(()) => report.good(check, format!("the bucket {} can be listed", config.bucket)),
+        Err(fault) => {
+            let what = format!("the bucket {}: {fault}", config.bucket);
+            report.fault(
+                check,
+                what,
+                "correct [[stores]] in node.toml, or what stands behind it, and restart the node",
+            );
+        }
+    }
 }
 
 /// Whether a source can be read, and its mapping fits the dataset; every row where it may take long.

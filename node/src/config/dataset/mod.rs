@@ -116,7 +116,7 @@ pub(super) fn check(
     let coverage = coverage::check(file, raw, &columns, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, node, report);
-    let path = source::path(file, base, &raw.source, kind.as_ref(), report);
+    let place = source::place(file, base, &raw.source, (kind.as_ref(), node), report);
     let mapping = raw.mapping.as_ref().map(|mapping| file.text(report, "mapping.sql", &mapping.sql));
 
     let dataset = Arc::new(Dataset {
@@ -139,7 +139,8 @@ pub(super) fn check(
         update_frequency: raw.update_frequency.clone(),
         references: references.iter().map(Reference::described).collect(),
     });
-    let source = SourceSpec::new(Arc::clone(&dataset), kind?, path?, mapping.flatten());
+    let (path, store) = place?;
+    let source = SourceSpec { store, ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten()) };
     let (sized, listed) = (raw.size.is_some(), raw.listed.unwrap_or(true));
     Some(DatasetConfig {
         file: file.path.clone(),

@@ -1,19 +1,14 @@
 //! Checks a source that is a table of PostgreSQL.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
-
 use super::super::problem::{File, Report};
-use super::super::{NodeConfig, raw};
+use super::super::{NodeConfig, duration, raw};
 use super::source::needed;
 use crate::sources::Postgres;
 
 const DEFAULT_REFRESH: Duration = Duration::from_secs(15 * 60);
-/// A second, and a year.
-const REFRESH_SECONDS: RangeInclusive<u64> = 1..=366 * 24 * 3600;
 
 /// A table of a database that node.toml knows. Where node.toml is bad, that is what is reported.
 pub(super) fn table(
@@ -24,7 +19,10 @@ pub(super) fn table(
 ) -> Option<Postgres> {
     let database = needed(file, raw, ("database", "housing"), raw.database.as_ref(), report);
     let table = needed(file, raw, ("table", "public.dwellings"), raw.table.as_ref(), report);
-    let refresh = raw.refresh.as_ref().map_or(Some(DEFAULT_REFRESH), |said| refresh(file, said, report));
+    let refresh = raw
+        .refresh
+        .as_ref()
+        .map_or(Some(DEFAULT_REFRESH), |said| duration::check(file, "source.refresh", said, report));
     let database = database?;
     let node = node?;
     let found = node.databases.iter().find(|server| server.config().name.as_str() == database.get_ref());
@@ -42,19 +40,4 @@ pub(super) fn table(
         None => ("public".to_owned(), text),
     })?;
     Some(Postgres { server: Arc::clone(found?), schema, table, refresh: refresh? })
-}
-
-/// A number with its unit: s, m, h or d.
-fn refresh(file: &File, said: &Spanned<String>, report: &mut Report) -> Option<Duration> {
-    let text = said.get_ref();
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
-    let read = units
-        .iter()
-        .find_map(|(unit, seconds)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(*seconds));
-    let seconds = read.filter(|seconds| REFRESH_SECONDS.contains(seconds));
-    if seconds.is_none() {
-        let what = format!("source.refresh is {text:?}, which is no length of time");
-        file.problem(report, said.span(), what, "write a number and s, m, h or d, such as \"15m\"; a year at most");
-    }
-    seconds.map(Duration::from_secs)
 }

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 use toml::Spanned;
 
+use super::super::NodeConfig;
 use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
-use super::super::NodeConfig;
 use super::postgres;
-use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Tidy};
+use crate::sources::{CsvFormat, ExcelFormat, InStore, STORE_SCHEME, SourceKind, Tidy};
 
 /// The keys beside kind, and the kinds of sources that know them.
 const KEYS: [(&str, &[raw::SourceKind]); 12] = [
@@ -59,22 +60,53 @@ pub(super) fn kind(
     }
 }
 
-/// The file or folder; what messages call it, where it is neither.
-pub(super) fn path(
+/// The file or folder; what messages call it, where it is on a server, and the store that it is in, if it is in one.
+pub(super) fn place(
     file: &File,
     base: &Path,
     raw: &raw::Source,
-    kind: Option<&SourceKind>,
+    (kind, node): (Option<&SourceKind>, Option<&NodeConfig>),
     report: &mut Report,
-) -> Option<PathBuf> {
+) -> Option<(PathBuf, Option<InStore>)> {
     match (raw.kind.get_ref(), kind) {
-        (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some(table.place()),
+        (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some((table.place(), None)),
         (raw::SourceKind::Postgres, _) => None,
         (raw::SourceKind::Parquet | raw::SourceKind::Csv | raw::SourceKind::Excel | raw::SourceKind::Jsonl, _) => {
             let path = needed(file, raw, ("path", "data/incidents.csv"), raw.path.as_ref(), report)?;
-            file.existing(report, base, "source.path", path)
+            match path.get_ref().strip_prefix(STORE_SCHEME) {
+                Some(named) => in_store(file, path, named, node?, report).map(|found| (found.place(), Some(found))),
+                None => file.existing(report, base, "source.path", path).map(|path| (path, None)),
+            }
         }
     }
+}
+
+/// What is named behind `s3://`, in a bucket that node.toml knows.
+fn in_store(
+    file: &File,
+    said: &Spanned<String>,
+    named: &str,
+    node: &NodeConfig,
+    report: &mut Report,
+) -> Option<InStore> {
+    let (bucket, key) = named.split_once('/').unwrap_or((named, ""));
+    let found = node.stores.iter().find(|store| store.config().bucket == bucket);
+    if found.is_none() {
+        let known: Vec<&str> = node.stores.iter().map(|store| store.config().bucket.as_str()).collect();
+        let what = format!("source.path names the bucket {bucket:?}, which is none of node.toml");
+        let fix = match known.as_slice() {
+            [] => "add [[stores]] with this bucket to node.toml, and restart the node".to_owned(),
+            known => format!("write one of {}, or add it under [[stores]]", known.join(", ")),
+        };
+        file.problem(report, said.span(), what, fix);
+    }
+    let odd = key.split('/').rev().skip(1).any(str::is_empty) || key.split('/').any(|part| matches!(part, "." | ".."));
+    if odd {
+        let what = format!("source.path is {:?}, whose key has an empty part or dots for one", said.get_ref());
+        file.problem(report, said.span(), what, "write the key as the store lists it, such as s3://bucket/homes/2024/");
+        return None;
+    }
+    Some(InStore { store: Arc::clone(found?), key: key.to_owned() })
 }
 
 /// A key without which a kind of source can't be.

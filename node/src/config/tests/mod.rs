@@ -16,6 +16,7 @@ mod node;
 mod published;
 mod references;
 mod standard;
+mod stores;
 mod tables;
 mod unit;
 mod values;

@@ -11,6 +11,7 @@ use super::excel::Sheet;
 use super::json::JsonFile;
 use super::{Batches, Fault, LeftOut, RecordPlace, Records};
 use crate::sources::fingerprint::files_at;
+use crate::sources::store::InMemory;
 use crate::sources::{SourceError, SourceKind, SourceSpec};
 
 /// Why a file of a source stops being one of records; holds no text of it.
@@ -44,6 +45,8 @@ impl FileFault {
 pub(in crate::sources) struct Files {
     schema: SchemaRef,
     files: Vec<File>,
+    /// What was fetched for them, and is to stay as long.
+    _fetched: Vec<InMemory>,
     left_out: Mutex<LeftOut>,
 }
 
@@ -68,11 +71,31 @@ impl Files {
     pub(in crate::sources) fn open(root: &Path, kind: &SourceKind) -> Result<Self, FileFault> {
         let unreadable = |why: String| FileFault { path: root.to_path_buf(), fault: Fault::Read(why) };
         let paths = files_at(root, kind.files()).map_err(|error| unreadable(error.to_string()))?;
+        Self::of(root, paths.into_iter().map(|path| (path.clone(), path)), kind)
+    }
+
+    /// Opens objects that were fetched from below `root`.
+    pub(in crate::sources) fn of_objects(
+        root: &Path,
+        objects: Vec<InMemory>,
+        kind: &SourceKind,
+    ) -> Result<Self, FileFault> {
+        let files = Self::of(root, objects.iter().map(|object| (object.shown.clone(), object.path())), kind)?;
+        Ok(Self { _fetched: objects, ..files })
+    }
+
+    /// Opens files, each by what it is called and by where it is.
+    fn of(
+        root: &Path,
+        paths: impl ExactSizeIterator<Item = (PathBuf, PathBuf)>,
+        kind: &SourceKind,
+    ) -> Result<Self, FileFault> {
+        let unreadable = |why: String| FileFault { path: root.to_path_buf(), fault: Fault::Read(why) };
         let mut files: Vec<File> = Vec::with_capacity(paths.len());
         let mut columns: Option<(SchemaRef, Vec<String>)> = None;
-        for path in paths {
+        for (path, place) in paths {
             let at = |fault| FileFault { path: path.clone(), fault };
-            let records = open(kind, &path).map_err(at)?;
+            let records = open(kind, &place).map_err(at)?;
             let (names, folders): (Vec<_>, Vec<_>) = named_folders(root, &path).into_iter().unzip();
             match &columns {
                 None => columns = Some((Arc::clone(records.schema()), names)),
@@ -85,7 +108,7 @@ impl Files {
             return Err(unreadable(format!("the folder holds no file that ends in {suffixes}")));
         };
         let schema = with_folders(&schema, &names).map_err(unreadable)?;
-        Ok(Self { schema, files, left_out: Mutex::default() })
+        Ok(Self { schema, files, _fetched: Vec::new(), left_out: Mutex::default() })
     }
 
     /// The columns of all files, as text.
@@ -121,18 +144,22 @@ fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
 }
 
 /// The names and values of the folders `name=value` between a source's folder and a file.
-fn named_folders(root: &Path, file: &Path) -> Vec<(String, String)> {
+pub(in crate::sources) fn named_folders(root: &Path, file: &Path) -> Vec<(String, String)> {
     let between = file.strip_prefix(root).ok().and_then(Path::parent).into_iter().flat_map(Path::iter);
     let named = between.filter_map(|folder| folder.to_str()?.split_once('='));
     named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn same_layout(first: &SchemaRef, schema: &SchemaRef, folders: &[String], own: &[String]) -> Result<(), Fault> {
-    if folders != own {
-        let why = "the folders above it are named for other columns than those above the source's first file; \
-                   name them alike";
-        return Err(Fault::Read(why.into()));
+/// Why the folders above a file, named for columns `own`, don't fit to those above the first one.
+pub(in crate::sources) fn same_folders(first: &[String], own: &[String]) -> Result<(), &'static str> {
+    if first == own {
+        return Ok(());
     }
+    Err("the folders above it are named for other columns than those above the source's first file; name them alike")
+}
+
+fn same_layout(first: &SchemaRef, schema: &SchemaRef, folders: &[String], own: &[String]) -> Result<(), Fault> {
+    same_folders(folders, own).map_err(|why| Fault::Read(why.into()))?;
     let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     let (first, own) = (names(first), names(schema));
     if first == own {
@@ -145,7 +172,8 @@ fn same_layout(first: &SchemaRef, schema: &SchemaRef, folders: &[String], own: &
     )))
 }
 
-fn with_folders(schema: &SchemaRef, names: &[String]) -> Result<SchemaRef, String> {
+/// The columns of files, and those that the names of folders above them give.
+pub(in crate::sources) fn with_folders(schema: &SchemaRef, names: &[String]) -> Result<SchemaRef, String> {
     let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
     for name in names {
         if fields.iter().any(|field| field.name() == name) {

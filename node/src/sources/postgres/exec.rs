@@ -21,11 +21,12 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 use futures::stream::try_unfold;
 
-use super::fault::{Fault, Unanswered};
+use super::fault::Fault;
 use super::query::Key;
 use super::reading::Streaming;
 use super::rows::Rows;
 use super::table::{Origin, Shape};
+use crate::sources::{Cause, Unanswered};
 
 /// A SELECT that is to be run.
 pub(super) struct PostgresExec {
@@ -176,5 +177,5 @@ fn unanswered(origin: &Origin, fault: Fault) -> DataFusionError {
     if fault.is_change() {
         origin.suspect();
     }
-    DataFusionError::External(Box::new(Unanswered { datasets, fault }))
+    DataFusionError::External(Box::new(Unanswered { datasets, cause: Cause::Database(fault) }))
 }

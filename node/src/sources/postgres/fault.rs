@@ -1,8 +1,7 @@
-//! What goes wrong between node and server: told to the operator, and, without any of it, to whoever asks.
+//! What goes wrong between node and server, for the operator.
 
 use std::path::PathBuf;
 
-use datafusion::error::DataFusionError;
 use tokio_postgres::error::SqlState;
 
 /// What went wrong at or on the way to a server. The server's own messages may quote values of rows: none is kept.
@@ -132,43 +131,9 @@ fn quoted_name(message: &str) -> String {
     message.split(quote).nth(1).unwrap_or("that is asked for").to_owned()
 }
 
-/// The fault below what DataFusion has wrapped around it.
-pub(in super::super) fn of(error: &DataFusionError) -> Option<&Fault> {
-    let DataFusionError::External(inner) = error.find_root() else { return None };
-    inner.downcast_ref::<Unanswered>().map(|unanswered| &unanswered.fault)
-}
-
-/// What whoever asks is told: which dataset, and nothing of its server.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("dataset {datasets}: {}", told(.fault))]
-pub struct Unanswered {
-    /// The dataset, or several of one database.
-    pub datasets: String,
-    /// For the operator.
-    pub fault: Fault,
-}
-
-fn told(fault: &Fault) -> &'static str {
-    match fault {
-        Fault::Slow(_) => "its database takes longer than its owner allows; ask for less at once, or ask its owner",
-        Fault::TooLarge => "a sum does not fit in its type; CAST what is summed AS DECIMAL(38,0)",
-        Fault::Busy(_) => "its database is busy; ask again in a minute",
-        _ => {
-            "its database can't be read at the moment; ask again later: its operator finds the cause in the node's log"
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whoever_asks_is_told_the_dataset_and_nothing_of_the_server() {
-        let fault = Fault::Unreachable("10.1.2.3: refused".into());
-        let text = Unanswered { datasets: "dwellings".into(), fault }.to_string();
-        assert!(text.contains("dwellings") && text.contains("node's log") && !text.contains("10.1.2.3"), "{text}");
-    }
 
     #[test]
     fn a_column_is_named_by_the_words_of_the_server() {

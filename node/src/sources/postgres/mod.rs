@@ -6,7 +6,7 @@
 //! | `server` | how a server is reached, and the connections that are kept to it |
 //! | `tls` | TLS for these connections, the server's name checked |
 //! | `reading` | one read-only transaction that streams the rows of one SELECT |
-//! | `fault` | what goes wrong, for the operator; and what is said of it to whoever asks |
+//! | `fault` | what goes wrong, for the operator |
 //! | `columns`, `kind` | the columns of a table, and what becomes of their types |
 //! | `numeric`, `rows` | the binary form of values and rows |
 //! | `query`, `condition`, `literal` | the SELECT that is sent, its conditions and constants |
@@ -43,10 +43,9 @@ use meridian_proto::Form;
 
 use super::held::collect;
 use super::mapping::{self, Failure, Mapped};
-use super::{SourceError, SourceKind, SourceSpec, checks};
+use super::{SourceError, SourceKind, SourceSpec, checks, unanswered};
 
-pub(super) use fault::of as fault_of;
-pub use fault::{Fault, Unanswered};
+pub use fault::Fault;
 pub use server::{Host, Server, ServerConfig};
 
 pub use whole::WholeQueries;
@@ -135,7 +134,7 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
     let session = mapping::session(1, context.runtime_env());
     match collect(&session, mapped.published).await {
         Ok(batches) => Ok(batches),
-        Err(error) if fault::of(&error).is_some() => Err(SourceError::run(spec, &error)),
+        Err(error) if unanswered::cause(&error).is_some() => Err(SourceError::run(spec, &error)),
         // The engine's error may quote values. Which column it is can be found out.
         Err(_) => {
             let (mapped, _) = open(spec, Failure::Null, context).await?;

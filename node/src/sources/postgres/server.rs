@@ -1,9 +1,6 @@
 //! How a server is reached, and the few connections that are kept to it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +13,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::fault::Fault;
 use super::tls::Tls;
+use crate::secrets::private_text;
 
 /// Longest time until a server has answered the first word.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -170,22 +168,10 @@ async fn connect(config: &Config, tls: Option<Tls>) -> Result<Connection, Fault>
 
 /// A password out of a file that nobody else can read.
 fn password(path: &Path) -> Result<String, Fault> {
-    let wrong = |why: String| Fault::File { path: path.into(), why };
-    let unreadable = |error: std::io::Error| {
-        wrong(format!("can't be read: {error}; `password_file` in [[databases]] holds the password and nothing else"))
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    // Asked of the open file, not of the path, so that it is the mode of what is read.
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(wrong(format!("has the mode {mode:o}, so that others can read the password: chmod 600 it")));
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(unreadable)?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(wrong("is empty; write the password into it".into())),
-        password => Ok(password.to_owned()),
-    }
+    private_text(path, "the password").map_err(|why| Fault::File {
+        path: path.into(),
+        why: format!("{why}; `password_file` in [[databases]] holds the password and nothing else"),
+    })
 }
 
 /// One connection and the task that drives it.

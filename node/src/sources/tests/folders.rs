@@ -104,3 +104,39 @@ async fn json_lines_stand_in_folders_too() {
     folder.write("year=2025/b.json", "[{\"name\": \"bob\"}]");
     assert_rows(&rows(&folder.source()).await, &["|ann|2024|", "|bob|2025|"]);
 }
+
+#[tokio::test]
+async fn folders_of_parquet_give_columns_by_which_files_are_left_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = |from: i64| -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 10));
+        RecordBatch::try_from_iter_with_nullable([("n", column, true)]).unwrap()
+    };
+    let path = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    };
+    super::parquet::write_parquet(&path("year=2024/area=St John's 100%/a.parquet"), &numbers(0));
+    super::parquet::write_parquet(&path("year=2025/area=Ealing/a.parquet"), &numbers(100));
+    super::parquet::write_parquet(&path("_delta_log/checkpoint.parquet"), &numbers(900));
+    let columns = Arc::new(dataset(Form::Rows, &["n bigint", "area varchar", "year integer"]));
+    let spec = SourceSpec::new(columns, SourceKind::Parquet, folder.path().to_path_buf(), None);
+    let loaded = load(&spec, &context(), now()).await.unwrap();
+    assert_eq!(loaded.rows, 20);
+    let frame = context().execute_logical_plan(loaded.plan).await.unwrap();
+    let (col, lit) = (datafusion::prelude::col, datafusion::prelude::lit::<&str>);
+    for (filter, rows, kept, left) in [
+        (col("area").eq(lit("St John's 100%")), 10, "2024", "2025"),
+        (col("year").gt(datafusion::prelude::lit(2024)), 10, "2025", "2024"),
+    ] {
+        let filtered = frame.clone().filter(filter).unwrap();
+        let plan = filtered.clone().explain(false, false).unwrap().collect().await.unwrap();
+        let plan = pretty_format_batches(&plan).unwrap().to_string();
+        assert!(plan.contains(&format!("year={kept}")) && !plan.contains(&format!("year={left}")), "{plan}");
+        assert_eq!(filtered.count().await.unwrap(), rows);
+    }
+    super::parquet::write_parquet(&path("loose.parquet"), &numbers(0));
+    let found = load(&spec, &context(), now()).await.unwrap_err().to_string();
+    assert!(found.contains("named for other columns"), "{found}");
+}

@@ -10,6 +10,7 @@ mod promises;
 mod random;
 mod rights;
 mod snapshots;
+mod store;
 mod units;
 mod wild;
 

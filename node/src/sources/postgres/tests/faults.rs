@@ -6,13 +6,17 @@ use futures::StreamExt;
 
 use super::super::Fault;
 use super::*;
+use crate::sources::Cause;
 
 const TABLE: &str =
     "CREATE TABLE homes (id int, town text); INSERT INTO homes SELECT i, 'York' FROM generate_series(1, 100) i";
 const COLUMNS: [&str; 2] = ["id integer", "town varchar"];
 
 fn fault(error: &DataFusionError) -> Fault {
-    super::super::fault_of(error).unwrap_or_else(|| panic!("{error}")).clone()
+    match crate::sources::unanswered::cause(error) {
+        Some(Cause::Database(fault)) => fault.clone(),
+        other => panic!("{error}: {other:?}"),
+    }
 }
 
 async fn refused(spec: &SourceSpec) -> (Fault, String) {
