@@ -12,7 +12,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
-use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Form, Name, Reference, Role};
+use meridian_proto::{About, Column, ColumnType, Dataset, DatasetName, Form, MOST_KEYWORDS, Name, Reference, Role};
 
 use crate::lower;
 use crate::over::{self, Tables};
@@ -107,8 +107,25 @@ pub fn described(title: &Title, statement: &Statement, own: &[Arc<Dataset>]) -> 
         size_class: bases.iter().map(|base| base.size_class).max().unwrap_or_default(),
         update_frequency: distinct(bases.iter().map(|base| base.update_frequency.as_str())).join(", "),
         references: references(&bases),
+        about: about(&bases),
     };
     Ok(Described { dataset, bases: bases.into_iter().map(|base| base.name.clone()).collect() })
+}
+
+/// As new as the newest of what it is over, and told no further than each of that.
+fn about(bases: &[&Arc<Dataset>]) -> About {
+    let each = || bases.iter().map(|base| &base.about);
+    About {
+        keywords: distinct(each().flat_map(|about| about.keywords.iter().map(String::as_str)))
+            .into_iter()
+            .take(MOST_KEYWORDS)
+            .map(str::to_owned)
+            .collect(),
+        contact: each().find_map(|about| about.contact.clone()),
+        last_change: each().filter_map(|about| about.last_change).max(),
+        quality: None,
+        members_only: each().any(|about| about.members_only),
+    }
 }
 
 fn scanned(plan: &LogicalPlan) -> Result<BTreeSet<Name>> {

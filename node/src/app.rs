@@ -32,7 +32,9 @@ use crate::config::{Config, NodeConfig, PublicTls, Reader};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
+use crate::news::{self, News};
 use crate::peers::Directory;
+use crate::portal::Portal;
 use crate::query::{Engine, Parts, QueryError};
 use crate::register::Registers;
 use crate::secrets::{Purpose, Secret, SecretError};
@@ -158,6 +160,14 @@ pub async fn serve(
         Arc::clone(&peers),
         node.state.join(register::KEPT),
     );
+    let news = News::new(news::Parts {
+        own: node.body.clone(),
+        peers: Arc::clone(&peers),
+        directory: Arc::clone(&directory),
+        registers: Arc::clone(&registers),
+        members: members.clone(),
+        agreements: Arc::clone(&agreements),
+    });
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),
@@ -171,6 +181,7 @@ pub async fn serve(
         routes: Routes::new(peers, others.iter().map(|other| Arc::clone(&other.peers))),
         members: members.clone(),
         registers: Arc::clone(&registers),
+        news: Arc::clone(&news),
         abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
         memory: node.limits.memory_mib << 20,
         // A little less than this node's own limit, so that the body that is slow is named.
@@ -180,18 +191,21 @@ pub async fn serve(
     log.hold();
     let (follow, followed) = watch::channel(config.clone());
     if let Some(public) = public {
-        public.serve(Arc::clone(&registers), clock.clone())?;
+        let known = followed.clone();
+        let standards = move || known.borrow().standards.iter().map(|known| Arc::clone(&known.standard)).collect();
+        let address = node.public.address.clone();
+        let portal = Portal::new(node.body.clone(), Arc::clone(&directory), standards, address);
+        public.serve(Arc::clone(&registers), portal, clock.clone())?;
     }
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
-        tokio::spawn(directory.learn()),
+        tokio::spawn(news.follow()),
         tokio::spawn(agreements.follow()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
-        tokio::spawn(register::keep(followed, Arc::clone(&registers), log, clock)),
-        tokio::spawn(registers.learn()),
+        tokio::spawn(register::keep(followed, registers, log, clock)),
     ];
-    background.extend(members.map(|members| tokio::spawn(members.follow())));
+    background.extend(members.map(|members| tokio::spawn(members.follow_authorities())));
     for abroad::Other { directory, members, .. } in others {
         background.push(tokio::spawn(directory.learn()));
         background.extend(members.map(|members| tokio::spawn(members.follow())));

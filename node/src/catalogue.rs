@@ -1,7 +1,14 @@
 //! What a caller may name in SQL: this body's datasets, the federation's, `every.<standard>`, and those of other federations.
 
+mod dcat;
+mod entry;
+mod exchange_model;
 mod foreign;
+mod freshness;
 mod references;
+mod search;
+#[cfg(test)]
+mod testing;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +21,19 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{Result, plan_datafusion_err};
 use meridian_federation::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable};
-use meridian_proto::{BodyName, EVERY, Form, Name};
+use meridian_proto::{BodyName, Dataset, EVERY, Form, Name};
 
 use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
 use crate::peers::Directory;
 
+pub use dcat::{Addresses, catalogue as dcat, dataset as dcat_of};
+pub use entry::{Entry, public, quality, sizes};
+pub use exchange_model::{Lack, record, records};
 use foreign::Foreign;
+pub use freshness::Freshness;
 use references::Declared;
 pub use references::referenced;
+pub use search::{Hit, Index};
 use views::Seen;
 pub use views::View as OwnView;
 
@@ -65,6 +77,8 @@ pub struct Listed {
     pub columns: SchemaRef,
     /// For people.
     pub title: String,
+    /// What is told of it; nothing of what is made of several datasets.
+    pub described: Option<Arc<Dataset>>,
 }
 
 impl Catalogue {
@@ -131,7 +145,9 @@ impl Catalogue {
             }
         };
         let views = self.views.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Arc::new(View { federation: self.federation.clone(), body: self.body.clone(), own, views, foreign })
+        let directories = std::iter::once(&self.directory).chain(&self.abroad).cloned().collect();
+        let (federation, body) = (self.federation.clone(), self.body.clone());
+        Arc::new(View { federation, body, own, views, foreign, directories })
     }
 
     /// Whether a name is published by anybody: that of the federation, a body, a dataset, a standard or a column.
@@ -183,6 +199,8 @@ pub struct View {
     own: BTreeMap<Name, Own>,
     views: OwnViews,
     foreign: Others,
+    /// What bodies have told of themselves, this node's own federation first.
+    directories: Vec<Arc<Directory>>,
 }
 
 impl fmt::Debug for View {
@@ -240,23 +258,28 @@ impl View {
             table: table.to_string(),
             columns,
             title: title.to_owned(),
+            described: None,
         };
         let mut rows = Vec::new();
         for (name, own) in &self.own {
             if let Own::Ready(table) = own {
-                rows.push(row(&self.body, name, table.schema(), &table.terms.dataset.title));
+                let dataset = &table.terms.dataset;
+                let listed = row(&self.body, name, table.schema(), &dataset.title);
+                rows.push(Listed { described: Some(Arc::clone(dataset)), ..listed });
             }
         }
         for (name, view) in self.views.iter().filter(|(name, _)| !self.own.contains_key(*name)) {
             if let Seen::Ready(planned) = view.seen(&self.federation, &self.body, &self.own) {
-                rows.push(row(&self.body, name, planned.schema(), &view.title));
+                let listed = row(&self.body, name, planned.schema(), &view.title);
+                rows.push(Listed { described: self.told_of(name), ..listed });
             }
         }
         if let Others::All { own, abroad } = &self.foreign {
             for ((body, name), table) in std::iter::once(own).chain(abroad.values()).flat_map(|foreign| &foreign.tables)
             {
                 let listed = row(body, name, table.schema(), &table.dataset.title);
-                rows.push(Listed { catalog: table.name.federation.to_string(), ..listed });
+                let described = Some(Arc::clone(&table.dataset));
+                rows.push(Listed { catalog: table.name.federation.to_string(), described, ..listed });
             }
             for (standard, table) in &own.standards {
                 let listed = row(&self.body, standard, table.schema(), "");
@@ -267,6 +290,44 @@ impl View {
         let order = |row: &Listed| (row.catalog != self.federation.as_str(), row.catalog.clone());
         rows.sort_by(|a, b| (order(a), &a.schema, &a.table).cmp(&(order(b), &b.schema, &b.table)));
         rows
+    }
+
+    /// What is told of each dataset that the caller may know of, with the columns that exist for them, sorted. Those that
+    /// can't be read at the moment are there, as the federation is told of them.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = self.listed().iter().filter_map(|listed| self.entry(listed)).collect();
+        for (name, own) in &self.own {
+            if let (Own::Broken { listed: true }, Some(dataset)) = (own, self.told_of(name)) {
+                entries.extend(self.of(&self.federation, &self.body, dataset));
+            }
+        }
+        entries.sort_by_cached_key(|entry| (entry.federation != self.federation, entry.id()));
+        entries
+    }
+
+    fn entry(&self, listed: &Listed) -> Option<Entry> {
+        let mut dataset = Arc::clone(listed.described.as_ref()?);
+        let is_known = |column: &Name| listed.columns.column_with_name(column.as_str()).is_some();
+        if !dataset.columns.iter().all(|column| is_known(&column.name)) {
+            let all = Arc::make_mut(&mut dataset);
+            all.columns.retain(|column| is_known(&column.name));
+            all.coverage.retain(|coverage| is_known(&coverage.column));
+        }
+        self.of(&listed.catalog.parse().ok()?, &listed.schema.parse().ok()?, dataset)
+    }
+
+    fn of(&self, federation: &Name, body: &Name, dataset: Arc<Dataset>) -> Option<Entry> {
+        let directory = self.directories.iter().find(|directory| directory.federation() == federation)?;
+        let title = directory.description(body).map(|told| told.title.clone());
+        let publisher = title.unwrap_or_else(|| body.to_string());
+        Some(Entry { federation: federation.clone(), body: body.clone(), publisher, dataset })
+    }
+
+    /// What the federation is told of a dataset or view of this body.
+    fn told_of(&self, name: &Name) -> Option<Arc<Dataset>> {
+        let told = self.directories.first()?.description(&self.body)?;
+        let dataset = told.datasets.iter().find(|dataset| dataset.name == *name)?;
+        Some(Arc::new(dataset.clone()))
     }
 
     fn table(&self, schema: &str, name: &str) -> Result<Arc<dyn TableProvider>> {

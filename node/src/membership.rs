@@ -1,8 +1,9 @@
 //! Who is in a federation, as its authority signed it: kept on disk, followed from the authority and from peers, and in
 //! force at once.
 //!
-//! News comes three ways: every node asks the authorities and three members every few seconds; whoever has just learnt
-//! of something asks again at once, and so tells those whom it asks that there is news; and every request of a node says
+//! News comes three ways: every node asks the authorities and a few members every few seconds (its own federation's together with
+//! all other news); whoever has just learnt of something asks again at once, and so tells those whom it asks that there is
+//! news; and every request of a node says
 //! which version it holds, so that a node that holds an older one fetches the newer before it answers. An older version
 //! is never taken after a newer one, from nobody. A membership that is older than 96 hours lets only open data leave to other bodies.
 
@@ -20,7 +21,7 @@ use meridian_federation::remote::Peers;
 use meridian_proto::{MEMBERSHIP_ACTION, Membership, Name, Signed, wire};
 use prost::Message;
 use rand::seq::IteratorRandom;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::authority::client;
 use crate::clock::Clock;
@@ -59,6 +60,8 @@ pub struct Members {
     held: RwLock<Held>,
     /// The bodies that a membership was fetched from, each busy while one is.
     fetching: Mutex<HashMap<Name, Arc<Mutex<()>>>>,
+    /// That there is a newer one.
+    news: Notify,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,8 @@ impl Members {
         succession.bring_in().and_then(|_| succession.let_go()).map_err(|why| wrong(why.to_string()))?;
         let held = RwLock::new(Held { signed, membership });
         let fetching = Mutex::default();
-        let members = Self { own, federation, authorities, peers, clock, path, held, fetching };
+        let news = Notify::new();
+        let members = Self { own, federation, authorities, peers, clock, path, held, fetching, news };
         members.in_force();
         Ok(Arc::new(members))
     }
@@ -177,6 +181,7 @@ impl Members {
             }
         }
         self.in_force();
+        self.news.notify_one();
         let federation = self.federation.name();
         tracing::info!(%federation, version = self.version(), "the membership of the federation has changed");
         Ok(true)
@@ -194,28 +199,47 @@ impl Members {
         if self.version() >= version { Ok(()) } else { Err(format!("{body} does not hold version {version} itself")) }
     }
 
-    /// Follows the membership for as long as the node runs.
+    /// Follows the membership of another federation for as long as the node runs.
     pub async fn follow(self: Arc<Self>) {
         let this = &self;
         loop {
             let before = self.version();
-            let asked = self.choose(AT_ONCE);
-            let of_members = stream::iter(asked).map(|body| async move { (body.to_string(), this.ask(&body).await) });
+            let asked = stream::iter(self.choose(AT_ONCE));
+            let of_members = asked.map(|body| async move { (body.to_string(), this.ask(&body).await) });
             let of_members = of_members.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-            let members = self.read(|held| held.membership.members.len());
-            let authorities = if asks_authorities(members, rand::random()) { self.authorities.clone() } else { Vec::new() };
-            let authorities = stream::iter(authorities)
-                .map(|authority| async move { (authority.clone(), this.ask_authority(&authority).await) });
-            let authorities = authorities.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-            let (answers, of_authorities) = tokio::join!(of_members, authorities);
-            for (from, answer) in answers.into_iter().chain(of_authorities) {
-                if let Err(why) = answer {
-                    tracing::debug!(from, why, "no membership was learnt");
-                }
-            }
-            if self.version() == before {
-                tokio::time::sleep(ROUND.mul_f64(rand::random_range(0.7..1.0))).await;
-            }
+            let (answers, ()) = tokio::join!(of_members, self.ask_authorities());
+            answers.into_iter().for_each(unheard);
+            self.pause(before).await;
+        }
+    }
+
+    /// Follows the authorities for as long as the node runs, where members are asked with all other news.
+    pub async fn follow_authorities(self: Arc<Self>) {
+        loop {
+            let before = self.version();
+            self.ask_authorities().await;
+            self.pause(before).await;
+        }
+    }
+
+    /// Waits until a newer membership has come.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    async fn ask_authorities(&self) {
+        let members = self.read(|held| held.membership.members.len());
+        let authorities = if asks_authorities(members, rand::random()) { self.authorities.clone() } else { Vec::new() };
+        let asked = stream::iter(authorities).map(|authority| async move {
+            let answer = self.ask_authority(&authority).await;
+            (authority, answer)
+        });
+        asked.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().for_each(unheard);
+    }
+
+    async fn pause(&self, before: u64) {
+        if self.version() == before {
+            tokio::time::sleep(ROUND.mul_f64(rand::random_range(0.7..1.0))).await;
         }
     }
 
@@ -230,9 +254,15 @@ impl Members {
         })
     }
 
-    async fn ask(&self, body: &Name) -> Result<bool, String> {
+    /// What is held, for whoever has a newer one.
+    pub fn request(&self) -> wire::MembershipRequest {
         let (version, signed_at) = self.read(|held| (held.membership.version, held.membership.signed_at));
-        let request = wire::MembershipRequest { version, signed_at }.encode_to_vec();
+        wire::MembershipRequest { version, signed_at }
+    }
+
+    /// Asks a member for a newer one; returns whether it had one.
+    pub async fn ask(&self, body: &Name) -> Result<bool, String> {
+        let request = self.request().encode_to_vec();
         let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, MEMBERSHIP_ACTION, request)).await;
         let answer = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;
         let Some(newer) = answer.first() else { return Ok(false) };
@@ -274,6 +304,12 @@ impl Members {
 
     fn read<T>(&self, of: impl FnOnce(&Held) -> T) -> T {
         of(&self.held.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn unheard((from, answer): (String, Result<bool, String>)) {
+    if let Err(why) = answer {
+        tracing::debug!(from, why, "no membership was learnt");
     }
 }
 

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
+use chrono::NaiveDate;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -52,6 +53,7 @@ use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
 use crate::membership::Members;
+use crate::news::News;
 use crate::register::Registers;
 use crate::sources::WholeQueries;
 use crate::witness::Witnessing;
@@ -125,6 +127,8 @@ pub struct Parts {
     pub members: Option<Arc<Members>>,
     /// What the bodies tell the public.
     pub registers: Arc<Registers>,
+    /// What nodes tell each other has changed.
+    pub news: Arc<News>,
     /// Who is in other federations that this node trusts, where their authorities say so.
     pub abroad: Vec<Arc<Members>>,
     /// Memory for all queries together, in bytes.
@@ -278,6 +282,21 @@ impl Engine {
         self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).listed()
     }
 
+    /// What is told of each dataset that this caller may know of.
+    pub fn entries(&self, caller: &Caller) -> Vec<catalogue::Entry> {
+        self.parts.catalogue.view(caller, self.parts.clock.now(), &BTreeSet::new()).entries()
+    }
+
+    /// What anybody may know of what the federation publishes.
+    pub fn public_entries(&self) -> Vec<catalogue::Entry> {
+        catalogue::public(self.parts.catalogue.directory())
+    }
+
+    /// The day that it is.
+    pub fn today(&self) -> NaiveDate {
+        self.parts.clock.now().date_naive()
+    }
+
     /// Who is in, where the authority says so.
     pub fn members(&self) -> Option<&Arc<Members>> {
         self.parts.members.as_ref()
@@ -311,9 +330,14 @@ impl Engine {
 
     /// The descriptions that are newer than what a peer holds. Of another federation it gets this body's own: what others publish
     /// it asks of them, if they trust it.
-    pub fn descriptions(&self, held: &[(Name, u64)], of: &Name) -> Vec<Signed> {
+    pub fn descriptions(&self, held: &[(Name, u64)], parts: &[u32], of: &Name) -> Vec<Signed> {
         let body = (*of != self.parts.federation).then_some(&self.parts.body);
-        self.parts.catalogue.directory().newer_than(held, body)
+        self.parts.catalogue.directory().newer_than(held, parts, body)
+    }
+
+    /// What has changed, for other nodes.
+    pub fn news(&self) -> &News {
+        &self.parts.news
     }
 
     /// What the bodies tell the public.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use prost::Message;
 
-use crate::{Invalid, LogKeys, Name, wire};
+use crate::{About, Invalid, LogKeys, Name, wire};
 
 /// How a dataset may leave its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
@@ -224,6 +224,8 @@ pub struct Dataset {
     pub update_frequency: String,
     /// Datasets of other bodies that its rows may be joined with.
     pub references: Vec<Reference>,
+    /// What else people are told of it.
+    pub about: About,
 }
 
 impl Dataset {
@@ -306,8 +308,9 @@ impl From<&Description> for wire::Description {
 impl TryFrom<wire::Dataset> for Dataset {
     type Error = Invalid;
 
-    fn try_from(message: wire::Dataset) -> Result<Self, Invalid> {
+    fn try_from(mut message: wire::Dataset) -> Result<Self, Invalid> {
         let form = message.form().try_into()?;
+        let about = About::taken(&mut message)?;
         let columns = message.columns.into_iter().map(Column::try_from).collect::<Result<Vec<_>, _>>()?;
         let mut seen = HashSet::new();
         for column in &columns {
@@ -344,6 +347,7 @@ impl TryFrom<wire::Dataset> for Dataset {
             size_class: message.size_class.min(18),
             update_frequency: message.update_frequency,
             references: message.references.into_iter().map(Reference::try_from).collect::<Result<_, _>>()?,
+            about,
         })
     }
 }
@@ -367,6 +371,11 @@ impl From<&Dataset> for wire::Dataset {
             size_class: value.size_class,
             update_frequency: value.update_frequency.clone(),
             references: value.references.iter().map(Into::into).collect(),
+            keywords: value.about.keywords.clone(),
+            contact: value.about.contact.as_ref().map(Into::into),
+            last_change: value.about.last_change,
+            quality: value.about.quality.as_ref().map(Into::into),
+            members_only: value.about.members_only,
         }
     }
 }
@@ -533,6 +542,7 @@ mod tests {
                     key: "uprn".parse().unwrap(),
                     labels: vec!["ward_gss".parse().unwrap()],
                 }],
+                about: About::default(),
             }],
         }
     }

@@ -3,6 +3,7 @@
 //! [`wire`] holds the messages as they travel; everything else is the domain types made from them by `TryFrom`.
 //! No message is trusted because it parsed: a domain type exists only if its rules hold.
 
+mod about;
 mod check;
 mod dataset;
 mod error;
@@ -12,6 +13,7 @@ mod register;
 mod release;
 mod witness;
 
+pub use about::{About, Check, Contact, Frequency, LONGEST_WORDS, MOST_KEYWORDS, Quality, is_mail};
 pub use check::{Admission, CheckAnswer, Decision, Needs, Place, Refusal, Verdict};
 pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Form, Reference, Role};
 pub use error::Invalid;
@@ -30,11 +32,17 @@ pub mod wire {
 /// The Flight action by which a node asks a peer for the descriptions it holds.
 pub const DESCRIBE_ACTION: &str = "meridian.describe";
 
+/// The Flight action by which an analyst searches what their own node knows of all datasets: a [`wire::CatalogueRequest`].
+pub const CATALOGUE_ACTION: &str = "meridian.catalogue";
+
 /// The Flight action by which a body is asked whether it would release the answer to a query.
 pub const CHECK_ACTION: &str = "meridian.check";
 
 /// The Flight action by which an analyst asks their own node what an agreement has to grant for a query to run.
 pub const NEEDS_ACTION: &str = "meridian.needs";
+
+/// The Flight action by which a node asks a peer what has changed: a [`wire::NewsRequest`], a [`wire::News`].
+pub const NEWS_ACTION: &str = "meridian.news";
 
 /// The Flight action by which a node asks a peer for the federation's membership.
 pub const MEMBERSHIP_ACTION: &str = "meridian.membership";

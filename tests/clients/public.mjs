@@ -1,4 +1,5 @@
-// A reader of the public pages: a real browser, with axe. Arguments: what to do, the register's address, and what that takes.
+// A reader of the public pages: a real browser, with axe. Arguments: what to do, the address of register or catalogue, and what that
+// takes.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -22,7 +23,7 @@ async function open(size, javaScriptEnabled = true) {
   const context = await browser.newContext({ viewport: SIZES[size], javaScriptEnabled });
   const page = await context.newPage();
   page.on("request", (request) => {
-    if (!request.url().startsWith(origin + "/register")) wrong.push(`a request goes to ${request.url()}`);
+    if (!["/register/", "/catalogue/"].some((below) => request.url().startsWith(origin + below))) wrong.push(`a request goes to ${request.url()}`);
     if (!["document", "stylesheet", "image", "other"].includes(request.resourceType()))
       wrong.push(`${request.url()} is a ${request.resourceType()}`);
   });
@@ -117,6 +118,21 @@ async function find([text, expected]) {
   if (title !== expected) wrong.push(`${text} leads to ${title}`);
 }
 
+// Without scripts: a dataset is found by words, read, and had in a form for programs.
+async function dataset([text, expected]) {
+  const page = await open("phone", false);
+  await page.goto(root);
+  await page.focus("#q");
+  await page.keyboard.type(text);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`**/catalogue/?q=${text.replaceAll(" ", "+")}`);
+  await page.locator("main ul.cards a").first().click();
+  const title = await page.locator("h1").textContent();
+  if (!title.startsWith(expected)) wrong.push(`${text} leads to ${title}`);
+  const data = await page.request.get(new URL(await page.locator("a:text-is('JSON')").first().getAttribute("href"), page.url()).href);
+  if ((await data.json()).title !== expected) wrong.push(`${text}: the page and its data differ`);
+}
+
 // Pictures of pages, for people.
 async function pictures([folder, ...addresses]) {
   for (const size of Object.keys(SIZES)) {
@@ -129,7 +145,7 @@ async function pictures([folder, ...addresses]) {
   }
 }
 
-await { look, keyboard, find, pictures }[task](rest);
+await { look, keyboard, find, dataset, pictures }[task](rest);
 await browser.close();
 if (wrong.length > 0) {
   console.error([...new Set(wrong)].join("\n"));

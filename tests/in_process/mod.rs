@@ -17,6 +17,7 @@ use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_COLUMN};
 use meridian::history::History;
+use meridian::news::{self, News};
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
 use meridian::register::Registers;
@@ -104,9 +105,19 @@ impl InProcess {
             Arc::clone(&peers),
             folder.path().join("registers"),
         );
+        let agreements = Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system());
+        let news = News::new(news::Parts {
+            own: body.clone(),
+            peers: Arc::clone(&peers),
+            directory: Arc::clone(&directory),
+            registers: Arc::clone(&registers),
+            members: None,
+            agreements: Arc::clone(&agreements),
+        });
         let engine = Engine::new(Parts {
-            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system()),
+            agreements,
             registers,
+            news,
             catalogue: Catalogue::new(body.clone(), own, directory, Vec::new()),
             federation,
             body,
@@ -222,6 +233,7 @@ pub(crate) fn described(dataset: &str, form: Form, columns: Vec<Column>) -> Data
         size_class: 0,
         update_frequency: String::new(),
         references: vec![],
+        about: meridian_proto::About::default(),
     }
 }
 

@@ -12,12 +12,12 @@ const LAYERS: [&[&str]; 12] = [
     &["app"],
     &["config"],
     &["flight", "web"],
-    &["query"],
-    &["catalogue", "standards"],
+    &["portal", "query"],
+    &["catalogue", "news", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
-    &["printable", "seal", "testing"],
+    &["printable", "seal", "spelling", "testing", "versions"],
 ];
 
 fn root() -> PathBuf {

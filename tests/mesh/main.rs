@@ -8,6 +8,7 @@ mod analyze;
 mod answers;
 mod attacks;
 mod calendar;
+mod catalogue;
 mod check;
 mod clients;
 mod crowds;

@@ -91,6 +91,43 @@ fn every_page_is_for_everybody() {
 }
 
 #[test]
+fn every_page_of_the_catalogue_is_for_everybody() {
+    let (mesh, address) = served();
+    mesh.start_all();
+    let root = format!("http://{address}/catalogue/");
+    until("LODA's node knows what is published", || {
+        let listed = get(address, "/catalogue/catalogue.json");
+        let is_told = |body: &str| body == "loda" || listed.contains(&format!("\"london.{body}."));
+        mesh.bodies().all(is_told).then_some(())
+    });
+    let borough = mesh.boroughs().next().unwrap().to_owned();
+    let homes = format!("datasets/{borough}/dwellings");
+    let pages = [
+        "",
+        "?q=fire",
+        "?q=fires+attnded",
+        "?q=nothing-like-that-anywhere",
+        "datasets/lfb/incidents",
+        "datasets/gla/boroughs",
+        &homes,
+        "bodies/lfb",
+        "standards",
+        "standards/dwellings",
+        "no/such/page",
+    ];
+    let with = |task: &str, more: &[&str]| {
+        let ran = browser(task, &[&[root.as_str()], more].concat());
+        assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
+    };
+    if let Some(folder) = std::env::var_os("MERIDIAN_TEST_PICTURES") {
+        with("pictures", &[&[folder.to_str().unwrap()], &pages[..]].concat());
+    }
+    with("look", &pages);
+    with("keyboard", &["", "datasets/lfb/incidents", "standards/dwellings"]);
+    with("dataset", &["fire stations", "Fire stations"]);
+}
+
+#[test]
 fn the_register_is_read_and_nothing_else() {
     let (mesh, address) = served();
     mesh.start("loda");

@@ -91,6 +91,11 @@ impl Peers {
         *known = Known { version, members };
     }
 
+    /// The version of the membership that says who they are; 0 where none does.
+    pub fn version(&self) -> u64 {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).version
+    }
+
     /// The bodies.
     pub fn bodies(&self) -> Vec<Name> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).members.keys().cloned().collect()
@@ -99,7 +104,7 @@ impl Peers {
     /// A message with what goes along with every request.
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        let version = self.known.read().unwrap_or_else(PoisonError::into_inner).version;
+        let version = self.version();
         if version > 0 && !self.abroad {
             request.metadata_mut().insert(MEMBERSHIP_HEADER, version.into());
         }

@@ -427,6 +427,7 @@ fn describe(dataset: &str, columns: &str, form: Form, standard: Option<&str>, co
         size_class: 5,
         update_frequency: String::new(),
         references: Vec::new(),
+        about: meridian_proto::About::default(),
     }
 }
 

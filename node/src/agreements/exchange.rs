@@ -1,7 +1,7 @@
 //! How nodes tell each other of documents and signatures: each says what it holds, and is given what it lacks.
 //!
-//! A node asks all others when it starts and a few of them in each round, and those whom a signature of its own concerns
-//! as long as they have not taken it. So a body that was away learns of everything, whoever has it.
+//! A node asks all others when it starts, those whom a signature of its own concerns as long as they have not taken it, and
+//! whoever turns out to hold something else when it asks for news. So a body that was away learns of everything, whoever has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use futures::{StreamExt, stream};
 use meridian_certs::Verified;
 use meridian_proto::{AGREEMENTS_ACTION, Name, wire};
 use prost::Message;
-use rand::seq::IteratorRandom;
+use sha2::{Digest, Sha256};
 
 use super::kept::{DISCARDED, Kept, file};
 use super::{Act, AgreementError, Agreements, node_of};
 
 /// Time between looks for what this body has said.
 const LOOK: Duration = Duration::from_secs(1);
-/// Looks between rounds in which others are asked.
+/// Looks between rounds in which those are asked again who could not be told.
 const ROUND: u32 = 8;
 /// Bodies that are asked in a round.
 const AT_ONCE: usize = 4;
@@ -47,6 +47,18 @@ impl Agreements {
         let kept = self.kept()?;
         let given = self.lacking(&kept, from, &request.held, now);
         Ok(wire::AgreementExchange { held: self.held(&kept, from)?, given }.encode_to_vec())
+    }
+
+    /// A digest of what is held of the documents that concern a body: the same at its node, where both hold the same.
+    pub fn digest(&self, body: &Name) -> Result<Vec<u8>, AgreementError> {
+        let mut held = self.held(&self.kept()?, body)?;
+        held.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut hash = Sha256::new();
+        for wire::HeldAgreement { id, mut marks } in held {
+            marks.sort();
+            hash.update(format!("{id} {}\n", marks.join(" ")));
+        }
+        Ok(hash.finalize().to_vec())
     }
 
     /// Learns what another body's node has to tell, and tells it what it lacks.
@@ -90,8 +102,6 @@ impl Agreements {
                     said.extend(marks);
                     untold.extend(bodies.into_iter().flatten());
                     if is_news || looks % ROUND == 0 {
-                        let some = self.peers.bodies().into_iter().choose_multiple(&mut rand::rng(), AT_ONCE);
-                        untold.extend(some);
                         let failed = self.exchange_with(std::mem::take(&mut untold)).await;
                         for (body, why) in &failed {
                             tracing::debug!(%body, why, "agreements were not exchanged");

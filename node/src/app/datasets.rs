@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
-use meridian_proto::{Dataset, Form, Name};
+use meridian_proto::{Dataset, Form, Name, Quality};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -45,6 +46,8 @@ struct Held {
     made: Option<Made>,
     /// The declared tables of the rows that are loaded, as they were solved under what was made.
     tables: Option<Arc<Tables>>,
+    /// What holds of the rows that are loaded.
+    quality: Option<Quality>,
     /// What loading depended on when it was last tried without success.
     failed_at: Option<Inputs>,
     own: Own,
@@ -54,7 +57,7 @@ impl Held {
     /// Nothing is loaded yet.
     fn empty(config: DatasetConfig, grants: Vec<Grant>, made: Option<Made>) -> Self {
         let own = Own::Broken { listed: config.listed };
-        Self { config, grants, loaded: None, made, tables: None, failed_at: None, own }
+        Self { config, grants, loaded: None, made, tables: None, quality: None, failed_at: None, own }
     }
 }
 
@@ -292,8 +295,8 @@ impl Datasets {
         let empty = Held { failed_at: before, ..Held::empty(config, grants, made) };
         match loaded {
             Ok(loaded) => {
-                conformance::tell(&empty.config, &loaded, &self.context).await;
-                let held = self.published(empty, loaded).await;
+                let quality = Some(conformance::quality(&empty.config, &loaded, &self.context).await);
+                let held = self.published(Held { quality, ..empty }, loaded).await;
                 if held.loaded.is_some() {
                     tracing::info!(dataset = %held.config.name(), "loaded");
                 }
@@ -350,7 +353,7 @@ impl Datasets {
         {
             tracing::error!(dataset = %config.dataset.name, %error, "it will be out of order with its next snapshot");
         }
-        let dataset = sized(&made.fixed.dataset(config), config.sized, Some(loaded));
+        let dataset = told(&made.fixed.dataset(config), config.sized, Some(loaded), held.quality.as_ref());
         let mut terms = terms::terms(&self.node, config, dataset, grants, &made);
         terms.tables = match tables {
             Some(tables) => Some(tables),
@@ -407,23 +410,30 @@ fn given(config: &Config) -> BTreeMap<Name, (DatasetConfig, Vec<Grant>)> {
 fn out_of_order(held: Held, error: &(dyn std::error::Error + 'static)) -> Held {
     tracing::error!(dataset = %held.config.name(), file = %held.config.file.display(), %error, "out of order");
     let own = Own::Broken { listed: held.config.listed };
-    Held { loaded: None, own, ..held }
+    Held { loaded: None, quality: None, own, ..held }
 }
 
 /// What the federation is told of a dataset.
 fn described(held: &Held) -> Arc<Dataset> {
     let dataset =
         held.made.as_ref().map_or_else(|| Arc::clone(&held.config.dataset), |m| m.fixed.dataset(&held.config));
-    sized(&dataset, held.config.sized, held.loaded.as_ref())
+    told(&dataset, held.config.sized, held.loaded.as_ref(), held.quality.as_ref())
 }
 
-/// The description with its size class: the one that its file declares, otherwise what may be told of its rows.
-fn sized(dataset: &Arc<Dataset>, said: bool, loaded: Option<&Loaded>) -> Arc<Dataset> {
-    match loaded {
-        Some(loaded) if !said => {
-            let size_class = sources::size_class(dataset.form, loaded.rows);
-            Arc::new(Dataset { size_class, ..dataset.as_ref().clone() })
-        }
-        _ => Arc::clone(dataset),
+/// The description with what its rows say: the size class and the day of the last change, where its file declares none, and
+/// what holds of them.
+fn told(dataset: &Arc<Dataset>, sized: bool, loaded: Option<&Loaded>, quality: Option<&Quality>) -> Arc<Dataset> {
+    let Some(loaded) = loaded else { return Arc::clone(dataset) };
+    let mut told = dataset.as_ref().clone();
+    if !sized {
+        told.size_class = sources::size_class(told.form, loaded.rows);
     }
+    told.about.last_change = told.about.last_change.or_else(|| loaded.changed.and_then(day));
+    told.about.quality = quality.cloned();
+    Arc::new(told)
+}
+
+/// The day in days since the Unix epoch: no hour of a change is told.
+fn day(time: DateTime<Utc>) -> Option<i32> {
+    i32::try_from(time.timestamp().div_euclid(24 * 3600)).ok()
 }

@@ -1,22 +1,31 @@
 //! `meridian catalogue`: the datasets that one may see, with their columns.
 
+mod export;
+mod search;
+
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow_flight::IpcMessage;
-use clap::Args;
+use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::Error;
 use super::client::Client;
-use super::format::{Format, FormatError, Sheet};
+use super::format::{Format, FormatError, Sheet, printable_json};
 use super::profile::Connection;
 use super::query::Output;
+use export::Export;
+use search::Search;
 
 /// Options of `meridian catalogue`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Catalogue {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Only the datasets of bodies whose name matches; % stands for any text
     #[arg(long, value_name = "PATTERN")]
     body: Option<String>,
@@ -27,16 +36,34 @@ pub(crate) struct Catalogue {
     connection: Connection,
 }
 
+/// What else can be done with the catalogue.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Find datasets by words: titles, columns, concepts, publishers, keywords
+    Search(Search),
+    /// Print what the public may know of all datasets, in a form that other catalogues take
+    Export(Export),
+}
+
 /// A dataset as it is listed.
 struct Entry {
     dataset: String,
     title: String,
+    form: String,
+    last_change: String,
+    freshness: String,
+    quality: String,
     columns: String,
 }
 
 impl Catalogue {
     /// Lists and prints.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
+        match self.verb {
+            Some(Verb::Search(search)) => return search.run(out).await,
+            Some(Verb::Export(export)) => return export.run(out).await,
+            None => {}
+        }
         Output { format: self.format, ..Output::default() }.check()?;
         let profile = self.connection.resolve()?;
         let mut answer = Client::new(&profile)?.tables(self.body).await?;
@@ -80,11 +107,19 @@ fn entries(batch: &RecordBatch) -> Option<Vec<Entry>> {
         let name: Vec<&str> = parts.into_iter().flatten().chain([names.value(row)]).collect();
         Some(Entry {
             dataset: name.join("."),
-            title: schema.metadata().get("title").cloned().unwrap_or_default(),
+            title: said(&schema, "title"),
+            form: said(&schema, "form"),
+            last_change: said(&schema, "last_change"),
+            freshness: said(&schema, "freshness"),
+            quality: said(&schema, "quality"),
             columns: schema.fields().iter().map(|field| column(field)).collect::<Vec<_>>().join(", "),
         })
     };
     (0..batch.num_rows()).map(entry).collect()
+}
+
+fn said(schema: &Schema, key: &str) -> String {
+    schema.metadata().get(key).cloned().unwrap_or_default()
 }
 
 /// A column and its type in the words of SQL.
@@ -104,11 +139,33 @@ fn column(field: &Field) -> String {
 }
 
 fn write(entries: &[Entry], format: Format, out: &mut dyn Write) -> Result<(), Error> {
-    let text = |name| Field::new(name, DataType::Utf8, false);
-    let schema = Arc::new(Schema::new(vec![text("dataset"), text("title"), text("columns")]));
-    let column =
-        |of: fn(&Entry) -> &str| -> Arc<dyn Array> { Arc::new(StringArray::from_iter_values(entries.iter().map(of))) };
-    let columns = vec![column(|entry| &entry.dataset), column(|entry| &entry.title), column(|entry| &entry.columns)];
+    let columns: [(&str, fn(&Entry) -> &str); 7] = [
+        ("dataset", |entry| &entry.dataset),
+        ("title", |entry| &entry.title),
+        ("form", |entry| &entry.form),
+        ("last_change", |entry| &entry.last_change),
+        ("freshness", |entry| &entry.freshness),
+        ("quality", |entry| &entry.quality),
+        ("columns", |entry| &entry.columns),
+    ];
+    let columns = columns.map(|(name, of)| (name, StringArray::from_iter_values(entries.iter().map(of))));
+    texts(columns.into(), format, out)
+}
+
+/// Writes JSON whose texts act on no terminal.
+fn document(value: &Value, out: &mut dyn Write) -> Result<(), Error> {
+    let text = format!("{value:#}");
+    for line in text.lines() {
+        writeln!(out, "{}", printable_json(line))?;
+    }
+    Ok(())
+}
+
+/// Writes columns of text.
+fn texts(columns: Vec<(&str, StringArray)>, format: Format, out: &mut dyn Write) -> Result<(), Error> {
+    let fields = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let columns = columns.into_iter().map(|(_, texts)| -> Arc<dyn Array> { Arc::new(texts) }).collect();
     let encode = |source| FormatError::Encode { format: "a list", source };
     let batch = RecordBatch::try_new(schema.clone(), columns).map_err(encode)?;
     let mut sheet = Sheet::new(format, schema)?;
@@ -130,7 +187,14 @@ mod tests {
             Field::new("borough_gss", DataType::Utf8, true),
             Field::new("year", DataType::Int32, true),
         ]);
-        let schema = schema.with_metadata([("title".to_owned(), "Dwelling fires".to_owned())].into());
+        let said = [
+            ("title", "Dwelling fires"),
+            ("form", "statistics"),
+            ("last_change", "2026-11-01"),
+            ("freshness", "overdue"),
+            ("quality", "1 check passed"),
+        ];
+        let schema = schema.with_metadata(said.map(|(key, text)| (key.to_owned(), text.to_owned())).into());
         let mut tables = CommandGetTables { include_schema: true, ..CommandGetTables::default() }.into_builder();
         tables.append("london", "lfb", "incidents", "TABLE", &schema).unwrap();
         let listed = entries(&tables.build().unwrap()).unwrap();
@@ -138,7 +202,8 @@ mod tests {
         write(&listed, Format::Csv, &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "dataset,title,columns\nlondon.lfb.incidents,Dwelling fires,\"borough_gss varchar, year integer\"\n"
+            "dataset,title,form,last_change,freshness,quality,columns\nlondon.lfb.incidents,Dwelling fires,statistics,2026-11-01,\
+             overdue,1 check passed,\"borough_gss varchar, year integer\"\n"
         );
     }
 }

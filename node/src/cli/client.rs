@@ -15,8 +15,11 @@ use arrow_flight::{Action, FlightInfo};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
-use meridian_proto::{CHECK_ACTION, CheckAnswer, NEEDS_ACTION, Needs, PROOF_ACTION, Receipt, Signed, Witnessed, wire};
+use meridian_proto::{
+    CATALOGUE_ACTION, CHECK_ACTION, CheckAnswer, NEEDS_ACTION, Needs, PROOF_ACTION, Receipt, Signed, Witnessed, wire,
+};
 use prost::Message;
+use serde_json::Value;
 use tonic::transport::Channel;
 
 use super::Error;
@@ -119,6 +122,12 @@ impl Client {
         let request = wire::ProofRequest { body: body.to_owned(), index };
         let result = self.action(PROOF_ACTION, request.encode_to_vec(), "is no one proof").await?;
         Witnessed::decode(&result).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
+    }
+
+    /// Asks for what the node knows of all datasets, in a form.
+    pub(crate) async fn catalogue(&mut self, request: &wire::CatalogueRequest) -> Result<Value, Error> {
+        let result = self.action(CATALOGUE_ACTION, request.encode_to_vec(), "is no one document").await?;
+        serde_json::from_slice(&result).map_err(|error| unusable(&self.node, format!("can't be read: {error}")))
     }
 
     /// Asks for the tables that the caller may see, with their schemas.

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use meridian_certs::{AuthorityConnector, Credentials, Identity, Joined, KeyAndRequest};
-use meridian_proto::{Membership, Signed};
+use meridian_proto::{Membership, Signed, is_mail};
 
 use super::authority::write_new;
 use super::{Error, say};
@@ -40,6 +40,13 @@ pub(crate) struct Join {
     /// The body's name for people
     #[arg(long)]
     pub(super) title: Option<String>,
+    /// Whom the public may ask about the body's data: an address of mail
+    #[arg(long, value_name = "MAIL", value_parser = mail)]
+    pub(super) contact: Option<String>,
+}
+
+fn mail(text: &str) -> Result<String, String> {
+    if is_mail(text) { Ok(text.to_owned()) } else { Err("an address of mail is like data@lfb.example".into()) }
 }
 
 /// Options of `meridian node renew`.
@@ -115,17 +122,20 @@ impl Join {
         };
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let health = self.health.map(|health| format!("health = \"{health}\"\n")).unwrap_or_default();
+        let title = quoted(self.title.as_deref().unwrap_or(body.as_str()));
+        let contact = self.contact.as_ref();
+        let contact = contact.map(|mail| format!("contact = {{ name = {title}, email = {} }}\n", quoted(mail)));
         // Last: whoever finds it has joined.
         write_new(
             &at("node.toml"),
             &format!(
                 "federation = \"{federation}\"\nbody = \"{body}\"\ntitle = {title}\n\
                  # Where analysts and other nodes reach it; the federation knows it as {endpoint}\n\
-                 listen = \"{listen}\"\n{health}state = \"state\"\n\
+                 listen = \"{listen}\"\n{health}state = \"state\"\n{contact}\
                  # Says who is in the federation, and renews this node's certificate each day\n\
                  authorities = [{authority}]\n\n[tls]\nca = \"ca.pem\"\n# Certificate and key, replaced together\n\
                  cert = \"identity.pem\"\nkey = \"identity.pem\"\n",
-                title = quoted(self.title.as_deref().unwrap_or(body.as_str())),
+                contact = contact.unwrap_or_default(),
                 authority = quoted(&self.authority),
             ),
         )?;

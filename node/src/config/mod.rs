@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use meridian_proto::{BodyName, Name};
+use meridian_proto::{BodyName, Contact, Name};
 use serde::Deserialize;
 
 use node::Folders;
@@ -76,6 +76,8 @@ pub struct NodeConfig {
     pub health: Option<SocketAddr>,
     /// The folder of the node's own files; it may not exist yet.
     pub state: PathBuf,
+    /// Whom to ask about the body's datasets where their own files name nobody.
+    pub contact: Option<Contact>,
     /// The folder of the datasets' files.
     pub datasets: PathBuf,
     /// The folder of the views' files.
@@ -152,6 +154,8 @@ pub struct PublicConfig {
     pub listen: Option<SocketAddr>,
     /// Certificate chain and key (PEM) that browsers trust; plain HTTP where there is none.
     pub tls: Option<PublicTls>,
+    /// Where readers find it, with a slash at its end: `https://data.camden.example/`.
+    pub address: Option<String>,
     /// As of when use is counted.
     pub counts: Counts,
 }

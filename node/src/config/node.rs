@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use meridian_proto::{EVERY, Name};
 use toml::Spanned;
 
+use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw, store,
@@ -59,6 +60,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let listen = address(file, "listen", &raw.listen, report);
     let health = raw.health.as_ref().map(|text| health(file, text, listen, report));
     let state = file.text(report, "state", &raw.state).map(|text| base.join(text));
+    let contact = raw.contact.as_ref().and_then(|raw| about::contact(file, raw, report));
     let tls = tls(file, &base, &raw.tls, report);
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
     let limits = limits(file, &raw.limits, report);
@@ -82,6 +84,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
             None => None,
         },
         state: state?,
+        contact,
         datasets,
         views,
         agreements,
@@ -184,6 +187,7 @@ fn public(
     let certificate = raw.certificate.as_ref().map(|text| file.existing(report, base, "public.certificate", text));
     let key = raw.key.as_ref().map(|text| file.existing(report, base, "public.key", text));
     let counts = raw.counts.unwrap_or_default();
+    let address_of_readers = raw.address.as_ref().map(|text| readers(file, text, report));
     let Some(said) = &raw.listen else {
         if let Some(text) = raw.certificate.as_ref().or(raw.key.as_ref()) {
             let fix = "add listen, or remove certificate and key";
@@ -216,7 +220,21 @@ fn public(
         file.problem(report, said.span(), what, fix);
         return None;
     }
-    Some(PublicConfig { listen: Some(listen), tls, counts })
+    Some(PublicConfig { listen: Some(listen), tls, address: address_of_readers.flatten(), counts })
+}
+
+/// Where readers find the public pages, or a problem.
+fn readers(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<String> {
+    let is_address = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
+        let known = matches!(uri.scheme_str(), Some("https" | "http"));
+        known && uri.authority().is_some_and(|authority| !authority.as_str().contains('@')) && uri.query().is_none()
+    });
+    if !is_address || text.get_ref().contains('#') {
+        let what = format!("public.address is {:?}, which is no address of pages", text.get_ref());
+        file.problem(report, text.span(), what, "write it as readers see it, such as \"https://data.camden.example/\"");
+        return None;
+    }
+    Some(text.get_ref().trim_end_matches('/').to_owned() + "/")
 }
 
 /// A number of at least 1, or a problem and the default.

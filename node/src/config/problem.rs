@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use super::NodeConfig;
 use crate::agreements;
+use crate::spelling::distance;
 
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -291,18 +292,4 @@ fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, word)| word)
-}
-
-/// Levenshtein's distance: insertions, deletions and replacements of one character.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((y, diagonal), above) in b.chars().zip(&row).zip(row.iter().skip(1)) {
-            let left = next.last().copied().unwrap_or_default();
-            next.push((diagonal + usize::from(x != y)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -22,6 +22,7 @@ pub(super) struct Node {
     pub(super) listen: Spanned<String>,
     pub(super) health: Option<Spanned<String>>,
     pub(super) state: Spanned<String>,
+    pub(super) contact: Option<Contact>,
     pub(super) datasets: Option<Spanned<String>>,
     pub(super) views: Option<Spanned<String>>,
     pub(super) agreements: Option<Spanned<String>>,
@@ -100,6 +101,7 @@ pub(super) struct Public {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) certificate: Option<Spanned<String>>,
     pub(super) key: Option<Spanned<String>>,
+    pub(super) address: Option<Spanned<String>>,
     pub(super) counts: Option<Counts>,
 }
 
@@ -139,6 +141,12 @@ pub(super) struct Dataset {
     pub(super) licence: Spanned<String>,
     #[serde(default)]
     pub(super) update_frequency: String,
+    #[serde(default)]
+    pub(super) keywords: Vec<Spanned<String>>,
+    pub(super) contact: Option<Contact>,
+    pub(super) last_change: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) members_only: bool,
     pub(super) form: Spanned<Form>,
     pub(super) own: Option<Spanned<Form>>,
     pub(super) recipients: Option<Spanned<Recipients>>,
@@ -161,6 +169,13 @@ pub(super) struct Dataset {
     pub(super) references: Vec<Reference>,
     #[serde(default)]
     pub(super) tables: Vec<Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Contact {
+    pub(super) name: Spanned<String>,
+    pub(super) email: Spanned<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -17,8 +17,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{
-    AGREEMENTS_ACTION, CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, Name, Needs, PROOF_ACTION,
-    REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
+    AGREEMENTS_ACTION, CATALOGUE_ACTION, CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, NEWS_ACTION,
+    Name, Needs, PROOF_ACTION, REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
 };
 use prost::Message;
 use tonic::Status;
@@ -26,7 +26,7 @@ use tonic::Status;
 use super::command::{self, Ticketed};
 use super::sessions::{self, InSession, Sessions};
 use super::statements::Statements;
-use super::{PURPOSE_HEADER, logs, remote, status};
+use super::{PURPOSE_HEADER, catalogue, logs, remote, status};
 use crate::gate::Caller;
 use crate::query::{Engine, Partial};
 
@@ -35,8 +35,10 @@ const CANCELLED: i32 = 1;
 const NOT_CANCELLABLE: i32 = 3;
 /// Bodies that one DescribeRequest may name.
 const MOST_KNOWN: usize = 10_000;
+/// Parts that it may name.
+const MOST_PARTS: usize = 64;
 
-const ACTIONS: [(&str, &str); 15] = [
+const ACTIONS: [(&str, &str); 17] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -65,6 +67,11 @@ const ACTIONS: [(&str, &str); 15] = [
          meridian.v1.Needs",
     ),
     (
+        CATALOGUE_ACTION,
+        "Searches what this node knows of all datasets, or gives it as DCAT-AP or as records of the UK Cross-Government \
+         Metadata Exchange Model, for analysts. meridian.v1.CatalogueRequest, JSON",
+    ),
+    (
         DESCRIBE_ACTION,
         "What the federation's bodies publish, for its nodes; for those of others what this body publishes. \
          meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
@@ -72,6 +79,11 @@ const ACTIONS: [(&str, &str); 15] = [
     (
         REGISTER_ACTION,
         "What the federation's bodies tell the public, for nodes. meridian.v1.DescribeRequest, a meridian.v1.Signed for each",
+    ),
+    (
+        NEWS_ACTION,
+        "What has changed of membership, descriptions, registers and agreements, for nodes of the federation. \
+         meridian.v1.NewsRequest, meridian.v1.News",
     ),
     (
         MEMBERSHIP_ACTION,
@@ -172,11 +184,13 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
         NEEDS_ACTION => needs(&action.body, statements, caller).await,
+        CATALOGUE_ACTION => catalogue::answer(&action.body, engine, &caller),
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
-        DESCRIBE_ACTION => {
-            known(&action.body, &verified, |held| engine.descriptions(held, verified.identity().federation()))
-        }
-        REGISTER_ACTION => known(&action.body, &verified, |held| engine.registers().newer_than(held)),
+        DESCRIBE_ACTION => known(&action.body, &verified, |held, parts| {
+            engine.descriptions(held, parts, verified.identity().federation())
+        }),
+        REGISTER_ACTION => known(&action.body, &verified, |held, parts| engine.registers().newer_than(held, parts)),
+        NEWS_ACTION => news(&action.body, engine, &verified),
         MEMBERSHIP_ACTION => membership(&action.body, engine, &verified),
         AGREEMENTS_ACTION => logs::agreements(&action.body, engine, &verified),
         WITNESS_ACTION => logs::witness(&action.body, engine, &verified),
@@ -259,17 +273,30 @@ async fn needs(body: &[u8], statements: &Statements, caller: Caller) -> Result<V
 fn known(
     body: &[u8],
     verified: &Verified,
-    newer: impl Fn(&[(Name, u64)]) -> Vec<Signed>,
+    newer: impl Fn(&[(Name, u64)], &[u32]) -> Vec<Signed>,
 ) -> Result<Vec<Bytes>, Status> {
     remote::node(verified, "ask for descriptions and registers")?;
     let request = wire::DescribeRequest::decode(body).map_err(|why| unreadable(&why))?;
-    if request.known.len() > MOST_KNOWN {
-        return Err(Status::invalid_argument(format!("a DescribeRequest names {MOST_KNOWN} bodies at most")));
+    if request.known.len() > MOST_KNOWN || request.parts.len() > MOST_PARTS {
+        return Err(Status::invalid_argument(format!(
+            "a DescribeRequest names {MOST_KNOWN} bodies and {MOST_PARTS} parts at most"
+        )));
     }
     let known = |known: wire::Known| Ok((known.body.parse::<Name>()?, known.version));
     let known: Result<Vec<_>, meridian_proto::Invalid> = request.known.into_iter().map(known).collect();
     let known = known.map_err(|why| Status::invalid_argument(why.to_string()))?;
-    Ok(newer(&known).iter().map(|signed| signed.encode().into()).collect())
+    Ok(newer(&known, &request.parts).iter().map(|signed| signed.encode().into()).collect())
+}
+
+/// What has changed, for a node of this federation: of another one it asks for what is for others alone.
+fn news(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {
+    remote::node(verified, "ask for news")?;
+    if verified.identity().federation() != engine.federation() {
+        return Err(Status::permission_denied("news is told within a federation alone"));
+    }
+    // Agreements are read from files.
+    let told = tokio::task::block_in_place(|| engine.news().answer(verified.identity().body(), body));
+    told.map(|told| vec![told.into()]).map_err(Status::invalid_argument)
 }
 
 fn membership(body: &[u8], engine: &Engine, verified: &Verified) -> Result<Vec<Bytes>, Status> {

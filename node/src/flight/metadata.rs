@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{Command, CommandGetCatalogs, CommandGetDbSchemas, CommandGetTableTypes, CommandGetTables};
 use arrow_flight::{FlightDescriptor, FlightInfo};
+use chrono::NaiveDate;
 use tonic::Status;
 
 use super::encode::travelling;
 use super::sql_info::ServerInfo;
 use super::{command, status};
+use crate::catalogue::{Freshness, quality, sizes};
 use crate::gate::Caller;
-use crate::query::Engine;
+use crate::query::{Engine, Listed};
 
+/// The key of Flight SQL for what is said of a column.
+const REMARKS: &str = "ARROW:FLIGHT:SQL:REMARKS";
 /// What every dataset is to a client: a table that is read.
 const TABLE: &str = "TABLE";
 
@@ -44,7 +48,7 @@ pub(super) fn batch(
 
 /// One entry for each dataset that the caller may see, by its path.
 pub(super) fn flights(engine: &Engine, caller: &Caller) -> Vec<Result<FlightInfo, Status>> {
-    let info = |listed: crate::query::Listed| {
+    let info = |listed: Listed| {
         let path = vec![listed.catalog, listed.schema, listed.table];
         let info = FlightInfo::new().with_descriptor(FlightDescriptor::new_path(path));
         info.try_with_schema(&travelling(&listed.columns)).map_err(|why| status::fault("encode a schema", &why))
@@ -69,12 +73,43 @@ fn schemas(command: CommandGetDbSchemas, engine: &Engine, caller: &Caller) -> Re
 
 fn tables(command: CommandGetTables, engine: &Engine, caller: &Caller) -> Result<RecordBatch, FlightError> {
     let mut builder = command.into_builder();
+    let today = engine.today();
     for listed in engine.listed(caller) {
-        let mut columns = Schema::clone(&travelling(&listed.columns));
-        columns.metadata.insert("title".into(), listed.title);
+        let columns = described(Schema::clone(&travelling(&listed.columns)), &listed, today);
         builder.append(listed.catalog, listed.schema, listed.table, TABLE, &columns)?;
     }
     builder.build()
+}
+
+/// A schema with what is told of the dataset in its metadata, and of each column in that of its field.
+fn described(schema: Schema, listed: &Listed, today: NaiveDate) -> Schema {
+    let mut told = schema.metadata;
+    told.insert("title".into(), listed.title.clone());
+    let Some(dataset) = &listed.described else { return Schema { metadata: told, ..schema } };
+    let fresh = Freshness::of(dataset, today);
+    let more = [
+        ("description", dataset.description.clone()),
+        ("form", dataset.form.to_string()),
+        ("licence", dataset.licence.clone()),
+        ("keywords", dataset.about.keywords.join(", ")),
+        ("size", sizes(dataset.size_class)),
+        ("update_frequency", dataset.update_frequency.clone()),
+        ("last_change", fresh.last_change.map(|day| day.to_string()).unwrap_or_default()),
+        ("freshness", fresh.told().to_owned()),
+        ("quality", quality(dataset)),
+        ("standard", dataset.standard.as_ref().map(ToString::to_string).unwrap_or_default()),
+    ];
+    told.extend(more.into_iter().filter(|(_, text)| !text.is_empty()).map(|(key, text)| (key.to_owned(), text)));
+    let field = |field: &FieldRef| {
+        let Some(column) = dataset.column(field.name()) else { return Arc::clone(field) };
+        let said = [(REMARKS, &column.description), ("concept", &column.concept), ("unit", &column.unit)];
+        let said = said.into_iter().filter(|(_, text)| !text.is_empty());
+        let mut metadata = field.metadata().clone();
+        metadata.extend(said.map(|(key, text)| (key.to_owned(), text.clone())));
+        metadata.insert("role".into(), column.role.to_string());
+        Arc::new(field.as_ref().clone().with_metadata(metadata))
+    };
+    Schema { fields: schema.fields.iter().map(field).collect(), metadata: told }
 }
 
 fn table_types(command: CommandGetTableTypes) -> Result<RecordBatch, FlightError> {

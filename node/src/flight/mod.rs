@@ -17,6 +17,7 @@
 //! - `status`: errors into gRPC statuses
 
 mod actions;
+mod catalogue;
 mod command;
 mod encode;
 mod layers;

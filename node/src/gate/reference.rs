@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
-use meridian_proto::{Column, Dataset, DatasetName, Form, Name, Role};
+use meridian_proto::{About, Column, Dataset, DatasetName, Form, Name, Role};
 
 use super::Reference;
 use super::terms::{ColumnTerms, Terms};
@@ -54,6 +54,7 @@ impl Referenced {
             size_class: 0,
             update_frequency: String::new(),
             references: Vec::new(),
+            about: About::default(),
         };
         let terms = Terms {
             name,

@@ -55,6 +55,7 @@ fn terms(dataset: &Dataset, history: &Arc<History>) -> Terms {
         size_class: sources::size_class(form, dataset.rows.len() as u64),
         update_frequency: String::new(),
         references: vec![],
+        about: meridian_proto::About::default(),
     };
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: name(dataset.name) },

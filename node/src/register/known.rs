@@ -9,23 +9,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::NaiveDate;
-use futures::{StreamExt, stream};
 use meridian_certs::{Credentials, Identity};
 use meridian_federation::remote::Peers;
 use meridian_proto::{MOST_REGISTER_BYTES, Name, REGISTER_ACTION, Signed, ToldRegister, wire};
 use prost::Message;
-use rand::seq::IndexedRandom;
 
 use super::model::{Agreement, Register};
 use super::view::View;
 use crate::audit::durable_file;
+use crate::versions::{Versions, is_in};
 
-/// Peers that are asked in a round.
-const AT_ONCE: usize = 3;
-/// Time between rounds.
-const PAUSE: Duration = Duration::from_secs(10);
-/// Time between rounds while a member's register is missing.
-const HASTE: Duration = Duration::from_secs(1);
 /// Longest wait for one peer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Time between two registers of this body that peers are told; its own pages are always as new as its log.
@@ -130,21 +123,41 @@ impl Registers {
         self.accept(signed).map(drop)
     }
 
-    /// Those that are newer than what the asker holds, as far as the asker can verify them.
-    pub fn newer_than(&self, held: &[(Name, u64)]) -> Vec<Signed> {
+    /// Those that are newer than what the asker holds, as far as the asker can verify them, of bodies in some parts (all where
+    /// none is named).
+    pub fn newer_than(&self, held: &[(Name, u64)], parts: &[u32]) -> Vec<Signed> {
         let held: BTreeMap<&Name, u64> = held.iter().map(|(body, version)| (body, *version)).collect();
+        self.told(|told| {
+            let newer = told.filter(|(body, known)| {
+                is_in(body, parts) && held.get(body).is_none_or(|version| known.version > *version)
+            });
+            // Whoever has taken these asks for the others next.
+            let mut bytes = 0;
+            let within = newer.take_while(|(_, known)| {
+                bytes += known.signed.payload.len();
+                bytes <= MOST_BYTES
+            });
+            within.map(|(_, known)| known.signed.clone()).collect()
+        })
+    }
+
+    /// Digests of what can be handed on now.
+    pub(crate) fn versions(&self) -> Versions {
+        self.told(|told| Versions::of(told.map(|(body, known)| (body, known.version))))
+    }
+
+    /// What can be handed on now: of members, and while others can verify it.
+    fn told<T>(&self, of: impl FnOnce(&mut dyn Iterator<Item = (&Name, &Known)>) -> T) -> T {
         let (now, members) = (SystemTime::now(), self.members());
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let newer = known.iter().filter(|(body, known)| {
-            members.contains(body) && known.until > now && held.get(body).is_none_or(|version| known.version > *version)
-        });
-        // Whoever has taken these asks for the others next.
-        let mut bytes = 0;
-        let within = newer.take_while(|(_, known)| {
-            bytes += known.signed.payload.len();
-            bytes <= MOST_BYTES
-        });
-        within.map(|(_, known)| known.signed.clone()).collect()
+        of(&mut known.iter().filter(|(body, known)| members.contains(body) && known.until > now))
+    }
+
+    /// Whether every member's register is known.
+    pub fn is_complete(&self) -> bool {
+        let members = self.members();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        members.iter().all(|body| known.contains_key(body))
     }
 
     /// Takes a register if it is its body's own and newer than the one that is known.
@@ -169,44 +182,24 @@ impl Registers {
         Ok(true)
     }
 
-    /// Learns registers for as long as the node runs.
-    pub async fn learn(self: Arc<Self>) {
-        loop {
-            let others: Vec<Name> = self.members().into_iter().filter(|body| *body != self.own).collect();
-            let some: Vec<Name> = others.choose_multiple(&mut rand::rng(), AT_ONCE).cloned().collect();
-            let this = &self;
-            let asked = stream::iter(some).map(|body| async move {
-                if let Err(why) = this.pull(&body).await {
-                    tracing::debug!(%body, why, "no registers");
-                }
-            });
-            asked.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
-            let is_missing = {
-                let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-                others.iter().any(|body| !known.contains_key(body))
-            };
-            let pause = if is_missing { HASTE } else { PAUSE };
-            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
-        }
-    }
-
-    /// Asks one body for all that is newer than what is known here.
-    async fn pull(&self, body: &Name) -> Result<(), String> {
+    /// Asks one body for what is newer than what is known here, of bodies in some parts or of all; returns how much was new.
+    pub async fn pull(&self, body: &Name, parts: &[u32]) -> Result<usize, String> {
         let known: Vec<wire::Known> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            let held = known.iter().map(|(body, known)| wire::Known { body: body.to_string(), version: known.version });
-            held.collect()
+            let held = known.iter().filter(|(body, _)| is_in(body, parts));
+            held.map(|(body, known)| wire::Known { body: body.to_string(), version: known.version }).collect()
         };
-        let request = wire::DescribeRequest { known }.encode_to_vec();
+        let request = wire::DescribeRequest { known, parts: parts.to_vec() }.encode_to_vec();
         let answer = tokio::time::timeout(PATIENCE, self.peers.action(body, REGISTER_ACTION, request)).await;
         let results = answer.map_err(|_| "it did not answer in time".to_owned())?.map_err(|error| error.message)?;
+        let mut news = 0;
         for result in results.into_iter().take(self.members().len()) {
-            let taken = Signed::decode(&result).map_err(|error| error.to_string()).and_then(|it| self.accept(it));
-            if let Err(why) = taken {
-                tracing::warn!(from = %body, why, "a register is not accepted");
+            match Signed::decode(&result).map_err(|error| error.to_string()).and_then(|it| self.accept(it)) {
+                Ok(new) => news += usize::from(new),
+                Err(why) => tracing::warn!(from = %body, why, "a register is not accepted"),
             }
         }
-        Ok(())
+        Ok(news)
     }
 
     fn members(&self) -> Vec<Name> {

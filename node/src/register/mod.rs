@@ -15,6 +15,9 @@ mod words;
 
 pub use known::{Registers, kept};
 pub use model::{Agreement, Algorithm, Class, Ended, Field, Item, Month, Particulars, Refused, Register, Section};
+pub(crate) use pages::{Shell, Way, contact, encoded, readable, shell, wide};
 pub use usage::{Told, Usage};
 pub use view::{Document, Place, View};
+pub(crate) use view::{HTML, JSON};
+pub(crate) use words::many;
 pub use words::{Day, Id, MonthName, NoWord, Text};

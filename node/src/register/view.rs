@@ -41,8 +41,8 @@ pub struct View {
     pub(super) bodies: BTreeMap<Name, Option<Arc<Register>>>,
 }
 
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const JSON: &str = "application/json";
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// The longest page that is served (bytes).

@@ -194,7 +194,7 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// So many of something: `1 body`, `2 bodies`.
-pub(super) fn many(count: u64, one: &str, more: &str) -> String {
+pub(crate) fn many(count: u64, one: &str, more: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { more })
 }
 

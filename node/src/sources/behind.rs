@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use chrono::{DateTime, Utc};
+
 use super::store::{Listing, ObjectFault, Watch};
 use super::{Fingerprint, Freshness, SourceError, SourceKind, SourceSpec};
 
@@ -35,6 +37,15 @@ impl Behind {
         let listing = Listing::of(store, spec.kind.files()).await;
         let faulty = |fault| SourceError::store(spec, &ObjectFault { place: spec.path.clone(), fault });
         Ok(Self::Objects { listing: Arc::new(listing.map_err(faulty)?), others: Arc::default() })
+    }
+
+    /// When the newest of the files or objects last changed; `None` where nothing tells.
+    pub(super) fn newest(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Files(before) => before.newest().map(DateTime::from),
+            Self::Objects { listing, .. } => listing.newest(),
+            Self::Table => None,
+        }
     }
 
     /// How long rows that were read from files or objects are what a query is to see.

@@ -41,6 +41,11 @@ impl Fingerprint {
         Ok(Self { path: path.to_path_buf(), of, files })
     }
 
+    /// When the newest of the files last changed; `None` where there are none.
+    pub fn newest(&self) -> Option<SystemTime> {
+        self.files.iter().map(|(_, _, changed)| *changed).max()
+    }
+
     /// Whether the files are still as they were.
     pub fn holds(&self) -> bool {
         Self::of(&self.path, self.of).is_ok_and(|now| now == *self)

@@ -69,6 +69,8 @@ pub struct Loaded {
     pub rows: u64,
     /// When the period began for which its rows stand; `None` for live rows.
     pub as_of: Option<DateTime<Utc>>,
+    /// When the files behind it last changed before that; `None` where that is not known.
+    pub changed: Option<DateTime<Utc>>,
     /// The entries of the node's list of rights that its rows are made with.
     pub rights: Arc<[u64]>,
     /// The entries whose right values the source was found to hold.
@@ -178,6 +180,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
         }
     };
     let rows = checks::check(spec, &mapped, context).await?;
+    let changed = behind.newest();
     let freshness = match &spec.kind {
         SourceKind::Postgres(source) => {
             shared.counted(rows);
@@ -191,6 +194,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
         plan: mapped.published,
         rows,
         as_of: None,
+        changed,
         rights: Arc::clone(&spec.rights.entries),
         corrected,
         freshness,
@@ -199,6 +203,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
 
 async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Snapshot) -> Result<Loaded, SourceError> {
     let start = snapshot.start;
+    // What has changed since is of the next snapshot, and nobody is told of it before.
+    let newest = Behind::of(spec).await.ok().and_then(|behind| behind.newest());
+    let changed = newest.map_or(start, |newest| newest.min(start));
     let (snapshot, kept) = blocking(spec, move || snapshot.read().map(|kept| (snapshot, kept))).await?;
     let (before, batches, rights, corrected) = match kept {
         Some(kept) => (None, kept.batches, kept.rights, Vec::new()),
@@ -218,7 +225,15 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
         blocking(spec, move || snapshot.write(&batches)).await?;
     }
     let freshness = Freshness::Period(spec.as_of, start);
-    Ok(Loaded { plan: mapped.published, rows, as_of: Some(start), rights, corrected, freshness })
+    Ok(Loaded {
+        plan: mapped.published,
+        rows,
+        as_of: Some(start),
+        changed: Some(changed),
+        rights,
+        corrected,
+        freshness,
+    })
 }
 
 /// What is to stay the same as long as the snapshot that these rows come from: the text that is kept beside it; `None` where

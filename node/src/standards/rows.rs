@@ -40,6 +40,11 @@ impl Conformance {
         self.repeated_keys == 0 && self.columns.iter().all(|column| column.missing == 0 && column.invalid == 0)
     }
 
+    /// Values that are missing or not valid, and rows that repeat a key.
+    pub fn failing(&self) -> u64 {
+        self.repeated_keys + self.columns.iter().map(|column| column.missing + column.invalid).sum::<u64>()
+    }
+
     /// What does not hold, by column, in words that hold no value; empty if all does.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! The register for anybody: HTTP that only reads, on a thread of its own, so that many readers take nothing from those who
+//! The register and the catalogue for anybody: HTTP that only reads, on a thread of its own, so that many readers take nothing from those who
 //! ask questions.
 
 mod shelf;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
+use crate::portal::Portal;
 use crate::register::Registers;
 use shelf::Shelf;
 
@@ -98,11 +99,11 @@ impl Public {
     }
 
     /// Answers for as long as the process runs.
-    pub fn serve(self, registers: Arc<Registers>, clock: Clock) -> Result<(), PublicError> {
+    pub fn serve(self, registers: Arc<Registers>, portal: Portal, clock: Clock) -> Result<(), PublicError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
         let serve = move || {
-            let shelf = Shelf::new(registers, clock);
+            let shelf = Shelf::new(registers, portal, clock);
             let served = runtime.block_on(self.answer(Arc::new(shelf)));
             if let Err(error) = served {
                 tracing::error!(%error, "the register is not served any more");

@@ -36,6 +36,7 @@ pub(super) async fn join(plan: &Plan, progress: &Progress) -> Result<(), Error> 
                 listen: Some(site.flight),
                 health: Some(site.health),
                 title: Some(site.body.title.to_owned()),
+                contact: Some(format!("data@{}.example", site.body.slug.replace('_', "-"))),
             };
             join.join().await?;
             limit(plan, site)

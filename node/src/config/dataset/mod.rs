@@ -1,5 +1,6 @@
 //! A dataset as its owner configures it, and the checks of its file.
 
+pub(super) mod about;
 pub(super) mod columns;
 mod conforms;
 mod controls;
@@ -114,6 +115,7 @@ pub(super) fn check(
     let references = references::check(file, raw, node, report);
     let tables = tables::check(file, raw, (&columns, &domains), noise.as_ref(), report);
     let coverage = coverage::check(file, raw, &columns, report);
+    let about = about::check(file, raw, node, report);
     let size = raw.size.as_ref().map(|text| size(file, text, report));
     let kind = source::kind(file, &raw.source, node, report);
     let place = source::place(file, base, &raw.source, (kind.as_ref(), node), report);
@@ -138,6 +140,7 @@ pub(super) fn check(
         size_class: size.flatten().unwrap_or_default(),
         update_frequency: raw.update_frequency.clone(),
         references: references.iter().map(Reference::described).collect(),
+        about,
     });
     let (path, store) = place?;
     let source = SourceSpec { store, ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten()) };

@@ -5,6 +5,40 @@ use meridian_proto::{Coverage, Covers};
 use super::*;
 
 #[test]
+fn what_people_are_told() {
+    let (file, licence) = ("datasets/incidents.toml", "licence = \"OGL-UK-3.0\"\n");
+    let with = |line: &str, said: &str| {
+        check(file, licence, &format!("{licence}{line}\n"), &format!("datasets/incidents.toml:5: {said}"));
+    };
+    with(
+        "contact = { name = \"Data team\", email = \"data\" }",
+        "contact.email is \"data\", which is no address of mail: write",
+    );
+    with("contact = { name = \" \", email = \"data@lfb.example\" }", "contact.name is empty: fill");
+    with("contact = { email = \"data@lfb.example\" }", "`name` is missing: add");
+    with("contact = { name = \"x\", mail = \"y\" }", "unknown key `mail`");
+    with("keywords = [\"fire\", \"fire\"]", "the keyword \"fire\" stands twice: remove one");
+    with("keywords = [\"\"]", "a keyword is empty: fill");
+    with(&format!("keywords = [\"{}\"]", "x".repeat(201)), "a keyword has more than 200 characters");
+    with("last_change = \"yesterday\"", "last_change is \"yesterday\", which is no date: write it as");
+
+    let folder = baseline();
+    let lines = "keywords = [\"fire\"]\nlast_change = \"1970-02-01\"\nmembers_only = true\n";
+    write(folder.path(), file, &INCIDENTS.replace(licence, &format!("{licence}{lines}")));
+    let state = "state = \"state\"\n";
+    let contact = "contact = { name = \"Data team\", email = \"data@lfb.example\" }\n";
+    write(folder.path(), "node.toml", &NODE.replace(state, &format!("{state}{contact}")));
+    let config = load(folder.path()).unwrap();
+    let about = &config.dataset("incidents").unwrap().dataset.about;
+    assert_eq!(
+        (about.keywords.as_slice(), about.last_change, about.members_only),
+        (&["fire".to_owned()][..], Some(31), true)
+    );
+    let of_node = about.contact.as_ref().unwrap();
+    assert_eq!((of_node.name.as_str(), of_node.email.as_str()), ("Data team", "data@lfb.example"));
+}
+
+#[test]
 fn datasets() {
     let file = "datasets/incidents.toml";
     check(

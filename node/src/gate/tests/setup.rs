@@ -155,6 +155,7 @@ pub(super) fn terms(dataset: &str, form: Form, columns: Vec<Column>) -> Terms {
         size_class: 0,
         update_frequency: String::new(),
         references: vec![],
+        about: meridian_proto::About::default(),
     };
     Terms {
         name: DatasetName { federation: name("london"), body: name("lfb"), dataset: dataset.name.clone() },

@@ -16,6 +16,7 @@ use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
 use crate::flight::{Limits, Service, service};
 use crate::history::History;
+use crate::news::{self, News};
 use crate::peers::Directory;
 use crate::proofs::asked::{now, parties};
 use crate::proofs::case::{Case, Question};
@@ -45,7 +46,7 @@ impl Node {
         let peers = Peers::new(federation.clone(), credentials.client_connector(), HashMap::new());
         let directory =
             Directory::open(Some(body.clone()), credentials.home(), Arc::clone(&peers), folder.path().join("peers"));
-        let catalogue = Catalogue::new(body.clone(), Default::default(), directory, Vec::new());
+        let catalogue = Catalogue::new(body.clone(), Default::default(), Arc::clone(&directory), Vec::new());
         let log = LogKey::new("london/lfb/log", &[7; 32]);
         let keeping = Keeping { key: [8; 32], days: 90, log };
         let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
@@ -65,13 +66,23 @@ impl Node {
             Arc::clone(&peers),
             folder.path().join("registers"),
         );
+        let agreements = Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system());
+        let news = News::new(news::Parts {
+            own: body.clone(),
+            peers: Arc::clone(&peers),
+            directory,
+            registers: Arc::clone(&registers),
+            members: None,
+            agreements: Arc::clone(&agreements),
+        });
         let engine = Engine::new(Parts {
             federation,
             body,
             catalogue: Arc::clone(&catalogue),
             log,
             witnessing,
-            agreements: Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system()),
+            agreements,
+            news,
             near_alert: 20,
             credentials,
             routes: Routes::new(peers, []),

@@ -7,8 +7,9 @@ mod body;
 mod home;
 mod lists;
 mod parts;
+mod shell;
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use meridian_proto::Name;
 
 use super::part::Part;
@@ -20,6 +21,8 @@ pub(super) use algorithm::{algorithm, algorithms};
 pub(super) use body::body;
 pub(super) use home::home;
 pub(super) use lists::{agreements, bodies, datasets, refused};
+pub(crate) use parts::{contact, encoded, readable, wide};
+pub(crate) use shell::{Shell, Way, shell};
 
 /// The one style sheet.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -90,49 +93,23 @@ impl Frame<'_> {
 
     /// The whole page.
     fn page(&self, title: &str, main: &Markup) -> String {
-        let register = format!("{} register of shared data", self.federation());
         let part = self.address.split('/').next().unwrap_or_default();
-        let page = html! {
-            (DOCTYPE)
-            html lang="en-GB" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (title) " – " (register) }
-                    link rel="stylesheet" href=(self.file("style.css"));
-                    link rel="icon" type="image/svg+xml" href=(self.file("icon.svg"));
-                }
-                body {
-                    a.skip href="#main" { "Skip to main content" }
-                    header {
-                        div.inside { a.name href=(self.to("")) { (register) } }
-                    }
-                    nav aria-label="Register" {
-                        ul.inside {
-                            @for (address, name) in PARTS {
-                                li {
-                                    a href=(self.to(address)) aria-current=[(part == address).then_some("page")] { (name) }
-                                }
-                            }
-                        }
-                    }
-                    main.inside id="main" tabindex="-1" { (main) }
-                    footer {
-                        div.inside {
-                            p {
-                                "Made from each body's own agreements and log by its node of the " (self.federation())
-                                " federation. No account, no cookies, no tracking."
-                            }
-                            p {
-                                "Everything: " a href=(self.file("register.json")) { "JSON" } ", "
-                                a href=(self.file("agreements.csv")) { "agreements (CSV)" } ", "
-                                a href=(self.file("usage.csv")) { "use (CSV)" }
-                            }
-                        }
-                    }
-                }
+        let parts = PARTS.iter().map(|(address, name)| Way { to: self.to(address), name, here: part == *address });
+        // Files have no catalogue beside them.
+        let catalogue = Way { to: self.file("../catalogue/"), name: "Catalogue", here: false };
+        let ways = parts.chain((self.place == Place::Served).then_some(catalogue)).collect();
+        let foot = html! {
+            p {
+                "Made from each body's own agreements and log by its node of the " (self.federation())
+                " federation. No account, no cookies, no tracking."
+            }
+            p {
+                "Everything: " a href=(self.file("register.json")) { "JSON" } ", "
+                a href=(self.file("agreements.csv")) { "agreements (CSV)" } ", "
+                a href=(self.file("usage.csv")) { "use (CSV)" }
             }
         };
-        page.into_string()
+        let site = format!("{} register of shared data", self.federation());
+        shell(&Shell { site, home: self.to(""), files: self.file(""), label: "Register", ways, foot }, title, main)
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn figures(figures: &[Figure]) -> Markup {
 }
 
 /// A table that scrolls by itself where the screen is narrow.
-pub(super) fn wide(label: &str, table: &Markup) -> Markup {
+pub(crate) fn wide(label: &str, table: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="region" aria-label=(label) { (table) } }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn alike<'a>(agreements: impl IntoIterator<Item = (&'a Name, &'a Agre
 }
 
 /// A name as a person reads it.
-pub(super) fn readable(name: &Name) -> String {
+pub(crate) fn readable(name: &Name) -> String {
     let words = name.as_str().replace('_', " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
@@ -230,7 +230,7 @@ pub(super) fn cut(frame: &Frame<'_>, items: Vec<Markup>) -> (Markup, Markup) {
 }
 
 /// A text as it stands in an address.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),
@@ -247,7 +247,7 @@ pub(super) fn beside(frame: &Frame<'_>) -> Markup {
 }
 
 /// A contact or an address: a link where it is an address of mail or of the web and nothing else.
-pub(super) fn contact(text: &str) -> Markup {
+pub(crate) fn contact(text: &str) -> Markup {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "@.-_+".contains(c);
     let is_mail = text.matches('@').count() == 1 && text.chars().all(is_plain) && !text.starts_with('@');
     let is_web = text.starts_with("https://") && !text.contains(char::is_whitespace) && !text.contains(['"', '<', '>']);

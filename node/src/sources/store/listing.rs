@@ -73,6 +73,11 @@ impl Listing {
         Ok(Self { place: place.clone(), objects })
     }
 
+    /// When the newest of them last changed; `None` where there are none.
+    pub(in crate::sources) fn newest(&self) -> Option<DateTime<Utc>> {
+        self.objects.iter().map(|object| object.changed).max()
+    }
+
     /// What stands for an object's path in messages.
     pub(super) fn shown(&self, object: &Object) -> PathBuf {
         self.place.store.place(object.key.as_ref())

@@ -1,4 +1,4 @@
-//! What is answered to readers of the register: documents as they are made, kept for the next reader until something is new.
+//! What is answered to readers of register and catalogue: documents as they are made, kept for the next reader until something is new.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,10 +9,13 @@ use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
 use crate::clock::Clock;
+use crate::portal::{Pages, Portal};
 use crate::register::{Document, Registers, View};
 
-/// Below it stands everything.
+/// Below it stands the register.
 const ROOT: &str = "/register/";
+/// Below it stands the catalogue.
+const CATALOGUE: &str = "/catalogue/";
 /// The most documents that are kept for the next who reads them.
 const MOST_DOCUMENTS: usize = 4_096;
 /// The most of these in bytes.
@@ -35,19 +38,59 @@ const HEADERS: [(HeaderName, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct Shelf {
     registers: Arc<Registers>,
+    portal: Portal,
     clock: Clock,
-    shown: Mutex<Shown>,
+    shown: Mutex<Shown<View>>,
+    catalogue: Mutex<Shown<Pages>>,
 }
 
-/// What was made of the registers as they are, for the next who reads it.
-#[derive(Debug, Default)]
-struct Shown {
-    view: Option<View>,
+/// What is known at one moment, of which documents are made.
+trait Moment: Clone {
+    /// Whether another one says the very same.
+    fn is(&self, other: &Self) -> bool;
+
+    /// A part of the document at an address, from 1.
+    fn part(&self, address: &str, search: Option<&str>, part: usize) -> Option<Document>;
+
+    /// What is said to somebody who asks for what is not there.
+    fn missing(&self, address: &str) -> Document;
+}
+
+macro_rules! moments {
+    ($($moment:ty),*) => {$(
+        impl Moment for $moment {
+            fn is(&self, other: &Self) -> bool {
+                <$moment>::is(self, other)
+            }
+
+            fn part(&self, address: &str, search: Option<&str>, part: usize) -> Option<Document> {
+                <$moment>::part(self, address, search, part)
+            }
+
+            fn missing(&self, address: &str) -> Document {
+                <$moment>::missing(self, address)
+            }
+        }
+    )*};
+}
+
+moments!(View, Pages);
+
+/// What was made of a moment, for the next who reads it.
+#[derive(Debug)]
+struct Shown<M> {
+    of: Option<M>,
     documents: HashMap<Wanted, Made>,
     bytes: usize,
 }
 
-/// A document below the register's address.
+impl<M> Default for Shown<M> {
+    fn default() -> Self {
+        Self { of: None, documents: HashMap::new(), bytes: 0 }
+    }
+}
+
+/// A document below one of these addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Wanted {
     address: String,
@@ -69,16 +112,16 @@ impl From<Document> for Made {
     }
 }
 
-impl Shown {
-    /// A document of this view, made if it was not before; none where there is no such.
-    fn get(&mut self, view: &View, wanted: &Wanted) -> Option<Made> {
-        if self.view.as_ref().is_none_or(|shown| !shown.is(view)) {
-            *self = Self { view: Some(view.clone()), ..Self::default() };
+impl<M: Moment> Shown<M> {
+    /// A document of this moment, made if it was not before; none where there is no such.
+    fn get(&mut self, now: &M, wanted: &Wanted) -> Option<Made> {
+        if self.of.as_ref().is_none_or(|shown| !shown.is(now)) {
+            *self = Self { of: Some(now.clone()), ..Self::default() };
         }
         if let Some(made) = self.documents.get(wanted) {
             return Some(made.clone());
         }
-        let made = Made::from(view.part(&wanted.address, wanted.search.as_deref(), wanted.part)?);
+        let made = Made::from(now.part(&wanted.address, wanted.search.as_deref(), wanted.part)?);
         self.bytes += made.text.len();
         if self.bytes > MOST_SHOWN || self.documents.len() >= MOST_DOCUMENTS {
             (self.documents, self.bytes) = (HashMap::new(), made.text.len());
@@ -89,8 +132,8 @@ impl Shown {
 }
 
 impl Shelf {
-    pub(super) fn new(registers: Arc<Registers>, clock: Clock) -> Self {
-        Self { registers, clock, shown: Mutex::default() }
+    pub(super) fn new(registers: Arc<Registers>, portal: Portal, clock: Clock) -> Self {
+        Self { registers, portal, clock, shown: Mutex::default(), catalogue: Mutex::default() }
     }
 
     /// Answers a request.
@@ -122,32 +165,44 @@ impl Shelf {
     }
 
     fn read(&self, path: &str, query: &str) -> Response<Full<Bytes>> {
+        let today = self.clock.now().date_naive();
         if path == "/" || path == ROOT.trim_end_matches('/') {
             return moved(ROOT);
         }
-        let view = self.registers.view(self.clock.now().date_naive());
-        let Some(address) = path.strip_prefix(ROOT) else {
-            return document(StatusCode::NOT_FOUND, view.missing("").into());
-        };
-        let part = value(query, "part").and_then(|part| part.parse().ok()).unwrap_or(1);
-        let wanted = Wanted { address: address.to_owned(), search: search(query), part };
-        let found = self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(&view, &wanted);
-        let Some(found) = found else { return document(StatusCode::NOT_FOUND, view.missing(address).into()) };
-        let is_data = [".json", ".csv"].iter().any(|ending| address.ends_with(ending));
-        let next = found.next;
-        let mut response = document(StatusCode::OK, found);
-        if is_data {
-            // Anybody's pages may use it, as anybody may read it.
-            let headers = response.headers_mut();
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-            let file = address.rsplit('/').next().unwrap_or_default();
-            let link = next.map(|next| format!("<{file}?part={next}>; rel=\"next\""));
-            if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-                headers.insert(header::LINK, link);
-            }
+        if path == CATALOGUE.trim_end_matches('/') {
+            return moved(CATALOGUE);
         }
-        response
+        if let Some(address) = path.strip_prefix(CATALOGUE) {
+            return shown(&self.catalogue, &self.portal.pages(today), address, query);
+        }
+        let view = self.registers.view(today);
+        match path.strip_prefix(ROOT) {
+            Some(address) => shown(&self.shown, &view, address, query),
+            None => document(StatusCode::NOT_FOUND, view.missing("").into()),
+        }
     }
+}
+
+/// The document at an address, of what is known now.
+fn shown<M: Moment>(kept: &Mutex<Shown<M>>, now: &M, address: &str, query: &str) -> Response<Full<Bytes>> {
+    let part = value(query, "part").and_then(|part| part.parse().ok()).unwrap_or(1);
+    let wanted = Wanted { address: address.to_owned(), search: search(query), part };
+    let found = kept.lock().unwrap_or_else(PoisonError::into_inner).get(now, &wanted);
+    let Some(found) = found else { return document(StatusCode::NOT_FOUND, now.missing(address).into()) };
+    let is_data = [".json", ".jsonld", ".csv"].iter().any(|ending| address.ends_with(ending));
+    let next = found.next;
+    let mut response = document(StatusCode::OK, found);
+    if is_data {
+        // Anybody's pages may use it, as anybody may read it.
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let file = address.rsplit('/').next().unwrap_or_default();
+        let link = next.map(|next| format!("<{file}?part={next}>; rel=\"next\""));
+        if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
+            headers.insert(header::LINK, link);
+        }
+    }
+    response
 }
 
 /// A value of a form that was sent by GET, as it was sent.
@@ -200,6 +255,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::peers::Directory;
     use crate::register::{Place, Register};
     use crate::testing::Federation;
 
@@ -224,7 +280,11 @@ mod tests {
         let name = |text: &str| text.parse::<Name>().unwrap();
         let credentials = Federation::new().credentials("lfb");
         let peers = Peers::new(name("london"), credentials.client_connector(), HashMap::new());
-        Shelf::new(Registers::open(name("lfb"), name("london"), credentials, peers, folder.join("registers")), Clock::system())
+        let directory =
+            Directory::open(Some(name("lfb")), credentials.home(), Arc::clone(&peers), folder.join("peers"));
+        let portal = Portal::new(name("lfb"), directory, Vec::new, None);
+        let registers = Registers::open(name("lfb"), name("london"), credentials, peers, folder.join("registers"));
+        Shelf::new(registers, portal, Clock::system())
     }
 
     /// A register with so many agreements.

@@ -125,6 +125,7 @@ fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping
         size_class: 0,
         update_frequency: String::new(),
         references: vec![],
+        about: meridian_proto::About::default(),
     };
     let source = Postgres {
         server: Arc::clone(server),
