@@ -37,7 +37,7 @@ pub fn record(entry: &Entry, addresses: &Addresses, today: NaiveDate) -> Result<
         }
     };
     let mut lacks = Vec::new();
-    let lack = |lacks: bool, property, remedy| lacks.then(|| Lack { property, remedy });
+    let lack = |lacks: bool, property, remedy| lacks.then_some(Lack { property, remedy });
     lacks.extend(lack(
         dataset.about.contact.is_none(),
         "contactPoint",

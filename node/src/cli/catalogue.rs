@@ -138,8 +138,11 @@ fn column(field: &Field) -> String {
     format!("{} {kind}", field.name())
 }
 
+/// A column of the list.
+type Text = fn(&Entry) -> &str;
+
 fn write(entries: &[Entry], format: Format, out: &mut dyn Write) -> Result<(), Error> {
-    let columns: [(&str, fn(&Entry) -> &str); 7] = [
+    let columns: [(&str, Text); 7] = [
         ("dataset", |entry| &entry.dataset),
         ("title", |entry| &entry.title),
         ("form", |entry| &entry.form),
