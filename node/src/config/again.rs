@@ -162,6 +162,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         members,
         federations,
         databases,
+        addresses,
     } = new;
     let keys = [
         ("federation", *federation != old.federation),
@@ -183,6 +184,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("[[members]]", *members != old.members),
         ("[[federations]]", *federations != old.federations),
         ("[[databases]]", *databases != old.databases),
+        ("[[addresses]]", *addresses != old.addresses),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

@@ -1,5 +1,6 @@
 //! Reads a node's configuration into types that can't be wrong, and reports every problem with its file and line.
 
+mod addresses;
 mod again;
 mod agreement;
 mod algorithm;
@@ -28,7 +29,7 @@ use serde::Deserialize;
 use node::Folders;
 use problem::{File, Folder, Report};
 
-use crate::sources::Server;
+use crate::sources::{AddressList, Server};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
@@ -100,6 +101,8 @@ pub struct NodeConfig {
     pub federations: Vec<FederationConfig>,
     /// The databases whose tables are sources.
     pub databases: Vec<Arc<Server>>,
+    /// The address lists in which mappings look.
+    pub addresses: Vec<Arc<AddressList>>,
 }
 
 /// Another federation that this node trusts. It trusts nobody else whom that one may trust.

@@ -9,7 +9,8 @@ use toml::Spanned;
 
 use super::problem::{File, Report};
 use super::{
-    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw,
+    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
+    raw,
 };
 
 /// The folders of datasets, views, agreements, algorithms and standards.
@@ -71,6 +72,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let members = members(file, &raw.members, report);
     let federations = federations(file, (&base, federation.as_ref()), &raw.federations, report);
     let databases = database::check(file, &base, &raw.databases, &limits, report);
+    let addresses = addresses::lists(file, &base, &raw.addresses, report);
     Some(NodeConfig {
         federation: federation?,
         body: body?,
@@ -97,6 +99,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         members,
         federations,
         databases,
+        addresses,
     })
 }
 

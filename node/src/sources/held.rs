@@ -15,7 +15,8 @@ use futures::StreamExt;
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
-    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema,
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, addresses, marked, materialise, parquet, postgres,
+    published_schema,
 };
 use crate::gate::UNIT_COLUMN;
 
@@ -38,6 +39,7 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
 
 /// The published columns of all of the source's rows, as they are there.
 pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
+    addresses::ready(spec).await?;
     match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => materialise::read(spec, context).await,

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Form, Name};
 use toml::Spanned;
 
+use super::addresses;
 use super::files::Around;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
@@ -118,6 +119,7 @@ pub(super) fn check(
     let kind = source::kind(file, &raw.source, node, report);
     let path = source::path(file, base, &raw.source, kind.as_ref(), report);
     let mapping = raw.mapping.as_ref().map(|mapping| file.text(report, "mapping.sql", &mapping.sql));
+    let addresses = raw.mapping.as_ref().and_then(|mapping| addresses::of_mapping(file, mapping, node, report));
 
     let dataset = Arc::new(Dataset {
         name: name?,
@@ -139,7 +141,7 @@ pub(super) fn check(
         update_frequency: raw.update_frequency.clone(),
         references: references.iter().map(Reference::described).collect(),
     });
-    let source = SourceSpec::new(Arc::clone(&dataset), kind?, path?, mapping.flatten());
+    let source = SourceSpec { addresses, ..SourceSpec::new(Arc::clone(&dataset), kind?, path?, mapping.flatten()) };
     let (sized, listed) = (raw.size.is_some(), raw.listed.unwrap_or(true));
     Some(DatasetConfig {
         file: file.path.clone(),
