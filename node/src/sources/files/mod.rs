@@ -25,7 +25,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-pub(super) use folder::{FileFault, Files};
+pub(super) use folder::{FileFault, Files, is_utf_8};
 
 use super::error::{RecordFault, RecordPlace};
 
