@@ -12,9 +12,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecu
 use datafusion::common::{Column, DFSchemaRef, NullEquality};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{
-    Expr, Join, JoinConstraint, JoinType, LogicalPlan, Operator, Projection, binary_expr,
-};
+use datafusion::logical_expr::{Expr, Join, JoinConstraint, JoinType, LogicalPlan, Operator, Projection, binary_expr};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{OptimizerContext, OptimizerRule};
 use meridian_proto::BodyName;
@@ -24,8 +22,16 @@ use crate::lower::{self, Foreign};
 /// Most relations of one chain of joins that are put in another order.
 const RELATIONS: usize = 24;
 
-/// The plan with neighbours joined first, if that is another one.
-pub(crate) fn regrouped(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+/// The plan with neighbours joined first, if that is another one. One that can't be made is none: the plan as it is may do.
+pub(crate) fn regrouped(plan: &LogicalPlan) -> Option<LogicalPlan> {
+    turned(plan).unwrap_or_else(|_| {
+        // The planner's words may quote expressions, and somebody's values in them.
+        tracing::debug!("joins can't be put in another order, and stay as they are");
+        None
+    })
+}
+
+fn turned(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     let mut changed = false;
     let turned = plan.clone().transform_up_with_subqueries(|node| {
         Ok(match Chain::of(&node).filter(Chain::is_worth_it) {
@@ -205,9 +211,8 @@ fn join(left: Joined, right: Joined, pending: &mut Vec<Condition>) -> Result<Joi
 /// An equality of the left side with the right one, in this order.
 fn keyed(condition: &Expr, left: &LogicalPlan, right: &LogicalPlan) -> Option<(Expr, Expr)> {
     let (one, other) = sides(condition)?;
-    let of = |expr: &Expr, plan: &LogicalPlan| {
-        expr.column_refs().into_iter().all(|column| plan.schema().has_column(column))
-    };
+    let of =
+        |expr: &Expr, plan: &LogicalPlan| expr.column_refs().into_iter().all(|column| plan.schema().has_column(column));
     if of(one, left) && of(other, right) {
         Some((one.clone(), other.clone()))
     } else if of(other, left) && of(one, right) {

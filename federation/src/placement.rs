@@ -66,8 +66,7 @@ pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Pl
 fn best(plan: &LogicalPlan) -> std::result::Result<(Search, Here), PlacementError> {
     let mut search = Search::default();
     let found = search.best_here(plan);
-    let turned = neighbours::regrouped(plan).map_err(|error| PlacementError::internal(&error))?;
-    if let Some(turned) = turned {
+    if let Some(turned) = neighbours::regrouped(plan) {
         let mut other = Search::default();
         if let Ok(better) = other.best_here(&turned)
             && found.as_ref().map_or(true, |found| better.cost < found.cost)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::support::{Ran, Running, Town, meridian, scratch};
+use super::support::{Ran, Running, Town, meridian, published_files, scratch, until};
 
 /// A secret of the rows: nothing says it of what is not open.
 const SECRET: &str = "bungalow-of-mr-x";
@@ -89,4 +89,51 @@ fn rows_that_do_not_conform_are_named_without_what_is_in_them() {
     let good = fs::read_to_string(folder.join("data.csv")).unwrap().replace(SECRET, "terraced");
     fs::write(folder.join("data.csv"), good).unwrap();
     assert!(run(&["check"], Some(("--config", &config))).ok().contains("2 rows, all conform"));
+}
+
+/// The payments that four bodies published, in nine layouts: payments, pence and credits of all of them by Python's modules
+/// csv and decimal, as in `node/src/cli/standard/tests/published.rs`.
+const PAYMENTS: (&str, &[&str]) = ("32514,815370982.23,525", &["2011-01", "2011-02", "2011-04", "2011-06"]);
+
+#[test]
+fn payments_of_four_bodies_are_one_answer_with_its_receipt() {
+    let Some(data) = published_files() else { return };
+    let town = Town::of(&["lambeth", "gla", "tfl", "barnet"]);
+    let lambeth: Vec<String> = PAYMENTS.1.iter().map(|month| format!("{month}-payments.csv")).collect();
+    let lambeth: Vec<&str> = lambeth.iter().map(String::as_str).collect();
+    for (body, files) in [
+        ("lambeth", lambeth.as_slice()),
+        ("gla", &["2013-P01.csv", "2017-P01.csv"]),
+        ("tfl", &["2021-P02.csv"]),
+        ("barnet", &["PCard_16-17.csv", "Purchasing_Card_Data_2014.csv"]),
+    ] {
+        for (number, file) in files.iter().enumerate() {
+            let ran = run(&["map", "--to", "spend"], Some(("", &data.join("spend").join(body).join(file))));
+            let proposed = ran.ok().replace("form = \"none\"", "form = \"open\"");
+            let named = proposed.replacen("name = \"spend\"", &format!("name = \"spend_{number}\""), 1);
+            let folder = town.mesh.folder(body).join("datasets");
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("spend_{number}.toml")), named).unwrap();
+        }
+    }
+    town.mesh.start_each();
+    let sql = "SELECT COUNT(*) AS payments, SUM(amount) AS pounds, SUM(CASE WHEN amount < 0 THEN 1 ELSE 0 END) AS credits \
+               FROM every.spend";
+    let receipt = scratch("payments").join("receipt");
+    let asked = ["query", "--format", "csv", "--receipt-file", receipt.to_str().unwrap(), "--", sql];
+    // Each body learns of the others' datasets when it can reach them.
+    let ran = until("the payments of all", || {
+        Some(town.mesh.run(&asked)).filter(|ran| String::from_utf8_lossy(&ran.stdout).contains(PAYMENTS.0))
+    });
+    assert_eq!(ran.ok(), format!("payments,pounds,credits\n{}\n", PAYMENTS.0));
+    assert!(ran.stderr.contains("all signatures hold"), "{}", ran.stderr);
+    for body in ["lambeth", "gla", "tfl", "barnet"] {
+        assert!(ran.stderr.contains(body), "{body}: {}", ran.stderr);
+    }
+    let mut verify = meridian();
+    verify.args(["receipt", "verify"]).arg(&receipt).arg("--ca").arg(town.mesh.ca());
+    Running::start(&mut verify).end().ok();
+    // An accountant's brackets.
+    let credits = "SELECT COUNT(*) AS rows FROM every.spend WHERE amount = -250.00 AND _body = 'gla'";
+    assert_eq!(town.mesh.ask(credits).ok(), "rows\n2\n");
 }

@@ -1,7 +1,11 @@
 //! Joins whose neighbours stand apart in the question, and where the order stays as it is.
 
+use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::{SessionContext, col};
 use meridian_proto::Form;
 
+use crate::neighbours::regrouped;
+use crate::place;
 use crate::tests::world::{World, both};
 
 fn open() -> World {
@@ -65,4 +69,57 @@ async fn protected_rows_are_joined_at_their_owner_across_what_stands_between_the
     assert!(placed.remotes.iter().any(|remote| remote.sql().contains("JOIN")), "{shown}");
     let (here, there) = both(&world, &sql).await;
     assert_eq!(here, there);
+}
+
+#[tokio::test]
+async fn longer_chains_stay_in_their_order() {
+    let world = open();
+    let joins = |boroughs: usize| {
+        let names = (0..boroughs).map(|at| format!(" JOIN gla.boroughs b{at} ON b{at}.gss = i.borough_gss"));
+        let names: String = names.collect();
+        format!("SELECT i.cost, b0.name, c.crew FROM lfb.incidents i{names} JOIN lfb.crews c ON c.uprn = i.uprn")
+    };
+    for boroughs in [22, 23, 24, 30] {
+        let sql = joins(boroughs);
+        assert_eq!(is_joined_away(&world, &sql).await, boroughs <= 22, "{boroughs}");
+        let (here, there) = both(&world, &sql).await;
+        assert_eq!(here, there, "{boroughs}");
+    }
+}
+
+/// Incidents joined with boroughs, some columns left out above, and joined with crews: neighbours stand apart.
+async fn with_a_projection(
+    world: &World,
+    boroughs: &[Expr],
+    kept: &[&str],
+    crews: (&str, &str),
+) -> (SessionContext, LogicalPlan) {
+    let (context, incidents) = world.optimised("SELECT i.borough_gss, i.cost FROM lfb.incidents i").await;
+    let (_, names) = world.optimised("SELECT b.gss, b.name FROM gla.boroughs b").await;
+    let (_, crews_of) = world.optimised(crews.0).await;
+    let names = LogicalPlanBuilder::from(names).project(boroughs.to_vec()).unwrap().build().unwrap();
+    let plan = LogicalPlanBuilder::from(incidents)
+        .join_on(names, JoinType::Inner, [col("i.borough_gss").eq(col("b.gss"))])
+        .and_then(|joined| joined.project(kept.iter().map(|name| col(*name))))
+        .and_then(|kept| kept.join_on(crews_of, JoinType::Inner, [col("i.borough_gss").eq(col(crews.1))]))
+        .and_then(LogicalPlanBuilder::build);
+    (context, plan.unwrap())
+}
+
+#[tokio::test]
+async fn joins_whose_columns_would_meet_stay_as_they_are() {
+    let world = open();
+    // `uprn` of boroughs is gone where the crews' is joined; beside each other they can't be told apart.
+    let named = [col("b.gss"), col("b.name").alias("uprn")];
+    let crews = ("SELECT c.uprn, c.crew FROM lfb.crews c", "c.crew");
+    let (context, plan) = with_a_projection(&world, &named, &["i.borough_gss", "i.cost"], crews).await;
+    assert!(regrouped(&plan).is_none(), "{plan}");
+    place(plan, &context.state()).unwrap();
+
+    // Two relations have `i.cost`.
+    let same = [col("b.gss"), col("b.name")];
+    let again = ("SELECT i.cost, i.note FROM lfb.incidents i", "i.note");
+    let (context, plan) = with_a_projection(&world, &same, &["i.borough_gss"], again).await;
+    assert!(regrouped(&plan).is_none(), "{plan}");
+    place(plan, &context.state()).unwrap();
 }

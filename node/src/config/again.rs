@@ -164,6 +164,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         federations,
         databases,
         stores,
+        addresses,
     } = new;
     let keys = [
         ("federation", *federation != old.federation),
@@ -187,6 +188,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("[[federations]]", *federations != old.federations),
         ("[[databases]]", *databases != old.databases),
         ("[[stores]]", *stores != old.stores),
+        ("[[addresses]]", *addresses != old.addresses),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

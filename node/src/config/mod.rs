@@ -1,5 +1,6 @@
 //! Reads a node's configuration into types that can't be wrong, and reports every problem with its file and line.
 
+mod addresses;
 mod again;
 mod agreement;
 mod algorithm;
@@ -30,7 +31,7 @@ use serde::Deserialize;
 use node::Folders;
 use problem::{File, Folder, Report};
 
-use crate::sources::{Server, Store};
+use crate::sources::{AddressList, Server, Store};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
@@ -106,6 +107,8 @@ pub struct NodeConfig {
     pub databases: Vec<Arc<Server>>,
     /// The object stores whose objects are sources.
     pub stores: Vec<Arc<Store>>,
+    /// The address lists in which mappings look.
+    pub addresses: Vec<Arc<AddressList>>,
 }
 
 /// Another federation that this node trusts. It trusts nobody else whom that one may trust.

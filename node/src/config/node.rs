@@ -10,7 +10,8 @@ use toml::Spanned;
 use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
-    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, database, raw, store,
+    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
+    raw, store,
 };
 
 /// The folders of datasets, views, agreements, algorithms and standards.
@@ -74,6 +75,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let federations = federations(file, (&base, federation.as_ref()), &raw.federations, report);
     let databases = database::check(file, &base, &raw.databases, &limits, report);
     let stores = store::check(file, &base, &raw.stores, report);
+    let addresses = addresses::lists(file, &base, &raw.addresses, report);
     Some(NodeConfig {
         federation: federation?,
         body: body?,
@@ -102,6 +104,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         federations,
         databases,
         stores,
+        addresses,
     })
 }
 

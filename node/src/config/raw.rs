@@ -44,6 +44,16 @@ pub(super) struct Node {
     pub(super) databases: Vec<Database>,
     #[serde(default)]
     pub(super) stores: Vec<Store>,
+    #[serde(default)]
+    pub(super) addresses: Vec<AddressList>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddressList {
+    pub(super) name: Spanned<String>,
+    pub(super) path: Spanned<String>,
+    pub(super) memory_mib: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -295,6 +305,8 @@ pub(super) enum Dropped {
 #[serde(deny_unknown_fields)]
 pub(super) struct Mapping {
     pub(super) sql: Spanned<String>,
+    pub(super) addresses: Option<Spanned<String>>,
+    pub(super) least_score: Option<Spanned<f64>>,
 }
 
 #[derive(Debug, Deserialize)]

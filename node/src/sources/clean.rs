@@ -26,7 +26,7 @@ fn is_blank(c: char) -> bool {
 
 /// The text without invisible characters and without blanks around it, each blank that doesn't break the line a plain
 /// one; `None` if nothing is left.
-pub(super) fn clean(text: &str) -> Option<Cow<'_, str>> {
+pub fn clean(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_matches(is_blank);
     if text.is_empty() {
         return None;

@@ -56,6 +56,18 @@ pub enum SourceError {
         /// What is wrong with it.
         fault: RecordFault,
     },
+    /// The address list of a mapping that can't be read.
+    #[error("dataset {dataset}: address list {list} ({}): {why}", path.display())]
+    Addresses {
+        /// The dataset.
+        dataset: Name,
+        /// The list.
+        list: Name,
+        /// Its file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// The mapping is no query that this dataset can be made of.
     #[error("dataset {dataset}: mapping: {why}")]
     Mapping {

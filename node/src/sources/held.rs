@@ -16,7 +16,8 @@ use super::behind::Behind;
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
-    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema,
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, addresses, marked, materialise, parquet, postgres,
+    published_schema,
 };
 use crate::gate::UNIT_COLUMN;
 
@@ -43,6 +44,7 @@ pub(super) async fn published(
     behind: &Behind,
     context: &SessionContext,
 ) -> Result<Vec<RecordBatch>, SourceError> {
+    addresses::ready(spec).await?;
     match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, behind, context).await,
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {

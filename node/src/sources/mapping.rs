@@ -12,7 +12,9 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use meridian_federation::session::local_builder;
 use meridian_proto::{Column, Form};
 
-use super::{SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, arrow_type, boroughs, functions};
+use super::{
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, addresses, arrow_type, boroughs, functions,
+};
 use crate::gate::total;
 
 /// A source as planned.
@@ -78,6 +80,7 @@ pub(super) async fn plan(
 ) -> Result<Mapped, SourceError> {
     let wrong = |error: DataFusionError| SourceError::mapping(spec, planner_words(&error));
     session.register_table(SOURCE_TABLE, table).map_err(wrong)?;
+    addresses::register(spec, session)?;
     let raw = match &spec.mapping {
         Some(sql) => {
             let plan = session.state().create_logical_plan(sql).await.map_err(wrong)?;
@@ -210,6 +213,9 @@ pub(super) fn planner_words(error: &DataFusionError) -> String {
     let text = text.strip_prefix("Error during planning: ").unwrap_or(&text);
     let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
     let line = line.replace("datafusion.public.", "");
+    if line.contains("Invalid function 'match_address") {
+        return "it calls match_address and names no address list; add addresses = \"…\" under [mapping]".into();
+    }
     if line.contains("not found") && line.contains("table '") {
         return format!("{line}; it may read nothing but `source`");
     }

@@ -1,5 +1,6 @@
 //! Turns the file behind a dataset into a plan that yields the published columns, or says why it can't.
 
+mod addresses;
 mod behind;
 mod boroughs;
 mod checks;
@@ -36,12 +37,15 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use meridian_proto::Form;
 
+pub use addresses::{AddressList, AddressListConfig, Addresses, AddressesFound};
 pub use boroughs::gss;
+pub use clean::clean;
 pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
-pub use look::{Records, Unread, records};
+pub use functions::{is_day_uk, is_money};
+pub use look::{Records, Unread, below, layout, records, tidied};
 pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, WholeQueries};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
@@ -75,7 +79,11 @@ pub struct Loaded {
     pub rights: Arc<[u64]>,
     /// The entries whose right values the source was found to hold.
     pub corrected: Vec<u64>,
+    /// How many addresses were found, where the mapping looked for some when these rows were made.
+    pub addresses: Option<AddressesFound>,
     freshness: Freshness,
+    /// The address list as it was before.
+    list: Option<Fingerprint>,
 }
 
 /// How long rows are what a query is to see.
@@ -96,6 +104,7 @@ impl Loaded {
     /// others where they don't wait for the next period.
     pub fn is_stale(&self, rights: &RightsSpec, now: DateTime<Utc>) -> bool {
         rights.fault.is_some()
+            || self.list.as_ref().is_some_and(|before| !before.holds())
             || match &self.freshness {
                 Freshness::Files(before) => self.rights != rights.entries || !before.holds(),
                 Freshness::Objects(watch) => self.rights != rights.entries || watch.differs(),
@@ -111,6 +120,7 @@ impl Loaded {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
     source: Option<Fingerprint>,
+    addresses: Option<Fingerprint>,
     snapshot: Option<Fingerprint>,
     period: Option<DateTime<Utc>>,
     /// Counted on where only trying tells whether it is there again.
@@ -127,6 +137,7 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
     let place = Snapshot::of(spec, now).ok().flatten();
     Inputs {
         source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
+        addresses: spec.addresses.as_ref().and_then(Addresses::fingerprint),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
         attempt: spec.is_elsewhere().then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
@@ -151,18 +162,32 @@ pub async fn load(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc
     if let Some(why) = &spec.rights.fault {
         return Err(SourceError::Rights { dataset: spec.dataset.name.clone(), why: Arc::clone(why) });
     }
+    // What is counted is of this time alone.
+    let counted = SourceSpec { addresses: spec.addresses.as_ref().map(Addresses::anew), ..spec.clone() };
     match Snapshot::of(spec, now)? {
-        Some(snapshot) => load_snapshot(spec, context, snapshot).await,
-        None => load_live(spec, context, now).await,
+        Some(snapshot) => load_snapshot(&counted, context, snapshot).await,
+        None => load_live(&counted, context, now).await,
     }
+}
+
+/// How many addresses were found, which is said.
+fn addresses_found(spec: &SourceSpec) -> Option<AddressesFound> {
+    let found = spec.addresses.as_ref()?.found();
+    let AddressesFound { list, matched, under, ambiguous } = &found;
+    let dataset = &spec.dataset.name;
+    tracing::info!(%dataset, %list, matched, under, ambiguous, "addresses looked for");
+    Some(found)
 }
 
 async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Utc>) -> Result<Loaded, SourceError> {
     let behind = Behind::of(spec).await?;
+    let list = spec.addresses.as_ref().and_then(Addresses::fingerprint);
+    // Addresses are looked for once, and not by every query.
+    let asked = spec.unit.is_none() && spec.addresses.is_none();
     let mut shared = Arc::default();
-    let (mapped, corrected) = match (&spec.kind, &spec.unit) {
-        (SourceKind::Parquet, None) => (parquet::open(spec, &behind, context).await?, Vec::new()),
-        (SourceKind::Postgres(_), None) => {
+    let (mapped, corrected) = match (&spec.kind, asked) {
+        (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
+        (SourceKind::Postgres(_), true) => {
             let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
             (mapped, Vec::new())
@@ -197,7 +222,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
         changed,
         rights: Arc::clone(&spec.rights.entries),
         corrected,
+        addresses: addresses_found(spec),
         freshness,
+        list,
     })
 }
 
@@ -215,6 +242,7 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
             (Some(before), marked.batches, Arc::clone(&spec.rights.entries), marked.corrected)
         }
     };
+    let anew = before.is_some();
     let mapped = held::table(spec, batches.clone(), context).await?;
     // Before it is kept: what breaks a promise would break it until the period ends.
     let rows = checks::check(spec, &mapped, context).await?;
@@ -225,6 +253,7 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
         blocking(spec, move || snapshot.write(&batches)).await?;
     }
     let freshness = Freshness::Period(spec.as_of, start);
+    let addresses = if anew { addresses_found(spec) } else { None };
     Ok(Loaded {
         plan: mapped.published,
         rows,
@@ -232,7 +261,10 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
         changed: Some(changed),
         rights,
         corrected,
+        addresses,
         freshness,
+        // Until the period ends, its rows are what they are.
+        list: None,
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
-use super::{AsOf, CsvFormat, ExcelFormat, InStore, Postgres};
+use super::{Addresses, AsOf, CsvFormat, ExcelFormat, InStore, Postgres};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct SourceSpec {
     pub store: Option<InStore>,
     /// A query over `source` that yields the published columns; `None` takes each column by its own name.
     pub mapping: Option<String>,
+    /// The list in which the mapping may look for addresses; such a dataset is read once and held in memory.
+    pub addresses: Option<Addresses>,
     /// What its rows are about; such a dataset is read once and held in memory.
     pub unit: Option<UnitSpec>,
     /// How long every query sees the same rows; only a dataset with a unit is anything but live.
@@ -40,12 +42,13 @@ impl SourceSpec {
             let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
             (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
         };
-        let Self { dataset, kind, path, store, mapping, unit, as_of, snapshots, rights } = self;
+        let Self { dataset, kind, path, store, mapping, addresses, unit, as_of, snapshots, rights } = self;
         shape(dataset) == shape(&other.dataset)
             && *kind == other.kind
             && *path == other.path
             && *store == other.store
             && *mapping == other.mapping
+            && *addresses == other.addresses
             && *unit == other.unit
             && *as_of == other.as_of
             && *snapshots == other.snapshots
@@ -65,6 +68,7 @@ impl SourceSpec {
             path,
             store: None,
             mapping,
+            addresses: None,
             unit: None,
             as_of: AsOf::Live,
             snapshots: None,

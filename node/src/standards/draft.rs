@@ -2,10 +2,11 @@
 
 use meridian_proto::ColumnType;
 
-use super::expressions::{has_number, has_text, identifier, no_heading, no_total, nothing, value};
+use super::expressions::{has_text, identifier, no_total, nothing, value};
 use super::proposal::{Origin, Proposal};
-use super::sheet::{Heading, Sheet};
+use super::sheet::Sheet;
 use super::{Kind, Standard, StandardColumn};
+use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Tidy};
 
 /// The dataset's file (TOML). It loads as it is, where no required column is lacking, and lets nothing leave: its form is a
 /// person's decision.
@@ -21,17 +22,10 @@ pub fn draft(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> String 
          form = \"none\"\n\
          standard = \"{name}\"\n\n\
          [source]\n\
-         kind = \"csv\"\n\
-         path = {}\n",
+         {}",
         quoted(title),
-        quoted(&path.display().to_string()),
+        source(&path.display().to_string(), &sheet.kind),
     );
-    if sheet.delimiter != b',' {
-        file.push_str(&format!("delimiter = {}\n", quoted(&char::from(sheet.delimiter).to_string())));
-    }
-    if sheet.heading != Heading::First {
-        file.push_str("header = false\n");
-    }
     file.push_str(&format!("\n[mapping]\nsql = {}\n", literal(&mapping(sheet, standard, proposal))));
     for column in columns {
         file.push_str(&self::column(column));
@@ -39,11 +33,45 @@ pub fn draft(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> String 
     file
 }
 
+/// How the file is read, in as few keys as it needs.
+fn source(path: &str, kind: &SourceKind) -> String {
+    let plain = CsvFormat::default();
+    let (word, format, sheet) = match kind {
+        SourceKind::Excel(ExcelFormat { sheet, header, skip, tidy }) => {
+            let format = CsvFormat { header: *header, skip: *skip, tidy: *tidy, ..plain.clone() };
+            ("excel", format, sheet.as_deref())
+        }
+        SourceKind::JsonLines => ("jsonl", plain.clone(), None),
+        SourceKind::Csv(format) => ("csv", format.clone(), None),
+        _ => ("csv", plain.clone(), None),
+    };
+    let CsvFormat { delimiter, header, encoding, skip, pad, tidy: Tidy { trim, blank_rows, repeated_headings } } =
+        format;
+    let dropped: Vec<&str> = [(blank_rows, "\"blank_rows\""), (repeated_headings, "\"repeated_headings\"")]
+        .into_iter()
+        .filter_map(|(is, word)| is.then_some(word))
+        .collect();
+    let keys = [
+        Some(format!("kind = \"{word}\"")),
+        Some(format!("path = {}", quoted(path))),
+        sheet.map(|sheet| format!("sheet = {}", quoted(sheet))),
+        (delimiter != plain.delimiter).then(|| format!("delimiter = {}", quoted(&char::from(delimiter).to_string()))),
+        encoding.map(|encoding| format!("encoding = {}", quoted(&encoding.name().to_lowercase()))),
+        (!header).then(|| "header = false".to_owned()),
+        (skip > 0).then(|| format!("skip = {skip}")),
+        pad.then(|| "pad = true".to_owned()),
+        trim.then(|| "trim = true".to_owned()),
+        (!dropped.is_empty()).then(|| format!("drop = [{}]", dropped.join(", "))),
+    ];
+    keys.into_iter().flatten().map(|key| format!("{key}\n")).collect()
+}
+
 /// A SELECT over the file, a line for each column of the standard.
 fn mapping(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> String {
     let line = |column: &StandardColumn| {
         let from = origin(proposal, column);
-        let value = from.map_or_else(|| nothing(column), |from| value(column, &from.name, &from.profile));
+        let value =
+            from.map_or_else(|| nothing(column), |from| value(column, &from.name, &from.profile, is_trimmed(sheet)));
         format!("  {value} AS {}", identifier(column.name.as_str()))
     };
     let lines: Vec<String> = standard.columns.iter().map(line).collect();
@@ -54,35 +82,32 @@ fn mapping(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> String {
 
 /// Which rows of the file are records, where not all of them are.
 fn conditions(sheet: &Sheet, standard: &Standard, proposal: &Proposal) -> Vec<String> {
-    let mut conditions = Vec::new();
     let mapped: Vec<(&StandardColumn, &Origin)> =
         standard.columns.iter().filter_map(|column| Some((column, origin(proposal, column)?))).collect();
-    if sheet.left_out.others > 0 {
-        let number = mapped.iter().find(|(column, from)| column.required && from.profile.numbers > 0.9);
-        let required = mapped.iter().find(|(column, _)| column.required).or(mapped.first());
-        match (number, required) {
-            (Some((_, from)), _) => conditions.push(has_number(&from.name)),
-            (None, Some((_, from))) => {
-                conditions.push(has_text(&from.name));
-                let heading = sheet.columns.iter().find(|column| column.name == from.name);
-                let heading = heading.filter(|column| sheet.heading == Heading::Below && !column.heading.is_empty());
-                conditions.extend(heading.map(|column| no_heading(&from.name, &column.heading)));
-            }
-            (None, None) => {}
-        }
-    }
     // Regions and sums of boroughs stand among boroughs.
     let regions = mapped
         .iter()
         .filter(|(column, from)| column.required && column.kind == Kind::Borough && from.profile.boroughs < 1.0);
-    conditions
-        .extend(regions.map(|(column, from)| format!("{} IS NOT NULL", value(column, &from.name, &from.profile))));
-    if sheet.left_out.totals > 0 {
+    let is_borough = |(column, from): (&StandardColumn, &Origin)| {
+        format!("{} IS NOT NULL", value(column, &from.name, &from.profile, is_trimmed(sheet)))
+    };
+    let mut conditions: Vec<String> = regions.map(|(column, from)| is_borough((column, from))).collect();
+    if sheet.has_remarks {
+        let required = mapped.iter().filter(|(column, _)| column.required);
+        let number = required.clone().find(|(_, from)| from.profile.numbers > 0.9);
+        conditions.extend(number.or(required.clone().next()).map(|(_, from)| has_text(&from.name)));
+    }
+    if sheet.has_totals {
         // The word stands in the first column of texts, mostly.
         let texts = sheet.columns.iter().find(|column| column.has_total);
         conditions.extend(texts.map(|column| no_total(&column.name)));
     }
     conditions
+}
+
+/// Whether the source cuts blanks off cells.
+fn is_trimmed(sheet: &Sheet) -> bool {
+    matches!(sheet.kind, SourceKind::Csv(_) | SourceKind::Excel(_))
 }
 
 fn origin<'a>(proposal: &'a Proposal, column: &StandardColumn) -> Option<&'a Origin> {

@@ -25,10 +25,10 @@ pub(super) fn nothing(column: &StandardColumn) -> String {
     format!("CAST(NULL AS {})", sql_type(column.column_type))
 }
 
-/// The value of the standard's column, made of a column of texts.
-pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile) -> String {
+/// The value of the standard's column, made of a column of texts, which are trimmed or not.
+pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile, trimmed: bool) -> String {
     let source = identifier(name);
-    let there = format!("NULLIF(trim({source}), '')");
+    let there = if trimmed { source.clone() } else { format!("clean({source})") };
     match column.column_type {
         ColumnType::Varchar if column.kind == Kind::Borough => format!("borough_gss({source})"),
         ColumnType::Varchar => match &column.values {
@@ -42,62 +42,57 @@ pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile) -> S
              WHEN lower({there}) IN ('n', 'no', 'false', 'f', '0') THEN FALSE END"
         ),
         ColumnType::Integer | ColumnType::Bigint if profile.whole < 0.999 => {
-            format!("CAST(CAST({} AS DOUBLE) AS {})", number(&source, profile), sql_type(column.column_type))
+            format!("CAST(CAST({} AS DOUBLE) AS {})", number(&source, &there, profile), sql_type(column.column_type))
         }
+        // An amount as people write it is one to the function, which the mapping's own type then holds.
+        ColumnType::Decimal(_, 0..=2) if profile.is_money => format!("parse_money({source})"),
         ColumnType::Integer | ColumnType::Bigint | ColumnType::Double | ColumnType::Decimal(..) => {
-            format!("CAST({} AS {})", number(&source, profile), sql_type(column.column_type))
+            format!("CAST({} AS {})", number(&source, &there, profile), sql_type(column.column_type))
         }
-        ColumnType::Date => day(&source, profile),
-        ColumnType::Timestamp => format!("CAST({} AS TIMESTAMP)", day(&source, profile)),
+        ColumnType::Date => day(&source, &there, profile),
+        ColumnType::Timestamp => format!("CAST({} AS TIMESTAMP)", day(&source, &there, profile)),
     }
 }
 
-/// A number without signs of money and thousands; in an accountant's brackets, or with a minus behind it, it is below zero.
-/// Anything else stays, so that it is found when the source is read.
-fn number(source: &str, profile: &Profile) -> String {
-    let mut bare = format!("replace({source}, '(', '-')");
+/// A number that CAST takes. What `parse_money` reads without loss it reads; otherwise signs of money and thousands are taken
+/// away, brackets or a minus behind it make it negative, and anything else stays, so that it is found when the source is read.
+fn number(source: &str, there: &str, profile: &Profile) -> String {
+    if profile.is_plain {
+        return there.to_owned();
+    }
+    if profile.is_money && profile.fine == 0.0 {
+        return format!("parse_money({source})");
+    }
+    let mut bare = format!("replace({there}, '(', '-')");
     if profile.minus_behind {
-        bare = format!("regexp_replace(trim({bare}), '^(.*)-$', '-$1')");
+        bare = format!("regexp_replace({bare}, '^(.*)-$', '-$1')");
     }
     let bare = format!("regexp_replace({bare}, '[£$€,)\\s]', '', 'g')");
     let bare = if profile.dashes { format!("NULLIF(NULLIF({bare}, '-'), '–')") } else { bare };
     format!("NULLIF({bare}, '')")
 }
 
-/// A day in one of the layouts that the file has.
-fn day(source: &str, profile: &Profile) -> String {
-    let mut day = format!("trim({source})");
+/// A day: as `parse_date_uk` reads it, or in the layouts that the file has where that does not.
+fn day(source: &str, there: &str, profile: &Profile) -> String {
+    if profile.is_uk || profile.layouts.is_empty() {
+        return format!("parse_date_uk({source})");
+    }
+    let mut day = there.to_owned();
     if profile.timed {
         // What stands behind the day: a time after a blank, or after the T of ISO 8601.
         day = format!("regexp_replace({day}, '[T ][0-9]+:.*$', '')");
     }
-    let day = format!("NULLIF({day}, '')");
-    match profile.layouts.as_slice() {
-        [] | ["%Y-%m-%d"] => format!("CAST({day} AS DATE)"),
-        layouts => {
-            let layouts: Vec<String> = layouts.iter().map(|layout| text(layout)).collect();
-            format!("to_date({day}, {})", layouts.join(", "))
-        }
-    }
-}
-
-/// Whether a row has a number in this column, as no heading and no empty row has.
-pub(super) fn has_number(name: &str) -> String {
-    format!("regexp_like({}, '[0-9]')", identifier(name))
+    let layouts: Vec<String> = profile.layouts.iter().map(|layout| text(layout)).collect();
+    format!("to_date({day}, {})", layouts.join(", "))
 }
 
 /// Whether a row has anything in this column.
 pub(super) fn has_text(name: &str) -> String {
-    format!("NULLIF(trim({}), '') IS NOT NULL", identifier(name))
+    format!("clean({}) IS NOT NULL", identifier(name))
 }
 
 /// Whether a row is other than one that totals those above.
 pub(super) fn no_total(name: &str) -> String {
     let name = identifier(name);
     format!("NOT regexp_like(coalesce({name}, ''), '^\\s*(grand|sub|overall)?[ -]?totals?:?\\s*$', 'i')")
-}
-
-/// Whether a cell is other than the heading above it.
-pub(super) fn no_heading(name: &str, heading: &str) -> String {
-    format!("trim({}) <> {}", identifier(name), text(heading))
 }

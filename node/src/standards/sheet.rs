@@ -3,28 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use super::values;
-use crate::sources::{self, Records, Unread};
+use crate::sources::{self, Records, SourceKind, Tidy, Unread};
 
 /// Rows that are looked at, at most.
 const MOST_ROWS: usize = 50_000;
 /// Rows among which the heading is.
 const HEADING_WITHIN: usize = 20;
-/// Delimiters that are tried where none is said.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// A file's columns as text, its heading, and what stands between its rows.
 #[derive(Debug)]
 pub struct Sheet {
     /// The file.
     pub(super) path: PathBuf,
-    /// One byte between fields.
-    pub(super) delimiter: u8,
+    /// How a source reads it: below the heading, cells trimmed, without rows that are none.
+    pub(super) kind: SourceKind,
     /// The columns, in the file's order.
     pub(super) columns: Vec<SheetColumn>,
-    /// Where the headings are.
-    pub(super) heading: Heading,
-    /// What is no record among the rows below.
-    pub(super) left_out: LeftOut,
+    /// Whether some rows total those above.
+    pub(super) has_totals: bool,
+    /// Whether some rows are but a remark in one of three columns or more.
+    pub(super) has_remarks: bool,
 }
 
 /// A column of the file.
@@ -40,79 +38,68 @@ pub(super) struct SheetColumn {
     pub(super) has_total: bool,
 }
 
-/// Where the headings are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heading {
-    /// In the first row, as a source has it.
-    First,
-    /// In a later row, or where two columns share a name: the source is read without.
-    Below,
-    /// Nowhere.
-    Absent,
-}
-
-/// What is no record among a file's rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct LeftOut {
-    /// Rows above the heading, the heading itself where it is not the first row, and rows without any cell.
-    pub(super) others: usize,
-    /// Rows that total those above.
-    pub(super) totals: usize,
-}
-
 impl Sheet {
-    /// Looks at a file of records. Where no delimiter is said it is the one that makes the most columns.
-    pub fn open(path: &Path, delimiter: Option<u8>) -> Result<Self, Unread> {
-        let delimiter = delimiter.unwrap_or_else(|| {
-            let columns = |delimiter: &u8| {
-                let found = sources::records(path, *delimiter, HEADING_WITHIN).ok();
-                (found.map_or(0, |found| found.columns), usize::from(*delimiter == b','))
-            };
-            DELIMITERS.into_iter().max_by_key(columns).unwrap_or(b',')
-        });
-        Ok(Self::of(path, delimiter, sources::records(path, delimiter, MOST_ROWS)?))
+    /// Looks at a file of records, or a folder of such, as the readers of sources have it. Where no delimiter is said it is
+    /// the one that makes the most columns; a workbook of several sheets needs one to be said.
+    pub fn open(path: &Path, delimiter: Option<u8>, sheet: Option<&str>) -> Result<Self, Unread> {
+        let mut kind = sources::layout(path, delimiter, sheet)?;
+        let records = sources::records(path, &mut kind, MOST_ROWS)?;
+        if matches!(kind, SourceKind::JsonLines) {
+            let (headings, names) = (records.names.clone(), records.names.clone());
+            return Ok(Self::of(path, kind, headings, names, records.rows));
+        }
+        let Records { rows, lines, names } = records;
+        let heading = heading(&rows).and_then(|at| Some((at, rows.get(at)?, *lines.get(at)?)));
+        let Some((at, cells, line)) = heading else {
+            return Ok(Self::of(path, kind, vec![String::new(); names.len()], names, rows));
+        };
+        let headings = (0..names.len()).map(|column| cell(cells, column).unwrap_or_default()).collect();
+        let (kind, named) = sources::below(path, &kind, line, cells);
+        let rows = rows.into_iter().skip(at + 1).collect();
+        Ok(Self::of(path, kind, headings, named.unwrap_or(names), rows))
     }
 
-    fn of(path: &Path, delimiter: u8, records: Records) -> Self {
-        let Records { rows, columns, names } = records;
-        let (at, named) = match heading(&rows) {
-            Some(at) => (at + 1, rows.get(at).cloned().unwrap_or_default()),
-            None => (0, Vec::new()),
-        };
-        let headings: Vec<String> = (0..columns).map(|column| cell(&named, column).unwrap_or_default()).collect();
-        let heading = match at {
-            0 => Heading::Absent,
-            1 if names.is_some() => Heading::First,
-            _ => Heading::Below,
-        };
-        let mut left_out = LeftOut { others: if heading == Heading::Below { at } else { 0 }, totals: 0 };
-        let (mut cells, mut totals) = (vec![Vec::new(); columns], vec![false; columns]);
-        for row in rows.into_iter().skip(at) {
-            if row.iter().all(|text| text.as_deref().is_none_or(|text| text.trim().is_empty())) {
-                left_out.others += 1;
+    fn of(
+        path: &Path,
+        kind: SourceKind,
+        headings: Vec<String>,
+        names: Vec<String>,
+        rows: Vec<Vec<Option<String>>>,
+    ) -> Self {
+        let mut tidy = Tidy { trim: true, ..Tidy::default() };
+        let (mut has_totals, mut has_remarks) = (false, false);
+        let is_headed = matches!(&kind, SourceKind::Csv(csv) if csv.header)
+            || matches!(&kind, SourceKind::Excel(excel) if excel.header);
+        let mut columns: Vec<SheetColumn> = names
+            .into_iter()
+            .zip(headings)
+            .map(|(name, heading)| SheetColumn {
+                name,
+                heading: heading.trim().to_owned(),
+                cells: Vec::new(),
+                has_total: false,
+            })
+            .collect();
+        for row in rows {
+            let row: Vec<Option<String>> = row.into_iter().map(|text| cleaned(text.as_deref())).collect();
+            if row.iter().all(Option::is_none) {
+                tidy.blank_rows = true;
+            } else if is_headed && repeats(&columns, &row) {
+                tidy.repeated_headings = true;
             } else if row.iter().flatten().any(|text| values::is_total(text)) {
-                left_out.totals += 1;
-                for (has_total, text) in totals.iter_mut().zip(row) {
-                    *has_total |= text.is_some_and(|text| values::is_total(&text));
+                has_totals = true;
+                for (column, text) in columns.iter_mut().zip(row) {
+                    column.has_total |= text.is_some_and(|text| values::is_total(&text));
                 }
+            } else if row.len() > 2 && row.iter().flatten().count() == 1 {
+                has_remarks = true;
             } else {
-                for (column, text) in cells.iter_mut().zip(row) {
-                    column.push(text.filter(|text| !text.trim().is_empty()));
+                for (column, text) in columns.iter_mut().zip(row) {
+                    column.cells.push(text);
                 }
             }
         }
-        let named = |(index, ((cells, said), has_total)): (usize, ((Vec<_>, String), bool))| SheetColumn {
-            name: names
-                .as_ref()
-                .filter(|_| heading == Heading::First)
-                .and_then(|names| names.get(index).cloned())
-                .unwrap_or_else(|| format!("column_{}", index + 1)),
-            heading: said.trim().to_owned(),
-            cells,
-            has_total,
-        };
-        let columns = cells.into_iter().zip(headings).zip(totals).enumerate().map(named).collect();
-        Self { path: path.to_path_buf(), delimiter, columns, heading, left_out }
+        Self { path: path.to_path_buf(), kind: sources::tidied(kind, tidy), columns, has_totals, has_remarks }
     }
 
     /// How many records were looked at.
@@ -121,13 +108,22 @@ impl Sheet {
     }
 }
 
+fn cleaned(text: Option<&str>) -> Option<String> {
+    text.and_then(sources::clean).map(|text| text.into_owned())
+}
+
+/// Whether a row is the heading once more.
+fn repeats(columns: &[SheetColumn], row: &[Option<String>]) -> bool {
+    columns.iter().zip(row).all(|(column, cell)| cell.as_deref().unwrap_or_default() == column.heading)
+}
+
 fn cell(row: &[Option<String>], column: usize) -> Option<String> {
     row.get(column).cloned().flatten()
 }
 
 /// The row with the headings: of those above the first that holds a number or a day, the first that names the most columns.
 fn heading(rows: &[Vec<Option<String>>]) -> Option<usize> {
-    let says = |row: &[Option<String>]| row.iter().flatten().filter(|text| !text.trim().is_empty()).count();
+    let says = |row: &[Option<String>]| row.iter().flatten().filter(|text| sources::clean(text).is_some()).count();
     let is_record = |row: &[Option<String>]| row.iter().flatten().any(|text| values::is_figure(text));
     let above = rows.iter().take(HEADING_WITHIN).take_while(|row| !is_record(row));
     let named = above.enumerate().filter(|(_, row)| says(row) > 0);

@@ -82,6 +82,12 @@ pub(super) struct Profile {
     pub(super) fine: f64,
     /// Numbers without a point.
     pub(super) whole: f64,
+    /// Whether all are such as CAST takes.
+    pub(super) is_plain: bool,
+    /// Whether `parse_money` reads all of them.
+    pub(super) is_money: bool,
+    /// Whether `parse_date_uk` reads all of them, and the days stand before the months.
+    pub(super) is_uk: bool,
     /// Whether one is written with a minus behind it.
     pub(super) minus_behind: bool,
     /// Whether one is a dash that stands for nothing.
@@ -127,6 +133,9 @@ impl Profile {
             priced: share(&priced),
             fine: share(&|text| number(text).is_some_and(|number| number.places > 2)),
             whole: share(&whole),
+            is_plain: texts.iter().all(|text| text.parse::<f64>().is_ok_and(f64::is_finite)),
+            is_money: texts.iter().all(|text| sources::is_money(text)),
+            is_uk: texts.iter().all(|text| sources::is_day_uk(text)) && !layouts.contains(&"%m/%d/%Y"),
             minus_behind: texts.iter().any(|text| text.ends_with('-') && number(text).is_some()),
             dashes,
             days,

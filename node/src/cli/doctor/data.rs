@@ -68,6 +68,9 @@ async fn source(config: &DatasetConfig, thorough: bool, report: &mut Report) {
             return;
         }
     };
+    if let Some(found) = &loaded.addresses {
+        report.good("addresses", format!("{name}: {found}"));
+    }
     if !thorough {
         report.good(check, format!("{name} can be read"));
         return;

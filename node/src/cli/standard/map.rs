@@ -13,7 +13,7 @@ use crate::standards::{self, Found, Proposal, Sheet};
 /// Options of `meridian standard map`.
 #[derive(Debug, Args)]
 pub(crate) struct Map {
-    /// The file (CSV)
+    /// The file, or a folder of such: CSV, packed or not, a workbook, or JSON lines
     file: PathBuf,
     /// The standard that it is to conform to
     #[arg(long, value_name = "STANDARD")]
@@ -21,6 +21,9 @@ pub(crate) struct Map {
     /// What stands between fields, a character or the word tab; what makes the most columns otherwise
     #[arg(long, value_parser = delimiter)]
     delimiter: Option<u8>,
+    /// The sheet of a workbook that has several
+    #[arg(long)]
+    sheet: Option<String>,
     #[command(flatten)]
     known: Known,
 }
@@ -37,7 +40,8 @@ impl Map {
     /// Writes the file to standard output, and what it rests on to standard error.
     pub(crate) fn run(self, out: &mut dyn Write) -> Result<(), Error> {
         let standard = self.known.named(&self.to)?;
-        let sheet = Sheet::open(&self.file, self.delimiter).map_err(|error| Error::Usage(error.to_string()))?;
+        let sheet = Sheet::open(&self.file, self.delimiter, self.sheet.as_deref())
+            .map_err(|error| Error::Usage(error.to_string()))?;
         let proposal = standards::propose(&sheet, &standard);
         write!(out, "{}", standards::draft(&sheet, &standard, &proposal))?;
         out.flush()?;

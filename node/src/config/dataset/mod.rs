@@ -20,6 +20,7 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Form, Name};
 use toml::Spanned;
 
+use super::addresses;
 use super::files::Around;
 use super::problem::{File, Report};
 use super::raw::{self, Recipients};
@@ -120,6 +121,7 @@ pub(super) fn check(
     let kind = source::kind(file, &raw.source, node, report);
     let place = source::place(file, base, &raw.source, (kind.as_ref(), node), report);
     let mapping = raw.mapping.as_ref().map(|mapping| file.text(report, "mapping.sql", &mapping.sql));
+    let addresses = raw.mapping.as_ref().and_then(|mapping| addresses::of_mapping(file, mapping, node, report));
 
     let dataset = Arc::new(Dataset {
         name: name?,
@@ -143,7 +145,11 @@ pub(super) fn check(
         about,
     });
     let (path, store) = place?;
-    let source = SourceSpec { store, ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten()) };
+    let source = SourceSpec {
+        store,
+        addresses,
+        ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten())
+    };
     let (sized, listed) = (raw.size.is_some(), raw.listed.unwrap_or(true));
     Some(DatasetConfig {
         file: file.path.clone(),

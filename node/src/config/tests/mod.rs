@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 
+mod addresses;
 mod again;
 mod agreement;
 mod algorithm;

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::csv::CsvFile;
 use super::excel::Sheet;
 use super::json::JsonFile;
-use super::{Batches, Fault, LeftOut, RecordPlace, Records};
+use super::{Batches, Fault, LeftOut, RecordPlace, Records, text};
 use crate::sources::fingerprint::files_at;
 use crate::sources::store::InMemory;
 use crate::sources::{SourceError, SourceKind, SourceSpec};
@@ -141,6 +141,14 @@ fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
         SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path)?)),
         SourceKind::Parquet | SourceKind::Postgres(_) => Err(Fault::Read("it is no file of records".into())),
     }
+}
+
+/// Whether the first file of a source is UTF-8, or says itself what it is.
+pub(in crate::sources) fn is_utf_8(root: &Path, kind: &SourceKind) -> Result<bool, FileFault> {
+    let at = |path: &Path, why: String| FileFault { path: path.to_path_buf(), fault: Fault::Read(why) };
+    let paths = files_at(root, kind.files()).map_err(|error| at(root, error.to_string()))?;
+    let Some(path) = paths.first() else { return Ok(true) };
+    text::is_utf_8(path).map_err(|fault| FileFault { path: path.clone(), fault })
 }
 
 /// The names and values of the folders `name=value` between a source's folder and a file.

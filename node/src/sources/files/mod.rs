@@ -25,7 +25,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-pub(super) use folder::{FileFault, Files, named_folders, same_folders, with_folders};
+pub(super) use folder::{FileFault, Files, is_utf_8, named_folders, same_folders, with_folders};
 
 use super::error::{RecordFault, RecordPlace};
 

@@ -10,6 +10,8 @@ use flate2::bufread::MultiGzDecoder;
 use super::Fault;
 
 const BUFFER_BYTES: usize = 128 * 1024;
+/// How much of a file tells how it is encoded, in bytes.
+const LOOKED_AT: u64 = 64 * 1024 * 1024;
 /// The first two bytes of every gzip file, and of no text.
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 /// A byte that no UTF-8 text holds. It stands where bytes are no text of their encoding, for whoever parses the text to
@@ -38,6 +40,15 @@ pub(super) fn open(path: &Path, encoding: Option<&'static Encoding>, skip: u32) 
         }
     }
     Ok(text)
+}
+
+/// Whether the text of a file is UTF-8 by its mark or by its bytes; the first of a large file.
+pub(super) fn is_utf_8(path: &Path) -> Result<bool, Fault> {
+    let mut bytes = Vec::new();
+    let read = open(path, None, 0)?.take(LOOKED_AT).read_to_end(&mut bytes);
+    read.map_err(|error| Fault::of_reading(&error))?;
+    // The last character may be cut off.
+    Ok(std::str::from_utf8(&bytes).map_or_else(|error| error.error_len().is_none(), |_| true))
 }
 
 fn decoded(mut bytes: Text, encoding: Option<&'static Encoding>) -> io::Result<Text> {

@@ -32,6 +32,16 @@ const MONEY: (u8, i8) = (18, 2);
 #[derive(Debug, PartialEq, Eq)]
 struct NoValue;
 
+/// Whether `parse_money` reads a text.
+pub fn is_money(text: &str) -> bool {
+    money::pence(text).is_ok()
+}
+
+/// Whether `parse_date_uk` reads a text.
+pub fn is_day_uk(text: &str) -> bool {
+    date::day(text).is_ok()
+}
+
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = ScalarUDF> {
     Function::ALL.into_iter().map(|function| {

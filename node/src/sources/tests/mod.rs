@@ -1,6 +1,7 @@
 //! Sources loaded from real files: what they yield, and what is said when they can't be loaded.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod addresses;
 mod csv;
 mod excel;
 mod folders;

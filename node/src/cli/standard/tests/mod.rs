@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod check;
+mod found;
 mod published;
 mod shapes;
 
@@ -32,7 +33,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 /// What is proposed for a file, and the dataset's file that is written.
 fn proposed(file: &Path, to: &str) -> (Proposal, String) {
-    let (sheet, standard) = (Sheet::open(file, None).unwrap(), standard(to));
+    let (sheet, standard) = (Sheet::open(file, None, None).unwrap(), standard(to));
     let proposal = propose(&sheet, &standard);
     let text = draft(&sheet, &standard, &proposal);
     (proposal, text)

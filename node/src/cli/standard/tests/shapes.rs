@@ -49,7 +49,7 @@ fn other_words_orders_and_delimiters_are_no_obstacle() {
 fn titles_totals_and_empty_rows_are_no_payments() {
     let text = "Payments over £500,,\nApril 2024,,\n,,\nSupplier,Paid,Amount (£)\nAcme Ltd,01/04/24,600.00\n,,\n\
                 Beta Ltd,02/04/24,700.00\nTotal,,\"1,300.00\"\n";
-    let columns = [Some("column_1"), Some("column_2"), Some("column_3")];
+    let columns = [Some("Supplier"), Some("Paid"), Some("Amount (£)")];
     check(text, columns, &[60_000, 70_000], &["2024-04-01", "2024-04-02"]);
 }
 
@@ -108,7 +108,7 @@ fn other_standards_are_found_as_well() {
 fn nothing_is_proposed_for_nothing() {
     for text in ["", "Supplier,Amount\n", "\n\n", "a\n\"\n"] {
         let (_folder, path) = file(text);
-        if let Ok(sheet) = Sheet::open(&path, None) {
+        if let Ok(sheet) = Sheet::open(&path, None, None) {
             let proposal = propose(&sheet, &standard("spend"));
             assert_eq!(from(&proposal, "amount"), None, "{text:?}");
         }
