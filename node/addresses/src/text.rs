@@ -179,7 +179,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
 fn raw(text: &str) -> Vec<(Raw, usize)> {
     let mut found: Vec<(Raw, usize)> = Vec::new();
     let (mut word, mut segment) = (String::new(), 0);
-    let mut flush = |word: &mut String, found: &mut Vec<(Raw, usize)>, segment: usize| {
+    let flush = |word: &mut String, found: &mut Vec<(Raw, usize)>, segment: usize| {
         if !word.is_empty() {
             let word = std::mem::take(word);
             found.push((if word == "TO" { Raw::Dash } else { Raw::Word(word) }, segment));
