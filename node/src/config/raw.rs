@@ -239,6 +239,7 @@ pub(super) struct Source {
     pub(super) database: Option<Spanned<String>>,
     pub(super) table: Option<Spanned<String>>,
     pub(super) refresh: Option<Spanned<String>>,
+    pub(super) as_text: Option<Spanned<Vec<String>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -248,6 +249,8 @@ pub(super) enum SourceKind {
     Csv,
     Excel,
     Jsonl,
+    Geojson,
+    Sqlite,
     Postgres,
 }
 

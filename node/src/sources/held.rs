@@ -15,7 +15,7 @@ use futures::StreamExt;
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
-    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema,
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, marked, materialise, parquet, postgres, published_schema, sqlite,
 };
 use crate::gate::UNIT_COLUMN;
 
@@ -40,8 +40,11 @@ pub(super) async fn read(spec: &SourceSpec, context: &SessionContext) -> Result<
 pub(super) async fn published(spec: &SourceSpec, context: &SessionContext) -> Result<Vec<RecordBatch>, SourceError> {
     match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, context).await,
-        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => materialise::read(spec, context).await,
+        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines | SourceKind::GeoJson => {
+            materialise::read(spec, context).await
+        }
         SourceKind::Postgres(_) => postgres::read(spec, context).await,
+        SourceKind::Sqlite(_) => sqlite::read(spec, context).await,
     }
 }
 

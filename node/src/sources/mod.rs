@@ -9,6 +9,7 @@ mod fingerprint;
 mod format;
 mod found;
 mod functions;
+mod geoparquet;
 mod held;
 mod look;
 mod mapping;
@@ -20,6 +21,7 @@ mod predicate;
 mod promises;
 mod snapshot;
 mod spec;
+mod sqlite;
 mod types;
 mod units;
 
@@ -43,6 +45,7 @@ pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, Unanswered, Whol
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
+pub use sqlite::{Sqlite, SqliteFault};
 pub use types::{arrow_type, is_covered, literal, published_schema};
 pub use units::{unit_hash, unit_named};
 
@@ -118,7 +121,7 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
-        attempt: matches!(spec.kind, SourceKind::Postgres(_)).then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
+        attempt: matches!(spec.kind, SourceKind::Postgres(_) | SourceKind::Sqlite(_)).then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
 }
@@ -151,6 +154,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let mut shared = Arc::default();
     let (mapped, corrected) = match (&spec.kind, &spec.unit) {
         (SourceKind::Parquet, None) => (parquet::open(spec, context).await?, Vec::new()),
+        (SourceKind::Sqlite(_), None) => {
+            (sqlite::open(spec, Failure::of_queries(spec.dataset.form), context).await?, Vec::new())
+        }
         (SourceKind::Postgres(_), None) => {
             let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
@@ -161,7 +167,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             | SourceKind::Csv(_)
             | SourceKind::Excel(_)
             | SourceKind::JsonLines
-            | SourceKind::Postgres(_),
+            | SourceKind::GeoJson
+            | SourceKind::Postgres(_)
+            | SourceKind::Sqlite(_),
             _,
         ) => {
             let marked = held::read(spec, context).await?;
@@ -174,9 +182,12 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             shared.counted(rows);
             Freshness::Table(shared, now + source.refresh)
         }
-        SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
-            Freshness::Files(before)
-        }
+        SourceKind::Parquet
+        | SourceKind::Csv(_)
+        | SourceKind::Excel(_)
+        | SourceKind::JsonLines
+        | SourceKind::GeoJson
+        | SourceKind::Sqlite(_) => Freshness::Files(before),
     };
     Ok(Loaded {
         plan: mapped.published,

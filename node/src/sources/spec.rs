@@ -8,7 +8,8 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
-use super::{AsOf, CsvFormat, ExcelFormat, Postgres};
+use super::sqlite::SQLITE;
+use super::{AsOf, CsvFormat, ExcelFormat, Postgres, Sqlite};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,21 +76,36 @@ pub enum SourceKind {
     Excel(ExcelFormat),
     /// One JSON object on each line, or an array of such; read and held like CSV.
     JsonLines,
+    /// The features of GeoJSON: properties as columns of text, and `geometry` as well-known binary; read and held like CSV.
+    GeoJson,
     /// Asked by every query, which is answered there as far as it means the same; a dataset with a unit is held in memory.
     Postgres(Postgres),
+    /// A table of a SQLite file, asked by every query like PostgreSQL; a dataset with a unit is held in memory.
+    Sqlite(Sqlite),
 }
 
 impl SourceKind {
     /// Which files of a folder belong to it.
     pub(super) fn files(&self) -> FilesOf {
         let suffixes: &[&str] = match self {
-            Self::Parquet => return FilesOf { suffixes: &[".parquet"], deep: false },
+            Self::Parquet => return FilesOf { suffixes: &[".parquet"], deep: false, beside: None },
+            Self::Sqlite(_) => return SQLITE,
             Self::Postgres(_) => &[],
             Self::Csv(_) => &[".csv", ".csv.gz"],
             Self::Excel(_) => &[".xlsx", ".xls"],
+            Self::GeoJson => &[
+                ".geojson",
+                ".geojsonl",
+                ".geojsons",
+                ".geojsonseq",
+                ".geojson.gz",
+                ".geojsonl.gz",
+                ".geojsons.gz",
+                ".geojsonseq.gz",
+            ],
             Self::JsonLines => &[".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"],
         };
-        FilesOf { suffixes, deep: true }
+        FilesOf { suffixes, deep: true, beside: None }
     }
 }
 

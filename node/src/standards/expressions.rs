@@ -49,6 +49,7 @@ pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile) -> S
         }
         ColumnType::Date => day(&source, profile),
         ColumnType::Timestamp => format!("CAST({} AS TIMESTAMP)", day(&source, profile)),
+        ColumnType::Bytea => format!("st_geomfromtext({there})"),
     }
 }
 

@@ -10,11 +10,21 @@ use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
 use super::super::NodeConfig;
 use super::postgres;
-use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Tidy};
+use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Sqlite, Tidy};
 
 /// The keys beside kind, and the kinds of sources that know them.
-const KEYS: [(&str, &[raw::SourceKind]); 12] = [
-    ("path", &[raw::SourceKind::Parquet, raw::SourceKind::Csv, raw::SourceKind::Excel, raw::SourceKind::Jsonl]),
+const KEYS: [(&str, &[raw::SourceKind]); 13] = [
+    (
+        "path",
+        &[
+            raw::SourceKind::Parquet,
+            raw::SourceKind::Csv,
+            raw::SourceKind::Excel,
+            raw::SourceKind::Jsonl,
+            raw::SourceKind::Geojson,
+            raw::SourceKind::Sqlite,
+        ],
+    ),
     ("delimiter", &[raw::SourceKind::Csv]),
     ("header", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("encoding", &[raw::SourceKind::Csv]),
@@ -24,8 +34,9 @@ const KEYS: [(&str, &[raw::SourceKind]); 12] = [
     ("drop", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("sheet", &[raw::SourceKind::Excel]),
     ("database", &[raw::SourceKind::Postgres]),
-    ("table", &[raw::SourceKind::Postgres]),
+    ("table", &[raw::SourceKind::Postgres, raw::SourceKind::Sqlite]),
     ("refresh", &[raw::SourceKind::Postgres]),
+    ("as_text", &[raw::SourceKind::Sqlite]),
 ];
 
 pub(super) fn kind(
@@ -41,6 +52,13 @@ pub(super) fn kind(
         raw::SourceKind::Postgres => postgres::table(file, raw, node, report).map(SourceKind::Postgres),
         raw::SourceKind::Parquet => Some(SourceKind::Parquet),
         raw::SourceKind::Jsonl => Some(SourceKind::JsonLines),
+        raw::SourceKind::Geojson => Some(SourceKind::GeoJson),
+        raw::SourceKind::Sqlite => {
+            let table = needed(file, raw, ("table", "trees"), raw.table.as_ref(), report)?;
+            let table = file.text(report, "source.table", table)?;
+            let as_text = raw.as_text.as_ref().map(|names| names.get_ref().clone()).unwrap_or_default();
+            Some(SourceKind::Sqlite(Sqlite { table, as_text }))
+        }
         raw::SourceKind::Csv => {
             let (delimiter, encoding) = (delimiter(file, raw, report), encoding(file, raw, report));
             let pad = raw.pad.as_ref().is_some_and(|pad| *pad.get_ref());
@@ -70,7 +88,15 @@ pub(super) fn path(
     match (raw.kind.get_ref(), kind) {
         (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some(table.place()),
         (raw::SourceKind::Postgres, _) => None,
-        (raw::SourceKind::Parquet | raw::SourceKind::Csv | raw::SourceKind::Excel | raw::SourceKind::Jsonl, _) => {
+        (
+            raw::SourceKind::Parquet
+            | raw::SourceKind::Csv
+            | raw::SourceKind::Excel
+            | raw::SourceKind::Jsonl
+            | raw::SourceKind::Geojson
+            | raw::SourceKind::Sqlite,
+            _,
+        ) => {
             let path = needed(file, raw, ("path", "data/incidents.csv"), raw.path.as_ref(), report)?;
             file.existing(report, base, "source.path", path)
         }
@@ -93,7 +119,7 @@ pub(super) fn needed<'a>(
 }
 
 /// Where each key stands, in the order of [`KEYS`].
-fn places(raw: &raw::Source) -> [Option<Range<usize>>; 12] {
+fn places(raw: &raw::Source) -> [Option<Range<usize>>; 13] {
     [
         raw.path.as_ref().map(Spanned::span),
         raw.delimiter.as_ref().map(Spanned::span),
@@ -107,6 +133,7 @@ fn places(raw: &raw::Source) -> [Option<Range<usize>>; 12] {
         raw.database.as_ref().map(Spanned::span),
         raw.table.as_ref().map(Spanned::span),
         raw.refresh.as_ref().map(Spanned::span),
+        raw.as_text.as_ref().map(Spanned::span),
     ]
 }
 
@@ -126,6 +153,8 @@ fn word(kind: raw::SourceKind) -> &'static str {
         raw::SourceKind::Csv => "csv",
         raw::SourceKind::Excel => "excel",
         raw::SourceKind::Jsonl => "jsonl",
+        raw::SourceKind::Geojson => "geojson",
+        raw::SourceKind::Sqlite => "sqlite",
         raw::SourceKind::Postgres => "postgres",
     }
 }

@@ -1,9 +1,11 @@
-//! What goes wrong between node and server: told to the operator, and, without any of it, to whoever asks.
+//! What goes wrong between node and server, or file: told to the operator, and, without any of it, to whoever asks.
 
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
 use tokio_postgres::error::SqlState;
+
+use crate::sources::SqliteFault;
 
 /// What went wrong at or on the way to a server. The server's own messages may quote values of rows: none is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +65,9 @@ pub enum Fault {
     /// The server's catalogue is not as it should be.
     #[error("the server's catalogue can't be read; this needs a server of PostgreSQL 12 or later")]
     Catalogue,
+    /// A database that is a file.
+    #[error(transparent)]
+    Sqlite(SqliteFault),
     /// Another error of the server.
     #[error("the server answers with error {0}; its own log says more")]
     Server(String),

@@ -4,6 +4,8 @@
 mod csv;
 mod excel;
 mod folders;
+mod geojson;
+mod geoparquet;
 mod json;
 mod parquet;
 mod promises;
