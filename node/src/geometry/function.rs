@@ -356,7 +356,9 @@ fn coerced(name: &str, takes: Takes, found: &DataType) -> Result<DataType> {
         (Takes::Number, _) => plan_err!("{name} takes numbers; CAST what stands there AS DOUBLE"),
         (Takes::Text, _) => plan_err!("{name} takes a text"),
         (Takes::Geometry, _) => {
-            plan_err!("{name} takes geometry as well-known binary; make it with st_geomfromtext, st_geomfromhexwkb or st_point")
+            plan_err!(
+                "{name} takes geometry as well-known binary; make it with st_geomfromtext, st_geomfromhexwkb or st_point"
+            )
         }
     }
 }

@@ -3,8 +3,8 @@
 //! On the ellipsoid they are those of C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013), as GeographicLib has them.
 
 use geo::{
-    Area, Centroid, CoordsIter, Distance, Euclidean, Geodesic, GeodesicArea, Geometry, HasDimensions, LineString, Point,
-    Polygon,
+    Area, Centroid, CoordsIter, Distance, Euclidean, Geodesic, GeodesicArea, Geometry, HasDimensions, LineString,
+    Point, Polygon,
 };
 
 use super::NoGeometry;

@@ -224,7 +224,8 @@ fn counts_depth_and_crossings_that_are_meant_to_fill_memory_or_stack_are_refused
     // Two combs across each other: 4,000 teeth each, 16 million crossings.
     let comb = |upright: bool| {
         let points = (0..8_000).map(|tooth| {
-            let (along, across) = (f64::from(tooth / 2), f64::from(u8::from(tooth % 4 == 1 || tooth % 4 == 2)) * 4_000.0);
+            let (along, across) =
+                (f64::from(tooth / 2), f64::from(u8::from(tooth % 4 == 1 || tooth % 4 == 2)) * 4_000.0);
             if upright { (along, across) } else { (across, along) }
         });
         geo::Geometry::LineString(points.collect())
@@ -242,7 +243,9 @@ async fn a_constant_is_no_array_and_rows_keep_their_places() {
     })));
     let batch = RecordBatch::try_from_iter_with_nullable([("p", points, true)]).unwrap();
     session.register_batch("points", batch).unwrap();
-    let sql = format!("SELECT count(*) FILTER (WHERE st_contains({SQUARE}, p)) a, count(st_x(p)) b, sum(st_x(p)) c FROM points");
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE st_contains({SQUARE}, p)) a, count(st_x(p)) b, sum(st_x(p)) c FROM points"
+    );
     let found = asked(&session, &sql).await.unwrap();
     let found = pretty_format_batches(&found).unwrap().to_string();
     // Only x = 3 is inside; 2 is on the hole's edge and 1 as well; 17,142 rows have a point.

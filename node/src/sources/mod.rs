@@ -121,7 +121,8 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         source: Fingerprint::of(&spec.path, spec.kind.files()).ok(),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
-        attempt: matches!(spec.kind, SourceKind::Postgres(_) | SourceKind::Sqlite(_)).then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
+        attempt: matches!(spec.kind, SourceKind::Postgres(_) | SourceKind::Sqlite(_))
+            .then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
 }

@@ -68,11 +68,9 @@ pub(in super::super) fn column_type(file: &File, text: &Spanned<String>, report:
 pub(super) fn is_number(column_type: ColumnType) -> bool {
     match column_type {
         ColumnType::Integer | ColumnType::Bigint | ColumnType::Double | ColumnType::Decimal(_, _) => true,
-        ColumnType::Boolean
-        | ColumnType::Varchar
-        | ColumnType::Date
-        | ColumnType::Timestamp
-        | ColumnType::Bytea => false,
+        ColumnType::Boolean | ColumnType::Varchar | ColumnType::Date | ColumnType::Timestamp | ColumnType::Bytea => {
+            false
+        }
     }
 }
 

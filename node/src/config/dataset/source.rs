@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use toml::Spanned;
 
+use super::super::NodeConfig;
 use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
-use super::super::NodeConfig;
 use super::postgres;
 use crate::sources::{CsvFormat, ExcelFormat, SourceKind, Sqlite, Tidy};
 

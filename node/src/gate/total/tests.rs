@@ -60,7 +60,8 @@ fn pool(data_type: &DataType) -> Option<Vec<ScalarValue>> {
         "true",
         "\u{0}",
     ];
-    let shapes = ["POINT(1 2)", "POLYGON((0 0, 4 0, 4 4, 0 0))", "{\"type\":\"Point\",\"coordinates\":[1,2]}", "0101000000"];
+    let shapes =
+        ["POINT(1 2)", "POLYGON((0 0, 4 0, 4 4, 0 0))", "{\"type\":\"Point\",\"coordinates\":[1,2]}", "0101000000"];
     let bytes = *data_type == DataType::Binary;
     // Well-known binary: a point, and one that lies nowhere.
     let points = || {

@@ -37,8 +37,7 @@ impl Reading {
         // Without its other file, one that is written ahead is whole; opened as usual, files would be made beside it.
         let immutable = is_written_ahead(&path)? && !beside(&path).exists();
         let mode = if immutable { "immutable=1" } else { "mode=ro" };
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = || {
             let connection = Connection::open_with_flags(format!("{}?{mode}", file_url(&path)), flags)?;
             connection.busy_timeout(Duration::from_secs(PATIENCE))?;

@@ -43,11 +43,7 @@ pub struct Sqlite {
 }
 
 /// Plans the mapping over the table as it is now; its values are what its columns are declared as.
-pub(super) async fn open(
-    spec: &SourceSpec,
-    failure: Failure,
-    context: &SessionContext,
-) -> Result<Mapped, SourceError> {
+pub(super) async fn open(spec: &SourceSpec, failure: Failure, context: &SessionContext) -> Result<Mapped, SourceError> {
     let SourceKind::Sqlite(source) = spec.kind.clone() else { return Err(SourceError::evaluation(spec)) };
     let owned = spec.clone();
     let opened = move || {

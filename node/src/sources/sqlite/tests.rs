@@ -29,8 +29,9 @@ fn context() -> SessionContext {
 /// Has Python's sqlite3 run statements on a file.
 fn python(path: &Path, script: &str) {
     let program = std::env::var("MERIDIAN_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.executescript(sys.argv[2])\nc.commit()\nc.close()\n"
-        .replace("sys.argv[2]", &format!("{script:?}"));
+    let script =
+        "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.executescript(sys.argv[2])\nc.commit()\nc.close()\n"
+            .replace("sys.argv[2]", &format!("{script:?}"));
     let ran = Command::new(&program).args(["-c", &script]).arg(path).output().expect("Python is not there");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
@@ -282,7 +283,10 @@ async fn a_file_that_is_missing_or_damaged_or_something_else_is_named_with_the_r
     assert!(told.contains("no column \"width\""), "{told}");
     let other = folder.path().join("other.db");
     for (bytes, expected) in [
-        (&b"4711 is no database, nor is a file that was encrypted"[..], "it is no SQLite database, or an encrypted one"),
+        (
+            &b"4711 is no database, nor is a file that was encrypted"[..],
+            "it is no SQLite database, or an encrypted one",
+        ),
         (&b""[..], "it has no table or view"),
     ] {
         fs::write(&other, bytes).unwrap();
@@ -294,8 +298,11 @@ async fn a_file_that_is_missing_or_damaged_or_something_else_is_named_with_the_r
     assert!(told.contains("can't be read"), "{told}");
     assert!(refused(&of(folder.path(), "trees")).await.contains("can't be read"));
     // Every cut, and noise in every page: a fault, or a table as it was; never a panic.
-    python(&other, "CREATE TABLE trees (id INTEGER PRIMARY KEY, note TEXT); \
-        WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 2000) INSERT INTO trees SELECT x, 'note' || x FROM c;");
+    python(
+        &other,
+        "CREATE TABLE trees (id INTEGER PRIMARY KEY, note TEXT); \
+        WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 2000) INSERT INTO trees SELECT x, 'note' || x FROM c;",
+    );
     let whole = fs::read(&other).unwrap();
     let mut faults = 0;
     for at in (0..whole.len()).step_by(997) {
@@ -329,8 +336,9 @@ async fn a_lock_is_waited_for_and_then_named() {
 #[tokio::test]
 async fn what_is_written_is_noticed_and_nothing_is_written_by_reading() {
     for mode in ["DELETE", "WAL"] {
-        let (folder, path) =
-            file(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE trees (id INTEGER); INSERT INTO trees VALUES (1)"));
+        let (folder, path) = file(&format!(
+            "PRAGMA journal_mode = {mode}; CREATE TABLE trees (id INTEGER); INSERT INTO trees VALUES (1)"
+        ));
         let source = spec(&path, "trees", &["id bigint"], None);
         let found = loaded(&source).await;
         assert_eq!(lines(&asked(&found, "SELECT * FROM trees").await.unwrap()), ["|1|"]);

@@ -39,7 +39,9 @@ async fn properties_are_columns_of_text_and_the_geometry_is_one_of_bytes() {
 #[tokio::test]
 async fn a_feature_and_sequences_of_them_are_read_like_a_collection() {
     let feature = |name: &str| {
-        format!("{{\"type\":\"Feature\",\"properties\":{{\"name\":\"{name}\"}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[1,2]}}}}")
+        format!(
+            "{{\"type\":\"Feature\",\"properties\":{{\"name\":\"{name}\"}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[1,2]}}}}"
+        )
     };
     let mapping = "SELECT name, st_x(geometry) AS x FROM source";
     let columns = ["name varchar", "x double"];
@@ -74,7 +76,8 @@ async fn a_packed_file_and_a_folder_are_read_as_well() {
 
 #[tokio::test]
 async fn what_can_not_be_read_is_named_by_line_and_not_quoted() {
-    let feature = |geometry: &str| format!("{{\"type\":\"Feature\",\"properties\":{{\"a\":1}},\"geometry\":{geometry}}}");
+    let feature =
+        |geometry: &str| format!("{{\"type\":\"Feature\",\"properties\":{{\"a\":1}},\"geometry\":{geometry}}}");
     let good = feature("null");
     let second = |bad: &str| format!("{good}\n{bad}\n");
     let within = |bad: &str| format!("{{\"type\":\"FeatureCollection\",\n\"features\":[{good},\n{bad}\n]}}");
@@ -86,9 +89,18 @@ async fn what_can_not_be_read_is_named_by_line_and_not_quoted() {
         (second(&feature("{\"type\":\"Point\",\"coordinates\":[4711e300, 2]}")), shape),
         (second(&feature("\"4711\"")), shape),
         (within(&feature("{\"type\":\"Polygon\",\"coordinates\":[[[4711]]]}")), &shape.replace('2', "3")),
-        (second("{\"type\":\"Point\",\"coordinates\":[4711,2]}"), "line 2: no row can be made of it, since it is no feature"),
-        (second("{\"type\":\"Feature\",\"properties\":{\"a\":4711x}}"), "line 2: no row can be made of it, since its syntax"),
-        (second("{\"type\":\"Feature\",\"properties\":{\"a\":4711"), "line 2: no row can be made of it, since the file ends"),
+        (
+            second("{\"type\":\"Point\",\"coordinates\":[4711,2]}"),
+            "line 2: no row can be made of it, since it is no feature",
+        ),
+        (
+            second("{\"type\":\"Feature\",\"properties\":{\"a\":4711x}}"),
+            "line 2: no row can be made of it, since its syntax",
+        ),
+        (
+            second("{\"type\":\"Feature\",\"properties\":{\"a\":4711"),
+            "line 2: no row can be made of it, since the file ends",
+        ),
         (second("[4711]"), "line 2: no row can be made of it, since it is no feature and no collection"),
         (
             second("{\"type\":\"Feature\",\"properties\":{\"geometry\":4711},\"geometry\":null}"),
@@ -96,9 +108,18 @@ async fn what_can_not_be_read_is_named_by_line_and_not_quoted() {
         ),
         (within("{\"type\":\"Feature\""), "line 3: no row can be made of it, since the file ends within the array"),
         (format!("{}\n4711", within(&good)), "line 5: no row can be made of it, since something stands behind its end"),
-        ("{\"type\":\"4711\",\"features\":[]}".into(), "line 1: no row can be made of it, since what has features is no"),
-        ("{\"type\":\"FeatureCollection\",\"features\":[]\n\"a\":4711}".into(), "line 1: no row can be made of it, since a comma"),
-        ("{\"type\":\"FeatureCollection\",\"features\":[]".into(), "line 1: no row can be made of it, since the file ends"),
+        (
+            "{\"type\":\"4711\",\"features\":[]}".into(),
+            "line 1: no row can be made of it, since what has features is no",
+        ),
+        (
+            "{\"type\":\"FeatureCollection\",\"features\":[]\n\"a\":4711}".into(),
+            "line 1: no row can be made of it, since a comma",
+        ),
+        (
+            "{\"type\":\"FeatureCollection\",\"features\":[]".into(),
+            "line 1: no row can be made of it, since the file ends",
+        ),
         (String::new(), "can't be read: it holds no feature"),
     ] {
         let told = refused(&geojson(&text, &["a varchar"], Some("SELECT a FROM source")), &["4711"]).await;
@@ -136,5 +157,8 @@ async fn a_mapping_that_fails_over_a_shape_names_its_line() {
     text.push_str(&feature("{\"type\":\"LineString\",\"coordinates\":[[4711,2],[3,4]]}"));
     let source = geojson(&text, &["x double"], Some("SELECT st_x(geometry) AS x FROM source"));
     let told = refused(&source, &["4711"]).await;
-    assert!(told.starts_with("dataset people: people.geojson line 9001: column x can't be computed as double"), "{told}");
+    assert!(
+        told.starts_with("dataset people: people.geojson line 9001: column x can't be computed as double"),
+        "{told}"
+    );
 }

@@ -60,10 +60,16 @@ async fn geometry_is_a_column_of_bytes_and_filters_still_reach_the_reader() {
 #[tokio::test]
 async fn metadata_that_can_not_be_used_names_the_file_and_the_remedy() {
     for (geo, expected) in [
-        (GEO.replace("\"1.0.0\"", "\"2.0.0\""), "it is GeoParquet \"2.0.0\", and 1.0 and 1.1 are known here; write it anew"),
+        (
+            GEO.replace("\"1.0.0\"", "\"2.0.0\""),
+            "it is GeoParquet \"2.0.0\", and 1.0 and 1.1 are known here; write it anew",
+        ),
         (GEO.replace("\"1.0.0\"", "\"0.4.0\""), "it is GeoParquet \"0.4.0\""),
         (GEO.replace("\"WKB\"", "\"point\""), "its geometry \"geometry\" is encoded as \"point\"; write it as WKB"),
-        (GEO.replace("\"primary_column\": \"geometry\"", "\"primary_column\": \"shape\""), "the primary column \"shape\""),
+        (
+            GEO.replace("\"primary_column\": \"geometry\"", "\"primary_column\": \"shape\""),
+            "the primary column \"shape\"",
+        ),
         (GEO.replace("\"geometry\"", "\"shape\""), "its geometry \"shape\" is no column of bytes"),
         (GEO.replace("\"geometry\"", "\"id\""), "its geometry \"id\" is no column of bytes"),
         (GEO.replace("\"geometry_types\"", "\"edges\": \"spherical\", \"geometry_types\""), "arcs on a sphere"),
@@ -71,7 +77,10 @@ async fn metadata_that_can_not_be_used_names_the_file_and_the_remedy() {
         ("{".to_owned(), "its metadata `geo` is none of GeoParquet's; write the file anew as GeoParquet 1.1"),
     ] {
         let found = refused(&lamps_of(&geo, &["id bigint"], Some("SELECT id FROM source")), &[]).await;
-        assert!(found.starts_with("dataset people: lamps.parquet can't be read") && found.contains(expected), "{found}");
+        assert!(
+            found.starts_with("dataset people: lamps.parquet can't be read") && found.contains(expected),
+            "{found}"
+        );
     }
 }
 
@@ -87,7 +96,10 @@ fn another_reference_system_is_told_and_the_usual_ones_are_not() {
     let elsewhere = |crs: &str| Ok(vec![Elsewhere { column: "geometry".into(), crs: crs.into() }]);
     assert_eq!(found(""), Ok(vec![]));
     assert_eq!(found(r#", "crs": {"name": "WGS 84", "id": {"authority": "EPSG", "code": 4326}}"#), Ok(vec![]));
-    assert_eq!(found(r#", "crs": {"name": "OSGB36", "id": {"authority": "EPSG", "code": 27700}}"#), elsewhere("EPSG:27700"));
+    assert_eq!(
+        found(r#", "crs": {"name": "OSGB36", "id": {"authority": "EPSG", "code": 27700}}"#),
+        elsewhere("EPSG:27700")
+    );
     assert_eq!(found(r#", "crs": {"name": "local grid"}"#), elsewhere("local grid"));
     assert_eq!(found(r#", "crs": null"#), elsewhere(""));
     assert!(found(r#", "crs": "EPSG:27700""#).is_err());

@@ -139,7 +139,8 @@ impl JsonRows {
         if numbers.is_empty() {
             return Ok(None);
         }
-        let mut columns: Vec<ArrayRef> = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        let mut columns: Vec<ArrayRef> =
+            columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
         if self.kind == Kind::Features {
             columns.push(Arc::new(geometries.finish()));
         }
