@@ -95,6 +95,7 @@ pub fn arrow_type(column_type: ColumnType) -> DataType {
         ColumnType::Varchar => DataType::Utf8,
         ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        ColumnType::Bytea => DataType::Binary,
     }
 }
 

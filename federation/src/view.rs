@@ -262,6 +262,7 @@ fn column_type(held: &DataType) -> Option<ColumnType> {
         DataType::Utf8 => ColumnType::Varchar,
         DataType::Date32 => ColumnType::Date,
         DataType::Timestamp(_, None) => ColumnType::Timestamp,
+        DataType::Binary => ColumnType::Bytea,
         _ => return None,
     };
     (arrow_type(published) == *held).then_some(published)

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod flight;
 pub mod gate;
+mod geometry;
 pub mod history;
 pub mod membership;
 pub mod news;

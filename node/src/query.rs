@@ -31,6 +31,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use chrono::NaiveDate;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -52,6 +53,7 @@ use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
+use crate::geometry;
 use crate::membership::Members;
 use crate::news::News;
 use crate::register::Registers;
@@ -185,11 +187,14 @@ impl Engine {
             .with_default_catalog_and_schema(parts.federation.as_str(), parts.body.as_str())
             .with_create_default_catalog_and_schema(false);
         let planner = FederationPlanner::new(vec![gate::extension_planner(), Arc::new(RemotePlanner)]);
-        let session = session::session_builder(config)
+        let mut session = session::session_builder(config)
             .with_optimizer_rule(Arc::new(WholeQueries))
             .with_runtime_env(runtime)
             .with_query_planner(Arc::new(planner))
             .build();
+        for function in geometry::functions() {
+            session.register_udf(Arc::new(function)).map_err(internal)?;
+        }
         Ok(Arc::new(Self { parts, session, planning: Semaphore::new(PLANNED_AT_ONCE) }))
     }
 

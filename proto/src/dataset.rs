@@ -77,14 +77,16 @@ pub enum ColumnType {
     Date,
     /// Microseconds since the Unix epoch, no zone.
     Timestamp,
+    /// Bytes; geometry as well-known binary.
+    Bytea,
 }
 
 impl ColumnType {
-    /// Whether a coverage of it can be a range. Not of texts, whose order is that of their bytes, nor of doubles, for NaN.
+    /// Whether a coverage of it can be a range. Not of texts, whose order is that of their bytes, nor of bytes, nor of doubles, for NaN.
     pub fn has_ranges(self) -> bool {
         match self {
             Self::Integer | Self::Bigint | Self::Decimal(..) | Self::Date | Self::Timestamp => true,
-            Self::Boolean | Self::Double | Self::Varchar => false,
+            Self::Boolean | Self::Double | Self::Varchar | Self::Bytea => false,
         }
     }
 }
@@ -100,6 +102,7 @@ impl fmt::Display for ColumnType {
             Self::Varchar => f.write_str("varchar"),
             Self::Date => f.write_str("date"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::Bytea => f.write_str("bytea"),
         }
     }
 }
@@ -116,12 +119,13 @@ impl FromStr for ColumnType {
             "varchar" => Self::Varchar,
             "date" => Self::Date,
             "timestamp" => Self::Timestamp,
+            "bytea" => Self::Bytea,
             other => decimal(other).ok_or_else(|| {
                 Invalid::value(
                     "Column",
                     "type",
                     other,
-                    "a type is boolean, integer, bigint, double, decimal(precision,scale), varchar, date or timestamp",
+                    "a type is boolean, integer, bigint, double, decimal(precision,scale), varchar, date, timestamp or bytea",
                 )
             })?,
         })

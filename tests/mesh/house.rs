@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
-    &["printable", "seal", "spelling", "testing", "versions"],
+    &["geometry", "printable", "seal", "spelling", "testing", "versions"],
 ];
 
 fn root() -> PathBuf {

@@ -111,6 +111,8 @@ fn literal(value: ScalarValue) -> Result<Expr> {
         ScalarValue::Boolean(content) => content.is_some(),
         ScalarValue::Int64(content) => content.is_some(),
         ScalarValue::Utf8(content) => content.is_some(),
+        // As X'…'.
+        ScalarValue::Binary(content) => content.is_some(),
         ScalarValue::Float64(content) => content.is_some_and(|content| content.is_finite() && content.abs() < 1e15),
         _ => false,
     };

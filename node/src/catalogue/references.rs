@@ -75,8 +75,8 @@ pub fn referenced(table: &dyn TableProvider, reference: &Reference, named: &Refe
             .ok_or_else(|| format!("{} has no column {name}, as {} describes it", table.name, table.name.body))
     };
     let key = described(&reference.key)?;
-    if key.column_type == ColumnType::Double {
-        return Err(format!("{} of {} is a double, and those are no keys", key.name, table.name));
+    if matches!(key.column_type, ColumnType::Double | ColumnType::Bytea) {
+        return Err(format!("{} of {} is a {}, and those are no keys", key.name, table.name, key.column_type));
     }
     let mut columns = vec![(key, None)];
     for (name, domain) in &reference.labels {

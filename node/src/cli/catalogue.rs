@@ -133,6 +133,7 @@ fn column(field: &Field) -> String {
         DataType::Utf8 => "varchar".into(),
         DataType::Date32 => "date".into(),
         DataType::Timestamp(_, None) => "timestamp".into(),
+        DataType::Binary => "bytea".into(),
         other => other.to_string(),
     };
     format!("{} {kind}", field.name())

@@ -282,6 +282,7 @@ pub(super) struct Source {
     pub(super) database: Option<Spanned<String>>,
     pub(super) table: Option<Spanned<String>>,
     pub(super) refresh: Option<Spanned<String>>,
+    pub(super) as_text: Option<Spanned<Vec<String>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -291,6 +292,8 @@ pub(super) enum SourceKind {
     Csv,
     Excel,
     Jsonl,
+    Geojson,
+    Sqlite,
     Postgres,
 }
 

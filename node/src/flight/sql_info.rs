@@ -188,6 +188,7 @@ fn types() -> Result<XdbcTypeInfoData, FlightError> {
         datetime_subcode: Some(XdbcDatetimeSubcode::XdbcSubcodeTimestamp),
         ..quoted("TIMESTAMP", XdbcDataType::XdbcTimestamp, "TIMESTAMP '", 26)
     });
+    types.append(quoted("BYTEA", XdbcDataType::XdbcVarbinary, "X'", i32::MAX));
     types.build()
 }
 
@@ -231,7 +232,7 @@ mod tests {
         let info = ServerInfo::new(&limits).unwrap();
         assert_eq!(info.sql.record_batch([SqlInfo::FlightSqlServerTransaction as u32]).unwrap().num_rows(), 1);
         assert!(info.sql.record_batch([]).unwrap().num_rows() > 80);
-        assert_eq!(info.types.record_batch(None).unwrap().num_rows(), 8);
+        assert_eq!(info.types.record_batch(None).unwrap().num_rows(), 9);
         assert_eq!(info.types.record_batch(XdbcDataType::XdbcVarchar as i32).unwrap().num_rows(), 1);
     }
 }

@@ -12,7 +12,7 @@ use super::variant::Variant;
 
 /// Most copies of the texts below that one expression may hold, through all subqueries and common table expressions.
 const MOST_COPIES: u64 = 256;
-/// Characters that one of a date's format, or of a text that is encoded, can become at most.
+/// Characters that one of a date's format, of a text that is encoded or of a geometry can become at most.
 const FORMATTED: u64 = 16;
 /// Bytes of a constant that count as one copy more: separators don't.
 const SHORT: u64 = 32;
@@ -146,6 +146,8 @@ fn growth(expr: &Expr) -> Growth<'_> {
             "concat" | "concat_ws" | "overlay" | "struct" | "named_struct" => Growth::Together,
             "replace" | "regexp_replace" => Growth::Replaced(call),
             "to_char" | "encode" => Growth::Formatted,
+            // A coordinate of eight bytes is up to a hundred digits, and one digit eight bytes.
+            "st_astext" | "st_asgeojson" | "st_geomfromtext" | "st_geomfromgeojson" => Growth::Formatted,
             _ => Growth::Other,
         },
         Variant::Test | Variant::TestOf(_) | Variant::ComparedWith(_) => Growth::Condition,

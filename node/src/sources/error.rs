@@ -290,6 +290,9 @@ pub enum RecordFault {
     /// A piece of JSON that is no object, or of which none can be made a row.
     #[error("no row can be made of it, since {0}; correct it, or export the file anew")]
     Json(&'static str),
+    /// A geometry that can't be read.
+    #[error("column geometry holds no geometry, since {0}; correct it, or export the file anew")]
+    Geometry(&'static str),
     /// A cell of a spreadsheet that shows an error in place of a value.
     #[error("column {column} shows the error {error}; correct the formula, or remove it")]
     Cell {

@@ -11,6 +11,8 @@ pub struct FilesOf {
     pub suffixes: &'static [&'static str],
     /// How the names of files and folders begin that are none of them, whatever their ends.
     pub hidden: &'static [char],
+    /// The end of the name of a file beside each, which may be there and belongs to it.
+    pub beside: Option<&'static str>,
 }
 
 impl FilesOf {
@@ -37,7 +39,16 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The files at `path` as they are now.
     pub fn of(path: &Path, of: FilesOf) -> io::Result<Self> {
-        let files = files_at(path, of)?.into_iter().map(state_of).collect::<io::Result<_>>()?;
+        let mut files: Vec<_> = files_at(path, of)?.into_iter().map(state_of).collect::<io::Result<_>>()?;
+        if let Some(end) = of.beside {
+            let beside = files.iter().map(|(file, ..)| {
+                let mut name = file.as_os_str().to_owned();
+                name.push(end);
+                PathBuf::from(name)
+            });
+            let beside: Vec<_> = beside.filter(|file| file.exists()).map(state_of).collect::<io::Result<_>>()?;
+            files.extend(beside);
+        }
         Ok(Self { path: path.to_path_buf(), of, files })
     }
 

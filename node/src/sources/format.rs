@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::{ServerConfig, SourceKind};
+use super::{ServerConfig, SourceKind, Sqlite};
 
 /// The layout of CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub(super) fn layout(kind: &SourceKind) -> Vec<u8> {
     match kind {
         SourceKind::Parquet => b"parquet".to_vec(),
         SourceKind::JsonLines => b"json lines".to_vec(),
+        SourceKind::GeoJson => b"geojson".to_vec(),
+        SourceKind::Sqlite(Sqlite { table, as_text }) => format!("sqlite {table:?} {as_text:?}").into_bytes(),
         SourceKind::Postgres(source) => {
             let ServerConfig { host, port, database, .. } = source.server.config();
             format!("postgres {host:?} {port} {database}").into_bytes()

@@ -17,7 +17,7 @@ use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
     SOURCE_TABLE, SourceError, SourceKind, SourceSpec, addresses, marked, materialise, parquet, postgres,
-    published_schema,
+    published_schema, sqlite,
 };
 use crate::gate::UNIT_COLUMN;
 
@@ -47,10 +47,11 @@ pub(super) async fn published(
     addresses::ready(spec).await?;
     match &spec.kind {
         SourceKind::Parquet => parquet::read(spec, behind, context).await,
-        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
+        SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines | SourceKind::GeoJson => {
             materialise::read(spec, behind, context).await
         }
         SourceKind::Postgres(_) => postgres::read(spec, context).await,
+        SourceKind::Sqlite(_) => sqlite::read(spec, context).await,
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     SOURCE_TABLE, SourceError, SourceKind, SourceSpec, WholeQueries, addresses, arrow_type, boroughs, functions,
 };
 use crate::gate::total;
+use crate::geometry;
 
 /// A source as planned.
 pub(super) struct Mapped {
@@ -68,6 +69,7 @@ pub(super) fn session(target_partitions: usize, runtime: Arc<RuntimeEnv>) -> Ses
     let session = SessionContext::new_with_state(state);
     functions::all().for_each(|function| session.register_udf(function));
     session.register_udf(boroughs::function());
+    geometry::functions().for_each(|function| session.register_udf(function));
     session
 }
 
@@ -169,7 +171,7 @@ fn outputs(spec: &SourceSpec, plan: &LogicalPlan) -> Result<Vec<Expr>, SourceErr
 fn missing(spec: &SourceSpec, name: &str) -> SourceError {
     let what = match (&spec.mapping, &spec.kind) {
         (Some(_), _) => "it yields no column",
-        (None, SourceKind::Postgres(_)) => "there is none, and the table has no column",
+        (None, SourceKind::Postgres(_) | SourceKind::Sqlite(_)) => "there is none, and the table has no column",
         (None, _) => "there is none, and the file has no column",
     };
     SourceError::mapping(

@@ -118,7 +118,11 @@ pub(super) fn named(
     batch: &RecordBatch,
 ) -> Result<Hashes, SourceError> {
     units::of_column(key, published(spec, batch, name)?).ok_or_else(|| {
-        SourceError::unit(spec, name, "doubles are not exact, and so name no unit; choose another column")
+        SourceError::unit(
+            spec,
+            name,
+            "neither doubles, which are not exact, nor bytes name a unit; choose another column",
+        )
     })
 }
 

@@ -11,6 +11,7 @@ mod fingerprint;
 mod format;
 mod found;
 mod functions;
+mod geoparquet;
 mod held;
 mod look;
 mod mapping;
@@ -22,6 +23,7 @@ mod predicate;
 mod promises;
 mod snapshot;
 mod spec;
+mod sqlite;
 mod store;
 mod types;
 mod unanswered;
@@ -50,6 +52,7 @@ pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, WholeQueries};
 pub use predicate::predicate;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
+pub use sqlite::{Sqlite, SqliteFault};
 pub use store::{InStore, Key, ObjectFault, SCHEME as STORE_SCHEME, Store, StoreConfig, StoreFault};
 pub use types::{arrow_type, is_covered, literal, published_schema};
 pub use unanswered::{Cause, Unanswered};
@@ -140,7 +143,8 @@ pub fn inputs(spec: &SourceSpec, now: DateTime<Utc>) -> Inputs {
         addresses: spec.addresses.as_ref().and_then(Addresses::fingerprint),
         snapshot: place.and_then(|place| Fingerprint::of(&place.path(), spec.kind.files()).ok()),
         period: period_start(spec.as_of, now),
-        attempt: spec.is_elsewhere().then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
+        attempt: (spec.is_elsewhere() || matches!(spec.kind, SourceKind::Sqlite(_)))
+            .then(|| now.timestamp() / SECONDS_BETWEEN_ATTEMPTS),
         rights: spec.rights.fault.is_none().then(|| Arc::clone(&spec.rights.entries)),
     }
 }
@@ -187,6 +191,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let mut shared = Arc::default();
     let (mapped, corrected) = match (&spec.kind, asked) {
         (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
+        (SourceKind::Sqlite(_), true) => {
+            (sqlite::open(spec, Failure::of_queries(spec.dataset.form), context).await?, Vec::new())
+        }
         (SourceKind::Postgres(_), true) => {
             let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
@@ -197,7 +204,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             | SourceKind::Csv(_)
             | SourceKind::Excel(_)
             | SourceKind::JsonLines
-            | SourceKind::Postgres(_),
+            | SourceKind::GeoJson
+            | SourceKind::Postgres(_)
+            | SourceKind::Sqlite(_),
             _,
         ) => {
             let marked = held::read(spec, &behind, context).await?;
@@ -211,9 +220,12 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             shared.counted(rows);
             Freshness::Table(shared, now + source.refresh)
         }
-        SourceKind::Parquet | SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines => {
-            behind.freshness(spec)
-        }
+        SourceKind::Parquet
+        | SourceKind::Csv(_)
+        | SourceKind::Excel(_)
+        | SourceKind::JsonLines
+        | SourceKind::GeoJson
+        | SourceKind::Sqlite(_) => behind.freshness(spec),
     };
     Ok(Loaded {
         plan: mapped.published,

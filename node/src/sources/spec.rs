@@ -8,7 +8,8 @@ use std::sync::Arc;
 use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
-use super::{Addresses, AsOf, CsvFormat, ExcelFormat, InStore, Postgres};
+use super::sqlite::SQLITE;
+use super::{Addresses, AsOf, CsvFormat, ExcelFormat, InStore, Postgres, Sqlite};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +89,12 @@ pub enum SourceKind {
     Excel(ExcelFormat),
     /// One JSON object on each line, or an array of such; read and held like CSV.
     JsonLines,
+    /// The features of GeoJSON: properties as columns of text, and `geometry` as well-known binary; read and held like CSV.
+    GeoJson,
     /// Asked by every query, which is answered there as far as it means the same; a dataset with a unit is held in memory.
     Postgres(Postgres),
+    /// A table of a SQLite file, asked by every query like PostgreSQL; a dataset with a unit is held in memory.
+    Sqlite(Sqlite),
 }
 
 impl SourceKind {
@@ -97,14 +102,25 @@ impl SourceKind {
     pub(super) fn files(&self) -> FilesOf {
         let suffixes: &[&str] = match self {
             // Writers of Parquet keep their own notes under such names.
-            Self::Parquet => return FilesOf { suffixes: &[".parquet"], hidden: &['.', '~', '_'] },
+            Self::Parquet => return FilesOf { suffixes: &[".parquet"], hidden: &['.', '~', '_'], beside: None },
+            Self::Sqlite(_) => return SQLITE,
             Self::Postgres(_) => &[],
             Self::Csv(_) => &[".csv", ".csv.gz"],
             Self::Excel(_) => &[".xlsx", ".xls"],
+            Self::GeoJson => &[
+                ".geojson",
+                ".geojsonl",
+                ".geojsons",
+                ".geojsonseq",
+                ".geojson.gz",
+                ".geojsonl.gz",
+                ".geojsons.gz",
+                ".geojsonseq.gz",
+            ],
             Self::JsonLines => &[".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz"],
         };
         // Editors and spreadsheets leave such beside what is open.
-        FilesOf { suffixes, hidden: &['.', '~'] }
+        FilesOf { suffixes, hidden: &['.', '~'], beside: None }
     }
 }
 

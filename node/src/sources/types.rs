@@ -17,8 +17,11 @@ pub fn published_schema(dataset: &Dataset) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// A constant of a column's type from its text, if it is one.
+/// A constant of a column's type from its text, if it is one; of bytes there is none.
 pub fn literal(column_type: ColumnType, text: &str) -> Option<ScalarValue> {
+    if column_type == ColumnType::Bytea {
+        return None;
+    }
     let value = ScalarValue::try_from_string(text.to_owned(), &arrow_type(column_type)).ok()?;
     (!value.is_null()).then_some(value)
 }

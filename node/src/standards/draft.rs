@@ -120,6 +120,7 @@ fn column(column: &StandardColumn) -> String {
         ColumnType::Integer | ColumnType::Double | ColumnType::Decimal(..) => "measure",
         ColumnType::Bigint => "identifier",
         ColumnType::Boolean | ColumnType::Varchar | ColumnType::Date | ColumnType::Timestamp => "dimension",
+        ColumnType::Bytea => "hidden",
     };
     let mut text = format!("\n[[columns]]\nname = \"{name}\"\ntype = \"{column_type}\"\nrole = \"{role}\"\n");
     if !concept.is_empty() {

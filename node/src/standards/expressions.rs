@@ -51,6 +51,7 @@ pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile, trim
         }
         ColumnType::Date => day(&source, &there, profile),
         ColumnType::Timestamp => format!("CAST({} AS TIMESTAMP)", day(&source, &there, profile)),
+        ColumnType::Bytea => format!("st_geomfromtext({there})"),
     }
 }
 

@@ -116,7 +116,7 @@ impl Kind {
         match (concept, column_type) {
             ("gss:borough", _) => Self::Borough,
             ("os:uprn", _) => Self::Uprn,
-            (_, ColumnType::Varchar) => Self::Text,
+            (_, ColumnType::Varchar | ColumnType::Bytea) => Self::Text,
             (_, ColumnType::Boolean) => Self::Boolean,
             (_, ColumnType::Date | ColumnType::Timestamp) => Self::Date,
             (_, ColumnType::Integer | ColumnType::Bigint | ColumnType::Double | ColumnType::Decimal(..)) => {

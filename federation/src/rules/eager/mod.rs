@@ -171,8 +171,10 @@ fn not_near_unique(side: &Brought, demand: &Demand) -> Result<(), Why> {
     for index in &demand.columns {
         let drawn = away.rel.sources(*index).into_iter();
         for (_, column) in drawn.filter_map(|(source, name)| away.described(source, name)) {
-            let many =
-                matches!(column.column_type, ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal(..));
+            let many = matches!(
+                column.column_type,
+                ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal(..) | ColumnType::Bytea
+            );
             if many || column.role == Role::Identifier {
                 let name = &column.name;
                 return Err(Why::new(format!("it would be released by {name}, which tells single rows apart")));

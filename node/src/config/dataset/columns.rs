@@ -31,6 +31,11 @@ pub(super) fn check(file: &File, raw: &raw::Dataset, report: &mut Report) -> Vec
                 "choose integer, bigint, double or decimal, or another role",
             );
         }
+        if column_type == ColumnType::Bytea && matches!(role, Role::Dimension | Role::Identifier) {
+            let what = format!("column {name} is a {role} of type {column_type}");
+            let fix = "leave role out: bytes are no label and name no unit; publish what a mapping makes of them";
+            file.problem(report, column.column_type.span(), what, fix);
+        }
         if !seen.insert(name.clone()) {
             file.problem(report, column.name.span(), format!("column {name} stands twice"), "rename or remove one");
             continue;
@@ -54,7 +59,7 @@ pub(in super::super) fn column_type(file: &File, text: &Spanned<String>, report:
     let found = text.get_ref().parse().ok();
     if found.is_none() {
         let what = format!("type is {:?}, which is no column type", text.get_ref());
-        let fix = "write boolean, integer, bigint, double, decimal(precision,scale), varchar, date or timestamp";
+        let fix = "write boolean, integer, bigint, double, decimal(precision,scale), varchar, date, timestamp or bytea";
         file.problem(report, text.span(), what, fix);
     }
     found
@@ -63,7 +68,9 @@ pub(in super::super) fn column_type(file: &File, text: &Spanned<String>, report:
 pub(super) fn is_number(column_type: ColumnType) -> bool {
     match column_type {
         ColumnType::Integer | ColumnType::Bigint | ColumnType::Double | ColumnType::Decimal(_, _) => true,
-        ColumnType::Boolean | ColumnType::Varchar | ColumnType::Date | ColumnType::Timestamp => false,
+        ColumnType::Boolean | ColumnType::Varchar | ColumnType::Date | ColumnType::Timestamp | ColumnType::Bytea => {
+            false
+        }
     }
 }
 

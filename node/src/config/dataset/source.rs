@@ -11,11 +11,21 @@ use super::super::NodeConfig;
 use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
 use super::postgres;
-use crate::sources::{CsvFormat, ExcelFormat, InStore, STORE_SCHEME, SourceKind, Tidy};
+use crate::sources::{CsvFormat, ExcelFormat, InStore, STORE_SCHEME, SourceKind, Sqlite, Tidy};
 
 /// The keys beside kind, and the kinds of sources that know them.
-const KEYS: [(&str, &[raw::SourceKind]); 12] = [
-    ("path", &[raw::SourceKind::Parquet, raw::SourceKind::Csv, raw::SourceKind::Excel, raw::SourceKind::Jsonl]),
+const KEYS: [(&str, &[raw::SourceKind]); 13] = [
+    (
+        "path",
+        &[
+            raw::SourceKind::Parquet,
+            raw::SourceKind::Csv,
+            raw::SourceKind::Excel,
+            raw::SourceKind::Jsonl,
+            raw::SourceKind::Geojson,
+            raw::SourceKind::Sqlite,
+        ],
+    ),
     ("delimiter", &[raw::SourceKind::Csv]),
     ("header", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("encoding", &[raw::SourceKind::Csv]),
@@ -25,8 +35,9 @@ const KEYS: [(&str, &[raw::SourceKind]); 12] = [
     ("drop", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("sheet", &[raw::SourceKind::Excel]),
     ("database", &[raw::SourceKind::Postgres]),
-    ("table", &[raw::SourceKind::Postgres]),
+    ("table", &[raw::SourceKind::Postgres, raw::SourceKind::Sqlite]),
     ("refresh", &[raw::SourceKind::Postgres]),
+    ("as_text", &[raw::SourceKind::Sqlite]),
 ];
 
 pub(super) fn kind(
@@ -42,6 +53,13 @@ pub(super) fn kind(
         raw::SourceKind::Postgres => postgres::table(file, raw, node, report).map(SourceKind::Postgres),
         raw::SourceKind::Parquet => Some(SourceKind::Parquet),
         raw::SourceKind::Jsonl => Some(SourceKind::JsonLines),
+        raw::SourceKind::Geojson => Some(SourceKind::GeoJson),
+        raw::SourceKind::Sqlite => {
+            let table = needed(file, raw, ("table", "trees"), raw.table.as_ref(), report)?;
+            let table = file.text(report, "source.table", table)?;
+            let as_text = raw.as_text.as_ref().map(|names| names.get_ref().clone()).unwrap_or_default();
+            Some(SourceKind::Sqlite(Sqlite { table, as_text }))
+        }
         raw::SourceKind::Csv => {
             let (delimiter, encoding) = (delimiter(file, raw, report), encoding(file, raw, report));
             let pad = raw.pad.as_ref().is_some_and(|pad| *pad.get_ref());
@@ -71,9 +89,22 @@ pub(super) fn place(
     match (raw.kind.get_ref(), kind) {
         (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some((table.place(), None)),
         (raw::SourceKind::Postgres, _) => None,
-        (raw::SourceKind::Parquet | raw::SourceKind::Csv | raw::SourceKind::Excel | raw::SourceKind::Jsonl, _) => {
+        (
+            raw::SourceKind::Parquet
+            | raw::SourceKind::Csv
+            | raw::SourceKind::Excel
+            | raw::SourceKind::Jsonl
+            | raw::SourceKind::Geojson
+            | raw::SourceKind::Sqlite,
+            _,
+        ) => {
             let path = needed(file, raw, ("path", "data/incidents.csv"), raw.path.as_ref(), report)?;
             match path.get_ref().strip_prefix(STORE_SCHEME) {
+                Some(_) if *raw.kind.get_ref() == raw::SourceKind::Sqlite => {
+                    let what = "source.path names an object, and SQLite reads a file of this machine alone".to_owned();
+                    file.problem(report, path.span(), what, "copy the file to this machine, and name it here".to_owned());
+                    None
+                }
                 Some(named) => in_store(file, path, named, node?, report).map(|found| (found.place(), Some(found))),
                 None => file.existing(report, base, "source.path", path).map(|path| (path, None)),
             }
@@ -125,7 +156,7 @@ pub(super) fn needed<'a>(
 }
 
 /// Where each key stands, in the order of [`KEYS`].
-fn places(raw: &raw::Source) -> [Option<Range<usize>>; 12] {
+fn places(raw: &raw::Source) -> [Option<Range<usize>>; 13] {
     [
         raw.path.as_ref().map(Spanned::span),
         raw.delimiter.as_ref().map(Spanned::span),
@@ -139,6 +170,7 @@ fn places(raw: &raw::Source) -> [Option<Range<usize>>; 12] {
         raw.database.as_ref().map(Spanned::span),
         raw.table.as_ref().map(Spanned::span),
         raw.refresh.as_ref().map(Spanned::span),
+        raw.as_text.as_ref().map(Spanned::span),
     ]
 }
 
@@ -158,6 +190,8 @@ fn word(kind: raw::SourceKind) -> &'static str {
         raw::SourceKind::Csv => "csv",
         raw::SourceKind::Excel => "excel",
         raw::SourceKind::Jsonl => "jsonl",
+        raw::SourceKind::Geojson => "geojson",
+        raw::SourceKind::Sqlite => "sqlite",
         raw::SourceKind::Postgres => "postgres",
     }
 }

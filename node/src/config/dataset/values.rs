@@ -39,7 +39,11 @@ impl Precision {
             ColumnType::Integer | ColumnType::Bigint => 0,
             ColumnType::Double => 2,
             ColumnType::Decimal(_, scale) => u8::try_from(scale).unwrap_or(0),
-            ColumnType::Boolean | ColumnType::Varchar | ColumnType::Date | ColumnType::Timestamp => return None,
+            ColumnType::Boolean
+            | ColumnType::Varchar
+            | ColumnType::Date
+            | ColumnType::Timestamp
+            | ColumnType::Bytea => return None,
         };
         Some(Self { decimals, multiple: 1 })
     }

@@ -91,7 +91,8 @@ fn what_is_wrong_with_a_table_names_line_and_fix() {
         (
             "table =",
             "path = \"x\"\ntable =",
-            "11: path stands in a source of kind postgres: leave it out: it is for parquet and csv and excel and jsonl only",
+            "11: path stands in a source of kind postgres: leave it out: it is for parquet and csv and excel and jsonl and \
+             geojson and sqlite only",
         ),
         ("table =", "refresh = \"soon\"\ntable =", "11: source.refresh is \"soon\", which is no length of time: write"),
         ("table =", "refresh = \"0s\"\ntable =", "11: source.refresh is \"0s\", which is no length of time: write"),
@@ -119,6 +120,9 @@ fn what_is_wrong_with_a_table_names_line_and_fix() {
         "datasets/stations.toml",
         "path =",
         "table = \"x\"\npath =",
-        "datasets/stations.toml:10: table stands in a source of kind parquet: leave it out: it is for postgres only",
+        "datasets/stations.toml:10: table stands in a source of kind parquet: leave it out: it is for postgres and \
+         sqlite only",
     );
+    let missing = "datasets/stations.toml:9: `table` is missing: add it, such as table = \"trees\"";
+    check("datasets/stations.toml", "kind = \"parquet\"", "kind = \"sqlite\"", missing);
 }

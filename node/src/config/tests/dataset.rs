@@ -110,6 +110,12 @@ fn datasets() {
         "name = \"note\"\nranges = true",
         "datasets/incidents.toml:48: column note has ranges, but the role hidden: leave",
     );
+    check(
+        file,
+        "name = \"note\"\ntype = \"varchar\"",
+        "name = \"note\"\ntype = \"bytea\"\nrole = \"dimension\"",
+        "datasets/incidents.toml:48: column note is a dimension of type bytea: leave role out",
+    );
     check(file, "name = \"note\"", "name = \"year\"", "datasets/incidents.toml:47: column year stands twice: rename");
     check(
         file,
@@ -132,6 +138,7 @@ fn datasets() {
         ),
         ("drop = [\"totals\"]", "unknown value `totals`: known here: blank_rows, repeated_headings"),
         ("sheet = \"Payments\"", "sheet stands in a source of kind csv: leave it out: it is for excel only"),
+        ("as_text = [\"a\"]", "as_text stands in a source of kind csv: leave it out: it is for sqlite only"),
     ] {
         check(file, "delimiter = \";\"", key, &format!("datasets/incidents.toml:18: {problem}"));
     }

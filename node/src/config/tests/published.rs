@@ -3,7 +3,8 @@
 //!
 //! Row counts and sums were computed with Python's `csv`, `gzip` and `decimal` modules: a carriage return, with or without
 //! a line feed, ends a line; an amount is what is left without `£` and commas, negative in parentheses. Three of Lambeth's
-//! files end with a grand total: there the sums are also what Lambeth itself says.
+//! files end with a grand total: there the sums are also what Lambeth itself says. Areas are those of Lambert's equal-area
+//! cylinder of the WGS 84 ellipsoid by the trapezoids below each edge, and points lie in polygons by the crossings of a ray.
 
 use std::path::PathBuf;
 
@@ -201,6 +202,25 @@ const FILES: &[Published] = &[
         answer: "33 33 355.975",
     },
     Published {
+        file: "boundaries/london_boroughs_gla_gss.geojson",
+        keys: "",
+        mapping: r#"SELECT "GSS_CODE" AS gss, st_area_spheroid(geometry) AS area, CAST("HECTARES" AS DOUBLE) AS hectares
+            FROM source"#,
+        columns: "gss varchar, area double, hectares double",
+        question: "SELECT count(*), count(DISTINCT gss), CAST(round(sum(area) / 1000000) AS BIGINT), \
+                   CAST(round(sum(hectares)) AS BIGINT) FROM found",
+        answer: "33 33 1574 159470",
+    },
+    Published {
+        file: "environment/greater_london-osm_parks_2021.geojson.gz",
+        keys: "",
+        mapping: "SELECT name, st_area_spheroid(geometry) AS area FROM source",
+        columns: "name varchar, area double",
+        question: "SELECT count(*), count(name), CAST(round(sum(area) / 1000) AS BIGINT), \
+                   CAST(round(sum(area) FILTER (WHERE name = 'Hyde Park') / 1000) AS BIGINT) FROM found",
+        answer: "3282 1708 156860 1388",
+    },
+    Published {
         file: "disclosure/ptable_10_5_rule.csv.gz",
         keys: "",
         mapping: "SELECT CAST(pcv AS BIGINT) AS pcv, CAST(ckey AS BIGINT) AS ckey, CAST(pvalue AS BIGINT) AS pvalue FROM source",
@@ -261,13 +281,14 @@ fn published() -> Option<PathBuf> {
 
 fn described(published: &Published, path: &Path) -> String {
     let Published { keys, mapping, columns, .. } = published;
+    let kind = if path.to_str().unwrap().contains(".geojson") { "geojson" } else { "csv" };
     let columns = columns.split(", ").map(|column| {
         let (name, column_type) = column.split_once(' ').unwrap();
         format!("[[columns]]\nname = \"{name}\"\ntype = \"{column_type}\"\n")
     });
     format!(
         "name = \"found\"\ntitle = \"Found\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\nform = \"open\"\n\n[source]\n\
-         kind = \"csv\"\npath = '{}'\n{keys}\n\n[mapping]\nsql = '''{mapping}'''\n\n{}",
+         kind = \"{kind}\"\npath = '{}'\n{keys}\n\n[mapping]\nsql = '''{mapping}'''\n\n{}",
         path.display(),
         columns.collect::<String>()
     )
@@ -298,6 +319,34 @@ async fn every_published_file_loads_with_a_short_mapping_and_the_figures_that_ot
     }
 }
 
+/// Which borough a park is in, by its centre.
+#[tokio::test]
+async fn parks_lie_in_the_boroughs_in_which_a_ray_finds_them() {
+    let Some(folder) = published() else { return };
+    let root = baseline();
+    let context = SessionContext::new();
+    crate::geometry::functions().for_each(|function| context.register_udf(function));
+    for (table, file, mapping) in [
+        ("parks", "environment/greater_london-osm_parks_2021.geojson.gz", "SELECT name, geometry FROM source"),
+        ("boroughs", "boundaries/london_boroughs_gla_gss.geojson", r#"SELECT "NAME" AS name, geometry FROM source"#),
+    ] {
+        let columns = "name varchar, geometry bytea";
+        let published = Published { file, keys: "", mapping, columns, question: "", answer: "" };
+        write(root.path(), "datasets/found.toml", &described(&published, &folder.join(file)));
+        let config = load(root.path()).unwrap();
+        let loaded = sources::load(&config.dataset("found").unwrap().source, &context, Utc::now()).await.unwrap();
+        let rows = context.execute_logical_plan(loaded.plan).await.unwrap();
+        context.register_table(table, rows.into_view()).unwrap();
+    }
+    let question = "SELECT count(*) FILTER (WHERE b.name = 'Camden') camden, count(*) FILTER (WHERE b.name = 'Westminster') \
+         westminster, count(*) FILTER (WHERE b.name = 'City of London') city, count(*) london \
+         FROM boroughs b JOIN parks p ON st_contains(b.geometry, st_centroid(p.geometry))";
+    let found = context.sql(question).await.unwrap().collect().await.unwrap();
+    let found = pretty_format_batches(&found).unwrap().to_string();
+    let found: Vec<&str> = found.lines().nth(3).unwrap().split(['|', ' ']).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(found, ["90", "138", "22", "3269"]);
+}
+
 #[test]
 fn the_list_names_every_table_that_is_published() {
     let Some(folder) = published() else { return };
@@ -309,7 +358,7 @@ fn the_list_names_every_table_that_is_published() {
             let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".csv") || name.ends_with(".csv.gz") {
+            } else if [".csv", ".csv.gz", ".geojson", ".geojson.gz"].iter().any(|suffix| name.ends_with(suffix)) {
                 files.push(name);
             }
         }

@@ -5,7 +5,7 @@ use super::Shape::{Choice, DatePart, Prefix, PrefixFromFirst, Spelling, StartsWi
 use super::Totality::{MadeTotal, Rewritten, Total};
 use super::Why::{Length, Node, Volatile};
 
-/// All of them, in the order of the engine's own packages.
+/// All of them, in the order of the engine's own packages, and behind them those over geometry.
 pub(super) const SCALAR: &[(&str, Class)] = &[
     // core
     ("arrow_cast", Above(Rewritten)),
@@ -133,4 +133,22 @@ pub(super) const SCALAR: &[(&str, Class)] = &[
     ("substr", Below(PrefixFromFirst, MadeTotal)),
     ("substr_index", Above(MadeTotal)),
     ("translate", Above(MadeTotal)),
+    // geometry, of this crate
+    ("st_area", Above(MadeTotal)),
+    ("st_area_spheroid", Above(MadeTotal)),
+    ("st_asgeojson", Above(MadeTotal)),
+    ("st_astext", Above(MadeTotal)),
+    ("st_centroid", Above(MadeTotal)),
+    ("st_contains", Above(MadeTotal)),
+    ("st_distance", Above(MadeTotal)),
+    ("st_distance_spheroid", Above(MadeTotal)),
+    ("st_geomfromgeojson", Above(MadeTotal)),
+    ("st_geomfromhexwkb", Above(MadeTotal)),
+    ("st_geomfromtext", Above(MadeTotal)),
+    ("st_geomfromwkb", Above(MadeTotal)),
+    ("st_intersects", Above(MadeTotal)),
+    ("st_point", Above(MadeTotal)),
+    ("st_within", Above(MadeTotal)),
+    ("st_x", Above(MadeTotal)),
+    ("st_y", Above(MadeTotal)),
 ];

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 
 use super::aggregate::AGGREGATE;
@@ -10,9 +12,12 @@ use super::scalar::SCALAR;
 use super::table::TABLE;
 use super::window::WINDOW;
 use super::*;
+use crate::geometry;
 
 fn build() -> SessionState {
-    SessionStateBuilder::new().with_default_features().build()
+    let mut build = SessionStateBuilder::new().with_default_features().build();
+    geometry::functions().for_each(|function| drop(build.register_udf(Arc::new(function)).unwrap()));
+    build
 }
 
 fn names<'a>(table: &[(&'a str, Class)]) -> BTreeSet<&'a str> {

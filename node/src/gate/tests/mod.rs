@@ -4,6 +4,7 @@
 mod abroad;
 mod admitted;
 mod forms;
+mod geometry;
 mod noise;
 mod observed;
 mod onward;

@@ -13,6 +13,7 @@ use datafusion::catalog::memory::{MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, Session, TableProvider};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::error::Result as PlanResult;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
@@ -29,6 +30,7 @@ use super::super::{
     Refused, Request, Terms, UNIT_COLUMN, Unit, extension_planner, gate, guard,
 };
 use crate::audit::Durable;
+use crate::geometry;
 use crate::history::History;
 use meridian_disclosure::noise::{CountTable, MagnitudeTable};
 
@@ -307,11 +309,12 @@ impl Body {
             .with_create_default_catalog_and_schema(false)
             .with_target_partitions(3);
         config.options_mut().sql_parser.map_string_types_to_utf8view = false;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
             .with_query_planner(Arc::new(Planner))
             .build();
+        geometry::functions().for_each(|function| drop(state.register_udf(Arc::new(function)).unwrap()));
         state.catalog_list().register_catalog("london".into(), catalog);
         let body = Self { state, schema };
         body.add(incidents("incidents", unit(Some("uprn"), false)), incident_rows(rows, false));

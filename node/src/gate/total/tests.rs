@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::config::ConfigOptions;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
@@ -17,6 +18,7 @@ use datafusion::scalar::ScalarValue;
 use super::super::functions::{self, Totality, Use};
 use super::wrapped::{Wrapped, total_call, wrap};
 use super::*;
+use crate::geometry;
 use crate::telemetry;
 
 /// Rows of each trial.
@@ -58,6 +60,14 @@ fn pool(data_type: &DataType) -> Option<Vec<ScalarValue>> {
         "true",
         "\u{0}",
     ];
+    let shapes =
+        ["POINT(1 2)", "POLYGON((0 0, 4 0, 4 4, 0 0))", "{\"type\":\"Point\",\"coordinates\":[1,2]}", "0101000000"];
+    let bytes = *data_type == DataType::Binary;
+    // Well-known binary: a point, and one that lies nowhere.
+    let points = || {
+        let point = |x: f64| [&[1, 1, 0, 0, 0][..], &x.to_le_bytes(), &2.0_f64.to_le_bytes()].concat();
+        [1.0, f64::INFINITY].into_iter().filter(move |_| bytes).map(move |x| ScalarValue::Binary(Some(point(x))))
+    };
     let integers = [i64::MIN, -1_000_000, -1, 0, 1, 2, 3, 21, 63, 64, 255, 1_114_112, 2_147_483_648, i64::MAX];
     let floats =
         [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN, -1.5, -0.0, 0.0, 0.5, 1.0, 20.5, 1e19, f64::MAX];
@@ -68,7 +78,9 @@ fn pool(data_type: &DataType) -> Option<Vec<ScalarValue>> {
         | DataType::Utf8View
         | DataType::Binary
         | DataType::LargeBinary
-        | DataType::BinaryView => texts.iter().filter_map(|text| of(ScalarValue::from(*text))).collect(),
+        | DataType::BinaryView => {
+            texts.iter().chain(&shapes).filter_map(|text| of(ScalarValue::from(*text))).chain(points()).collect()
+        }
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
             integers.iter().filter_map(|value| of(ScalarValue::Int64(Some(*value)))).collect()
         }
@@ -117,6 +129,7 @@ fn types() -> Vec<DataType> {
         DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Decimal128(38, 4),
         DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano),
+        DataType::Binary,
     ]
 }
 
@@ -250,7 +263,8 @@ fn same(one: &ScalarValue, other: &ScalarValue) -> bool {
 #[test]
 fn every_function_made_total_is_total_and_otherwise_the_same() {
     telemetry::report_panics(std::panic::take_hook());
-    let build = SessionStateBuilder::new().with_default_features().build();
+    let mut build = SessionStateBuilder::new().with_default_features().build();
+    geometry::functions().for_each(|function| drop(build.register_udf(Arc::new(function)).unwrap()));
     let mut names: Vec<&String> = build.scalar_functions().keys().collect();
     names.sort_unstable();
     let mut untried = Vec::new();

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::csv::CsvFile;
 use super::excel::Sheet;
-use super::json::JsonFile;
+use super::json::{JsonFile, Kind};
 use super::{Batches, Fault, LeftOut, RecordPlace, Records, text};
 use crate::sources::fingerprint::files_at;
 use crate::sources::store::InMemory;
@@ -111,7 +111,7 @@ impl Files {
         Ok(Self { schema, files, _fetched: Vec::new(), left_out: Mutex::default() })
     }
 
-    /// The columns of all files, as text.
+    /// The columns of all files, as text but for geometry.
     pub(in crate::sources) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -138,8 +138,11 @@ fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
     match kind {
         SourceKind::Csv(format) => Ok(Arc::new(CsvFile::open(path, format)?)),
         SourceKind::Excel(format) => Ok(Arc::new(Sheet::open(path, format)?)),
-        SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path)?)),
-        SourceKind::Parquet | SourceKind::Postgres(_) => Err(Fault::Read("it is no file of records".into())),
+        SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path, Kind::Rows)?)),
+        SourceKind::GeoJson => Ok(Arc::new(JsonFile::open(path, Kind::Features)?)),
+        SourceKind::Parquet | SourceKind::Postgres(_) | SourceKind::Sqlite(_) => {
+            Err(Fault::Read("it is no file of records".into()))
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Files of records, whatever their format: text columns, rows in the file's order, and the place of each in words.
+//! Files of records, whatever their format: text columns (and geometry), rows in the file's order, and the place of each in words.
 //!
 //! | where | what |
 //! | --- | --- |
 //! | `csv`, `lines` | CSV, and on which line a record stands |
 //! | `excel` | a sheet of a workbook |
-//! | `json` | JSON lines, or an array of objects |
+//! | `json` | JSON lines, an array of objects, the features of GeoJSON |
 //! | `text` | bytes as text: packed files, encodings, lines above the heading |
 //! | `tidy` | headings, trimmed cells, rows that are left out |
 //! | `folder` | one file, or all of a folder, as one table |
@@ -55,7 +55,7 @@ impl Fault {
 
 /// A file of records whose heading has been read.
 trait Records: fmt::Debug + Send + Sync {
-    /// All columns, as text.
+    /// All columns, as text but for geometry.
     fn schema(&self) -> &SchemaRef;
 
     /// The file's rows from the first.

@@ -1,5 +1,6 @@
 //! Finds the Parquet files behind a source, and puts their schemas and statistics together.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use super::table::{ParquetFiles, Readers};
 use crate::sources::behind::Behind;
 use crate::sources::files::{named_folders, same_folders, with_folders};
 use crate::sources::fingerprint::files_at;
+use crate::sources::geoparquet::{self, Elsewhere};
 use crate::sources::store::Pinned;
 use crate::sources::{ObjectFault, SourceError, SourceSpec, mapping};
 
@@ -61,7 +63,8 @@ pub(super) async fn table(
     }
     let names = folder_names(spec, &found)?;
     let format = ParquetFormat::default().with_force_view_types(false);
-    let schema = schema(spec, &found, &format, session).await?;
+    let with_metadata = ParquetFormat::default().with_force_view_types(false).with_skip_metadata(false);
+    let schema = schema(spec, &found, &with_metadata, session).await?;
     let table_schema = with_folders(&schema, &names).map_err(|why| SourceError::unreadable(spec, &why))?;
     let files = with_statistics(spec, &found, &format, &schema, session).await?;
     Ok(ParquetFiles::new(files, schema, table_schema, names, format, found.readers))
@@ -131,6 +134,13 @@ async fn schema(
     let schemas: Vec<Schema> = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;
     let schema = Schema::try_merge(schemas).map_err(|error| SourceError::unreadable(spec, &error))?;
     Ok(Arc::new(schema))
+}
+
+/// Coordinates may be of any reference system; what is not the usual one is not passed over.
+fn tell(spec: &SourceSpec, file: &Path, Elsewhere { column, crs }: &Elsewhere) {
+    let (dataset, file) = (&spec.dataset.name, file.display());
+    let crs = if crs.is_empty() { "unknown" } else { crs };
+    tracing::info!(%dataset, %file, column, crs, "geometry that is no longitude and latitude of WGS 84 is taken as it is");
 }
 
 /// The files as the engine scans them: what their folders' names say, and what their footers say of their rows.

@@ -1,8 +1,10 @@
-//! What goes wrong between node and server, for the operator.
+//! What goes wrong between node and server, or file, for the operator.
 
 use std::path::PathBuf;
 
 use tokio_postgres::error::SqlState;
+
+use crate::sources::SqliteFault;
 
 /// What went wrong at or on the way to a server. The server's own messages may quote values of rows: none is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +64,9 @@ pub enum Fault {
     /// The server's catalogue is not as it should be.
     #[error("the server's catalogue can't be read; this needs a server of PostgreSQL 12 or later")]
     Catalogue,
+    /// A database that is a file.
+    #[error(transparent)]
+    Sqlite(SqliteFault),
     /// Another error of the server.
     #[error("the server answers with error {0}; its own log says more")]
     Server(String),

@@ -38,7 +38,7 @@ async fn a_line_that_is_no_object_is_named_and_not_quoted() {
         ("{\"a\": 1}\n{\"a\": 1, \"a\": \"secret\"}\n", "line 2: no row can be made of it, since it has a key twice"),
         ("{\"a\": 1}\n[{\"a\": \"secret\"}]\n", "line 2: no row can be made of it, since it is another value"),
         ("[{\"a\": 1},\n{\"a\": \"secret\"}", "line 2: no row can be made of it, since the file ends within"),
-        ("[{\"a\": 1}]\nsecret", "line 2: no row can be made of it, since something stands behind the array's end"),
+        ("[{\"a\": 1}]\nsecret", "line 2: no row can be made of it, since something stands behind its end"),
         ("", "can't be read: it has no object with a key"),
     ] {
         let told = refused(&json(text, &columns, None), &["secret"]).await;

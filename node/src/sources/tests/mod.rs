@@ -5,6 +5,8 @@ mod addresses;
 mod csv;
 mod excel;
 mod folders;
+mod geojson;
+mod geoparquet;
 mod json;
 mod parquet;
 mod promises;

@@ -12,7 +12,7 @@ use super::super::{Fault, LONGEST_RECORD, RecordFault};
 
 /// Where in a text of JSON one is.
 #[derive(Debug, Default, Clone, Copy)]
-struct Nesting {
+pub(super) struct Nesting {
     depth: usize,
     quoted: bool,
     escaped: bool,
@@ -20,7 +20,7 @@ struct Nesting {
 
 impl Nesting {
     /// Goes on by one byte; whether it stands outside of all brackets and quotes.
-    fn step(&mut self, byte: u8) -> bool {
+    pub(super) fn step(&mut self, byte: u8) -> bool {
         let outside = self.depth == 0 && !self.quoted;
         if self.quoted {
             let ends = byte == b'"' && !self.escaped;
@@ -35,6 +35,11 @@ impl Nesting {
             _ => {}
         }
         outside
+    }
+
+    /// Whether all that was opened is closed.
+    pub(super) fn is_closed(self) -> bool {
+        self.depth == 0 && !self.quoted
     }
 }
 
@@ -51,20 +56,13 @@ pub(super) enum Splitter {
 }
 
 impl Splitter {
-    /// The next element, and the line on which it starts.
+    /// The next element, and the line on which it starts; none behind the closing bracket.
     pub(super) fn next(&mut self, text: &mut impl BufRead, line: &mut u64) -> Result<Option<(u64, Vec<u8>)>, Fault> {
         let (mut nesting, mut start, mut element) = (Nesting::default(), *line, Vec::new());
-        loop {
-            let bytes = text.fill_buf().map_err(|error| Fault::of_reading(&error))?;
-            let Some(byte) = bytes.first().copied() else {
-                let whole = matches!(self, Self::Closed);
-                return if whole { Ok(None) } else { Err(json(start, "the file ends within the array")) };
-            };
+        while !matches!(self, Self::Closed) {
+            let Some(byte) = first(text)? else { return Err(json(start, "the file ends within the array")) };
             text.consume(1);
             let blank = element.is_empty() && byte.is_ascii_whitespace();
-            if matches!(self, Self::Closed) && !blank {
-                return Err(json(*line, "something stands behind the array's end"));
-            }
             if nesting.step(byte) && matches!(byte, b',' | b']') {
                 let before = mem::replace(self, if byte == b',' { Self::Within } else { Self::Closed });
                 match (element.is_empty(), byte, before) {
@@ -85,10 +83,37 @@ impl Splitter {
                 return Err(Fault::at_line(start, RecordFault::Long));
             }
         }
+        Ok(None)
     }
 }
 
-fn json(line: u64, why: &'static str) -> Fault {
+/// The byte that comes next.
+pub(super) fn first(text: &mut impl BufRead) -> Result<Option<u8>, Fault> {
+    Ok(text.fill_buf().map_err(|error| Fault::of_reading(&error))?.first().copied())
+}
+
+/// Goes on behind what `is_blank`, and counts the lines of it; the byte that comes next.
+pub(super) fn behind_blanks(
+    text: &mut impl BufRead,
+    line: &mut u64,
+    is_blank: impl Fn(u8) -> bool,
+) -> Result<Option<u8>, Fault> {
+    while let Some(blank) = first(text)?.filter(|byte| is_blank(*byte)) {
+        *line += u64::from(blank == b'\n');
+        text.consume(1);
+    }
+    first(text)
+}
+
+/// Refuses whatever stands behind the end of an array or an object.
+pub(super) fn nothing_behind(text: &mut impl BufRead, line: &mut u64) -> Result<(), Fault> {
+    match behind_blanks(text, line, |byte| byte.is_ascii_whitespace())? {
+        None => Ok(()),
+        Some(_) => Err(json(*line, "something stands behind its end")),
+    }
+}
+
+pub(super) fn json(line: u64, why: &'static str) -> Fault {
     Fault::at_line(line, RecordFault::Json(why))
 }
 
@@ -195,10 +220,11 @@ mod tests {
                     Ok(Some((line, element))) => {
                         found.push(format!("{line}: {}", String::from_utf8(element).unwrap().trim()))
                     }
-                    Ok(None) => return Ok(found),
+                    Ok(None) => break,
                     Err(fault) => return Err(fault.to_string()),
                 }
             }
+            nothing_behind(&mut input, &mut line).map(|()| found).map_err(|fault| fault.to_string())
         };
         assert_eq!(split("]").unwrap(), Vec::<String>::new());
         assert_eq!(

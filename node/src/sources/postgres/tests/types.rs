@@ -184,4 +184,13 @@ async fn geometry_comes_as_wkb() {
     let point = |x: f64, y: f64| hex::encode([&[1, 1, 0, 0, 0][..], &x.to_le_bytes(), &y.to_le_bytes()].concat());
     assert_eq!((found["place"].clone(), found["area"].clone()), (point(530_000.0, 180_000.0), point(0.0, 51.0)));
     assert_eq!(row(&context, 2).await["place"], "NULL");
+    // As a mapping makes it a geometry: Easting and Northing of a point, and its distance in metres from a corner.
+    let mapping = "SELECT k, st_geomfromhexwkb(place) AS shape, \
+         st_distance(st_geomfromhexwkb(place), st_point(530003, 180004)) AS away FROM source";
+    let columns = ["k integer", "shape bytea", "away double"];
+    let loaded = self::loaded(&database.dataset(Form::Open, "lamps", &columns, Some(mapping))).await.unwrap();
+    let context = session(&BTreeMap::from([("d", loaded)]));
+    let found = row(&context, 1).await;
+    assert_eq!((found["shape"].clone(), found["away"].clone()), (point(530_000.0, 180_000.0), "5.0".to_owned()));
+    assert_eq!(row(&context, 2).await["away"], "NULL");
 }
