@@ -126,9 +126,12 @@ async fn schema(
         let (state, store) = (&state, &found.store);
         async move {
             let schema = format.infer_schema(state, store, std::slice::from_ref(meta)).await;
-            schema
-                .map(|schema| schema.as_ref().clone())
-                .map_err(|error| unreadable(spec, found, (path.as_path(), meta), &error))
+            let schema = schema.map_err(|error| unreadable(spec, found, (path.as_path(), meta), &error))?;
+            let elsewhere = geoparquet::check(&schema).map_err(|why| SourceError::unreadable_at(spec, path, &why))?;
+            elsewhere.into_iter().for_each(|elsewhere| tell(spec, path, &elsewhere));
+            // Files of one layout need not say the same in it.
+            let bare = schema.fields().iter().map(|field| field.as_ref().clone().with_metadata(HashMap::new()));
+            Ok(Schema::new(bare.collect::<Vec<_>>()))
         }
     });
     let schemas: Vec<Schema> = stream::iter(looking.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?;

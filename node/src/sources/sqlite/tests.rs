@@ -72,6 +72,7 @@ fn dataset(form: Form, columns: &[&str]) -> Dataset {
         size_class: 0,
         update_frequency: String::new(),
         references: vec![],
+        about: meridian_proto::About::default(),
     }
 }
 
