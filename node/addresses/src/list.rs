@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use strsim::osa_distance;
 
-use super::compare::{Input, score};
+use super::compare::{Agreement, Input, compare};
 use super::designator::{Class, Number, Part};
 use super::record::{Field, Fields, Record};
 use super::text::{is_street_type, parse};
@@ -16,7 +16,7 @@ use super::{Match, Outcome};
 const MOST_CANDIDATES: usize = 4096;
 /// A name that more addresses than this have is looked for only together with a street.
 const COMMON_NAME: usize = 512;
-/// Scores that are this near to each other are equal.
+/// Addresses are as likely whose agreement with what a text says is as near as this.
 const EQUAL: f64 = 0.01;
 /// Letters that a word needs to be found by another spelling.
 pub(crate) const SPELLED_LETTERS: usize = 4;
@@ -300,23 +300,19 @@ impl List {
         near.filter(|id| self.known(*id).is_some_and(|known| alike(text, &known.text))).collect()
     }
 
+    /// The candidate with the highest score.
     fn best(&self, input: &Input, candidates: &[u32]) -> Option<Best> {
-        let mut best: Option<Best> = None;
-        for id in candidates {
-            let Some(entry) = self.entries.get(*id as usize) else { continue };
-            let Some(score) = score(self, entry, input) else { continue };
-            best = Some(match best {
-                Some(best) if best.uprn == entry.uprn => Best { score: best.score.max(score), ..best },
-                Some(best) if score > best.score + EQUAL => Best { uprn: entry.uprn, score, tied: false },
-                Some(best) if score >= best.score - EQUAL => {
-                    let uprn = if score > best.score { entry.uprn } else { best.uprn };
-                    Best { uprn, score: score.max(best.score), tied: true }
-                }
-                Some(best) => best,
-                None => Best { uprn: entry.uprn, score, tied: false },
-            });
-        }
-        best
+        let compared = candidates.iter().filter_map(|id| {
+            let entry = self.entries.get(*id as usize)?;
+            Some((entry.uprn, compare(self, entry, input)?))
+        });
+        let compared: Vec<(i64, Agreement)> = compared.collect();
+        let (uprn, best) = *compared.iter().max_by(|(_, one), (_, other)| one.score.total_cmp(&other.score))?;
+        // Of one address in several ways of writing, what agrees most.
+        let own = compared.iter().filter(|(of, _)| *of == uprn);
+        let said = own.map(|(_, agreement)| agreement.said).fold(best.said, f64::max);
+        let tied = compared.iter().any(|(of, agreement)| *of != uprn && agreement.said >= said - EQUAL);
+        Some(Best { uprn, score: best.score, tied })
     }
 
     pub(crate) fn words_of(&self, entry: &Entry) -> &[(u32, Field)] {
