@@ -115,6 +115,21 @@ const STREET_TYPES: [&str; 44] = [
     "CHASE",
     "BUILDINGS",
 ];
+/// What a building is, as the last word of its name says.
+const BUILDING_TYPES: [&str; 12] = [
+    "HOUSE",
+    "COTTAGE",
+    "LODGE",
+    "TOWER",
+    "POINT",
+    "MANSIONS",
+    "BUILDING",
+    "FLATS",
+    "APARTMENTS",
+    "BLOCK",
+    "CENTRE",
+    "HALL",
+];
 /// Words that say nothing of where an address is.
 const NOISE: [&str; 18] = [
     "THE", "AT", "OF", "AND", "NEAR", "NR", "OFF", "UK", "ENGLAND", "GB", "UNITED", "KINGDOM", "GREATER", "ADDRESS",
@@ -158,6 +173,11 @@ pub(crate) fn is_street_type(word: &str) -> bool {
     STREET_TYPES.contains(&word)
 }
 
+/// Whether a word says what a building is.
+pub(crate) fn is_building_type(word: &str) -> bool {
+    BUILDING_TYPES.contains(&word)
+}
+
 /// A word or a sign as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Raw {
@@ -179,7 +199,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
 fn raw(text: &str) -> Vec<(Raw, usize)> {
     let mut found: Vec<(Raw, usize)> = Vec::new();
     let (mut word, mut segment) = (String::new(), 0);
-    let mut flush = |word: &mut String, found: &mut Vec<(Raw, usize)>, segment: usize| {
+    let flush = |word: &mut String, found: &mut Vec<(Raw, usize)>, segment: usize| {
         if !word.is_empty() {
             let word = std::mem::take(word);
             found.push((if word == "TO" { Raw::Dash } else { Raw::Word(word) }, segment));
