@@ -99,11 +99,12 @@ impl Input {
     }
 }
 
-/// What agrees, and all that could.
+/// What agrees of what is said, all that is, and what counts of the parts that are left out.
 #[derive(Default)]
 struct Sum {
     agreed: f64,
     all: f64,
+    left_out: f64,
 }
 
 impl Sum {
@@ -115,10 +116,23 @@ impl Sum {
     fn lacks(&mut self, bits: f64) {
         self.all += bits;
     }
+
+    fn leaves_out(&mut self, bits: f64) {
+        self.left_out += bits;
+    }
 }
 
-/// How well they agree, from 0 to 1; `None` if they are different addresses.
-pub(crate) fn score(list: &List, entry: &Entry, input: &Input) -> Option<f64> {
+/// How well a text and an address agree, both from 0 to 1.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Agreement {
+    /// In what the text says and in what it leaves out.
+    pub(crate) score: f64,
+    /// In what the text says alone: what it leaves out tells no address from another.
+    pub(crate) said: f64,
+}
+
+/// How well they agree; `None` if they are different addresses.
+pub(crate) fn compare(list: &List, entry: &Entry, input: &Input) -> Option<Agreement> {
     let postcode = entry.postcode.zip(input.postcode.as_ref());
     let near = postcode.map(|(id, said)| nearness(list.text(id), said.as_str()));
     let mut comparison = Comparison {
@@ -138,12 +152,13 @@ pub(crate) fn score(list: &List, entry: &Entry, input: &Input) -> Option<f64> {
     match near {
         Some(near) => comparison.sum.agrees(list.bits(entry.postcode), near),
         None if input.postcode.is_none() && entry.postcode.is_some() => {
-            comparison.sum.lacks(list.bits(entry.postcode) * LEFT_OUT_POSTCODE);
+            comparison.sum.leaves_out(list.bits(entry.postcode) * LEFT_OUT_POSTCODE);
         }
         None => {}
     }
     comparison.extras();
-    (comparison.sum.all > 0.0).then(|| comparison.sum.agreed / comparison.sum.all)
+    let Sum { agreed, all, left_out } = comparison.sum;
+    (all > 0.0).then(|| Agreement { score: agreed / (all + left_out), said: agreed / all })
 }
 
 struct Comparison<'a> {
@@ -269,12 +284,12 @@ impl<'a> Comparison<'a> {
             return Some(Numbered::WithFlat);
         }
         if numbers.is_empty() {
-            self.sum.lacks(bits * LEFT_OUT_NUMBER);
+            self.sum.leaves_out(bits * LEFT_OUT_NUMBER);
             return Some(Numbered::No);
         }
         // All numbers of the text may belong to the flat; that is seen there.
         (flat.is_some() && parts.is_empty() && numbers.len() == 1).then(|| {
-            self.sum.lacks(bits * LEFT_OUT_NUMBER);
+            self.sum.leaves_out(bits * LEFT_OUT_NUMBER);
             Numbered::No
         })
     }
@@ -355,7 +370,7 @@ impl<'a> Comparison<'a> {
                     !self.is_used(at) && !places.iter().any(|place| self.similarity(word, *place) > 0.0)
                 });
             let all = bits(self, &street);
-            self.sum.lacks(all * LEFT_OUT_STREET);
+            self.sum.leaves_out(all * LEFT_OUT_STREET);
             return (self.near == 1.0 && !left).then_some(());
         };
         let name = bits(self, street.get(..names).unwrap_or_default());
@@ -365,7 +380,7 @@ impl<'a> Comparison<'a> {
             if found.last - found.first >= names {
                 self.sum.agrees(bits, 1.0);
             } else {
-                self.sum.lacks(bits * LEFT_OUT_TYPE);
+                self.sum.leaves_out(bits * LEFT_OUT_TYPE);
             }
         }
         (!self.is_another(found)).then_some(())
@@ -425,7 +440,7 @@ impl<'a> Comparison<'a> {
                 }
                 None => {
                     own.lacks(bits);
-                    self.sum.lacks(bits * left_out);
+                    self.sum.leaves_out(bits * left_out);
                 }
             }
         }

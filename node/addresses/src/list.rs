@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use strsim::osa_distance;
 
-use super::compare::{Input, score};
+use super::compare::{Agreement, Input, compare};
 use super::designator::{Class, Number, Part};
 use super::record::{Field, Fields, Record};
-use super::text::{is_street_type, parse};
+use super::text::{is_building_type, is_street_type, parse};
 use super::{Match, Outcome};
 
 /// Candidates beyond this many tell nothing about which is meant.
 const MOST_CANDIDATES: usize = 4096;
 /// A name that more addresses than this have is looked for only together with a street.
 const COMMON_NAME: usize = 512;
-/// Scores that are this near to each other are equal.
+/// Addresses are as likely whose agreement with what a text says is as near as this.
 const EQUAL: f64 = 0.01;
 /// Letters that a word needs to be found by another spelling.
 pub(crate) const SPELLED_LETTERS: usize = 4;
@@ -121,7 +121,7 @@ impl Builder {
             .flat_map(Number::members)
             .map(|house| list.learn(&designator(&house.text()), false))
             .collect();
-        let mut keys = keys_of(&words, &numbers, flat.map(|(_, id)| id), postcode);
+        let mut keys = keys_of(list, &words, &numbers, flat.map(|(_, id)| id), postcode);
         keys.sort_unstable();
         keys.dedup();
         list.blocks.extend(keys.into_iter().map(|key| (key, id)));
@@ -161,18 +161,18 @@ fn key(one: u32, other: u32) -> u64 {
 
 /// Under which keys an address is found: its postcode, its number and a word of its street, its flat or its street and a
 /// word of its name.
-fn keys_of(words: &[(u32, Field)], numbers: &[u32], flat: Option<u32>, postcode: Option<u32>) -> Vec<u64> {
-    let of = |field: Field| words.iter().filter(move |(_, of)| *of == field).map(|(word, _)| *word);
+fn keys_of(list: &List, words: &[(u32, Field)], numbers: &[u32], flat: Option<u32>, postcode: Option<u32>) -> Vec<u64> {
+    let (street, name) = (list.telling(words, Field::Street), list.telling(words, Field::Name));
     let mut keys: Vec<u64> = postcode.map(|postcode| key(postcode, OF_POSTCODE)).into_iter().collect();
     for number in numbers {
-        keys.extend(of(Field::Street).chain(of(Field::Name)).map(|word| key(*number, word)));
+        keys.extend(street.iter().chain(&name).map(|word| key(*number, *word)));
     }
-    let named = numbers.is_empty() && of(Field::Name).next().is_none();
-    let names = of(Field::Name).chain(of(Field::Organisation).filter(|_| named));
+    let named = numbers.is_empty() && name.is_empty();
+    let names = if named { list.telling(words, Field::Organisation) } else { name };
     for name in names {
         keys.extend(flat.map(|flat| key(flat, name)));
         if flat.is_none() {
-            keys.extend(of(Field::Street).map(|street| key(name, street)));
+            keys.extend(street.iter().map(|street| key(name, *street)));
             keys.push(key(name, OF_NAME));
         }
     }
@@ -196,6 +196,16 @@ impl List {
             known.is_place |= is_place;
         }
         id
+    }
+
+    /// The words of a field that tell one from others: without the last, if it says but what kind of street or building it is.
+    fn telling(&self, words: &[(u32, Field)], field: Field) -> Vec<u32> {
+        let mut own: Vec<u32> = words.iter().filter(|(_, of)| *of == field).map(|(word, _)| *word).collect();
+        let is_kind = |word: &u32| is_street_type(self.text(*word)) || is_building_type(self.text(*word));
+        if own.len() > 1 && own.last().is_some_and(is_kind) {
+            own.pop();
+        }
+        own
     }
 
     /// Bytes of memory, nearly.
@@ -300,23 +310,19 @@ impl List {
         near.filter(|id| self.known(*id).is_some_and(|known| alike(text, &known.text))).collect()
     }
 
+    /// The candidate with the highest score.
     fn best(&self, input: &Input, candidates: &[u32]) -> Option<Best> {
-        let mut best: Option<Best> = None;
-        for id in candidates {
-            let Some(entry) = self.entries.get(*id as usize) else { continue };
-            let Some(score) = score(self, entry, input) else { continue };
-            best = Some(match best {
-                Some(best) if best.uprn == entry.uprn => Best { score: best.score.max(score), ..best },
-                Some(best) if score > best.score + EQUAL => Best { uprn: entry.uprn, score, tied: false },
-                Some(best) if score >= best.score - EQUAL => {
-                    let uprn = if score > best.score { entry.uprn } else { best.uprn };
-                    Best { uprn, score: score.max(best.score), tied: true }
-                }
-                Some(best) => best,
-                None => Best { uprn: entry.uprn, score, tied: false },
-            });
-        }
-        best
+        let compared = candidates.iter().filter_map(|id| {
+            let entry = self.entries.get(*id as usize)?;
+            Some((entry.uprn, compare(self, entry, input)?))
+        });
+        let compared: Vec<(i64, Agreement)> = compared.collect();
+        let (uprn, best) = *compared.iter().max_by(|(_, one), (_, other)| one.score.total_cmp(&other.score))?;
+        // Of one address in several ways of writing, what agrees most.
+        let own = compared.iter().filter(|(of, _)| *of == uprn);
+        let said = own.map(|(_, agreement)| agreement.said).fold(best.said, f64::max);
+        let tied = compared.iter().any(|(of, agreement)| *of != uprn && agreement.said >= said - EQUAL);
+        Some(Best { uprn, score: best.score, tied })
     }
 
     pub(crate) fn words_of(&self, entry: &Entry) -> &[(u32, Field)] {

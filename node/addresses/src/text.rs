@@ -115,6 +115,21 @@ const STREET_TYPES: [&str; 44] = [
     "CHASE",
     "BUILDINGS",
 ];
+/// What a building is, as the last word of its name says.
+const BUILDING_TYPES: [&str; 12] = [
+    "HOUSE",
+    "COTTAGE",
+    "LODGE",
+    "TOWER",
+    "POINT",
+    "MANSIONS",
+    "BUILDING",
+    "FLATS",
+    "APARTMENTS",
+    "BLOCK",
+    "CENTRE",
+    "HALL",
+];
 /// Words that say nothing of where an address is.
 const NOISE: [&str; 18] = [
     "THE", "AT", "OF", "AND", "NEAR", "NR", "OFF", "UK", "ENGLAND", "GB", "UNITED", "KINGDOM", "GREATER", "ADDRESS",
@@ -156,6 +171,11 @@ pub(crate) struct Parsed {
 /// Whether a word says what a street is.
 pub(crate) fn is_street_type(word: &str) -> bool {
     STREET_TYPES.contains(&word)
+}
+
+/// Whether a word says what a building is.
+pub(crate) fn is_building_type(word: &str) -> bool {
+    BUILDING_TYPES.contains(&word)
 }
 
 /// A word or a sign as it stands.

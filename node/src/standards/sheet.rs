@@ -49,13 +49,14 @@ impl Sheet {
             return Ok(Self::of(path, kind, headings, names, records.rows));
         }
         let Records { rows, lines, names } = records;
-        let heading = heading(&rows).and_then(|at| Some((at, rows.get(at)?, *lines.get(at)?)));
-        let Some((at, cells, line)) = heading else {
+        let heading = heading(&rows).and_then(|at| Some((rows.get(at)?, *lines.get(at)?)));
+        let Some((cells, line)) = heading else {
             return Ok(Self::of(path, kind, vec![String::new(); names.len()], names, rows));
         };
         let headings = (0..names.len()).map(|column| cell(cells, column).unwrap_or_default()).collect();
-        let (kind, named) = sources::below(path, &kind, line, cells);
-        let rows = rows.into_iter().skip(at + 1).collect();
+        let (mut kind, named) = sources::below(path, &kind, line, cells);
+        // As the source is going to have them: each file of a folder has its heading.
+        let rows = sources::records(path, &mut kind, MOST_ROWS)?.rows;
         Ok(Self::of(path, kind, headings, named.unwrap_or(names), rows))
     }
 
