@@ -35,6 +35,7 @@ mod register;
 mod rights;
 mod roots;
 mod sessions;
+mod shapes;
 mod signed_agreements;
 mod standards;
 mod support;
