@@ -37,6 +37,7 @@ mod register;
 mod rights;
 mod roots;
 mod sessions;
+mod shapes;
 mod signed_agreements;
 mod standards;
 mod stores;

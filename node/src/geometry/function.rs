@@ -172,7 +172,7 @@ impl Function {
             Self::Y => measure::point(of)?.map(|point| Value::Number(point.y())),
             Self::Area => Some(Value::Number(measure::area(of))),
             Self::AreaSpheroid => Some(Value::Number(measure::area_spheroid(of)?)),
-            Self::Centroid => measure::centroid(of).map(|centre| geometry(&centre)).transpose()?,
+            Self::Centroid => measure::centroid(of)?.map(|centre| geometry(&centre)).transpose()?,
             _ => Some(geometry(of)?),
         })
     }

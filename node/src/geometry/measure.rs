@@ -7,7 +7,7 @@ use geo::{
     Point, Polygon,
 };
 
-use super::NoGeometry;
+use super::{NoGeometry, guarded};
 
 /// Most pairs of vertices that two geometries may have between which each pair may be looked at.
 const MOST_PAIRS: usize = 1_000_000_000;
@@ -52,7 +52,7 @@ pub(super) fn distance(one: &Geometry, other: &Geometry) -> Result<Option<f64>, 
     if one.coords_count().saturating_mul(other.coords_count()) > MOST_PAIRS {
         return Err(NoGeometry("both have too many points to be measured against each other; simplify one"));
     }
-    let distance = Euclidean.distance(one, other);
+    let distance = guarded(|| Euclidean.distance(one, other))?;
     Ok(distance.is_finite().then_some(distance))
 }
 
@@ -65,9 +65,9 @@ pub(super) fn distance_spheroid(one: &Geometry, other: &Geometry) -> Result<Opti
 }
 
 /// The centre of mass of what has the most dimensions; none of nothing.
-pub(super) fn centroid(geometry: &Geometry) -> Option<Geometry> {
-    let centre = geometry.centroid().filter(|centre| centre.x().is_finite() && centre.y().is_finite());
-    centre.map(Geometry::Point)
+pub(super) fn centroid(geometry: &Geometry) -> Result<Option<Geometry>, NoGeometry> {
+    let centre = guarded(|| geometry.centroid())?;
+    Ok(centre.filter(|centre| centre.x().is_finite() && centre.y().is_finite()).map(Geometry::Point))
 }
 
 /// The point that it is; none where it is nothing.

@@ -35,10 +35,19 @@ mod tests;
 
 pub(crate) use function::all as functions;
 
+use crate::telemetry;
+
 /// Why bytes or a text are no geometry, or none that can be computed with. Holds nothing of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NoGeometry(pub(crate) &'static str);
+
+/// Does what the crate asserts something of that does not hold for every geometry, such as for rings that cross themselves.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, NoGeometry> {
+    let invalid =
+        "it is not valid, as where rings cross or overlap; make it valid first, as PostGIS does with ST_MakeValid";
+    telemetry::quietly(work).ok_or(NoGeometry(invalid))
+}
 
 /// A GeoJSON geometry as well-known binary; `None` where it is null or has no coordinates, which RFC 7946 (3.1) lets one
 /// take for the same.

@@ -2,7 +2,7 @@
 
 use geo::{BoundingRect, Contains, Geometry, Intersects, LinesIter, Rect, Relate};
 
-use super::NoGeometry;
+use super::{NoGeometry, guarded};
 
 /// Most pairs of segments that lie so that they may meet, beyond four for each segment: for each the comparison keeps a place.
 const MOST_MEETING: usize = 1_000_000;
@@ -16,7 +16,7 @@ pub(super) fn contains(one: &Geometry, other: &Geometry) -> Result<bool, NoGeome
         (Some(_), Geometry::Point(point)) => Ok(one.contains(point)),
         (Some(_), _) => {
             bounded(one, other)?;
-            Ok(one.relate(other).is_contains())
+            guarded(|| one.relate(other).is_contains())
         }
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn intersects(one: &Geometry, other: &Geometry) -> Result<bool, NoGeo
         }
         (Some(_), ..) => {
             bounded(one, other)?;
-            Ok(one.relate(other).is_intersects())
+            guarded(|| one.relate(other).is_intersects())
         }
     }
 }

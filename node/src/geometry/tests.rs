@@ -181,6 +181,7 @@ fn try_all(bytes: &[u8]) {
 
 #[test]
 fn bytes_that_are_cut_or_changed_are_refused_or_read_and_nothing_panics() {
+    telemetry::report_panics(std::panic::take_hook());
     let mut draw = Draw(20_261_127);
     for bytes in valid() {
         for end in 0..bytes.len() {
