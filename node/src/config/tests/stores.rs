@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_store_names_line_and_fix() {
         (
             "ca = \"tls/ca.pem\"",
             "secret_key = \"x\"",
-            "node.toml:26: unknown key `secret_key`: did you mean `secret_key_file`?",
+            "node.toml:26: unknown key `secret_key`: known here:",
         ),
         ("ca = \"tls/ca.pem\"", "fetch_mib = 0", "node.toml:26: stores.fetch_mib is 0: write"),
     ] {

@@ -123,7 +123,7 @@ impl Store {
         self.asked(async move { client.list(None).try_next().await.map(drop) }).await
     }
 
-    /// What a request comes to; at once that it can't be reached, where that was found a moment ago.
+    /// What a request without conditions comes to; at once that it can't be reached, where that was found a moment ago.
     pub(super) async fn asked<T>(
         &self,
         request: impl Future<Output = object_store::Result<T>>,
@@ -132,7 +132,11 @@ impl Store {
         if let Some((fault, _)) = lock().as_ref().filter(|(_, since)| since.elapsed() < RESTING) {
             return Err(fault.clone());
         }
-        let answer = request.await.map_err(|error| self.fault(&error));
+        let answer = request.await.map_err(|error| match self.fault(&error) {
+            // No condition was asked for.
+            StoreFault::Changed => StoreFault::Server("412".into()),
+            fault => fault,
+        });
         *lock() = match &answer {
             Err(fault @ (StoreFault::Unreachable(_) | StoreFault::Slow(_))) => Some((fault.clone(), Instant::now())),
             _ => None,
