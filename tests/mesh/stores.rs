@@ -113,10 +113,12 @@ fn the_check_of_a_node_says_whether_its_stores_can_be_reached() {
     };
     let found = look();
     assert!(found.contains("the bucket open-data can be listed") && found.contains("trees can be read"), "{found}");
+    let key = fs::read_to_string(folder.join("store.key")).unwrap();
     fs::write(folder.join("store.key"), "another4712").unwrap();
     let found = look();
     assert!(found.contains("does not accept the key (SignatureDoesNotMatch)"), "{found}");
     assert!(found.contains("correct [[stores]] in node.toml") && !found.contains("another4712"), "{found}");
+    fs::write(folder.join("store.key"), key).unwrap();
     let node = fs::read_to_string(folder.join("node.toml")).unwrap();
     fs::write(folder.join("node.toml"), node.replace("bucket = \"open-data\"", "bucket = \"nothing\"")).unwrap();
     publish(&folder, "trees", "s3://nothing/trees.csv");

@@ -145,11 +145,8 @@ pub(super) fn check(
         about,
     });
     let (path, store) = place?;
-    let source = SourceSpec {
-        store,
-        addresses,
-        ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten())
-    };
+    let source =
+        SourceSpec { store, addresses, ..SourceSpec::new(Arc::clone(&dataset), kind?, path, mapping.flatten()) };
     let (sized, listed) = (raw.size.is_some(), raw.listed.unwrap_or(true));
     Some(DatasetConfig {
         file: file.path.clone(),

@@ -102,7 +102,12 @@ pub(super) fn place(
             match path.get_ref().strip_prefix(STORE_SCHEME) {
                 Some(_) if *raw.kind.get_ref() == raw::SourceKind::Sqlite => {
                     let what = "source.path names an object, and SQLite reads a file of this machine alone".to_owned();
-                    file.problem(report, path.span(), what, "copy the file to this machine, and name it here".to_owned());
+                    file.problem(
+                        report,
+                        path.span(),
+                        what,
+                        "copy the file to this machine, and name it here".to_owned(),
+                    );
                     None
                 }
                 Some(named) => in_store(file, path, named, node?, report).map(|found| (found.place(), Some(found))),

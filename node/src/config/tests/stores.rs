@@ -78,11 +78,7 @@ fn what_is_wrong_with_a_store_names_line_and_fix() {
             "refresh = \"often\"",
             "node.toml:26: stores.refresh is \"often\", which is no length of time: write",
         ),
-        (
-            "ca = \"tls/ca.pem\"",
-            "secret_key = \"x\"",
-            "node.toml:26: unknown key `secret_key`: known here:",
-        ),
+        ("ca = \"tls/ca.pem\"", "secret_key = \"x\"", "node.toml:26: unknown key `secret_key`: known here:"),
         ("ca = \"tls/ca.pem\"", "fetch_mib = 0", "node.toml:26: stores.fetch_mib is 0: write"),
     ] {
         let problems = changed(|text| text.replace(from, to), |_| FILE.to_owned()).expect_err(to);

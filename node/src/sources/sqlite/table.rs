@@ -219,7 +219,10 @@ impl Scan {
     fn unanswered(&self, fault: SqliteFault) -> DataFusionError {
         let (dataset, file) = (self.origin.dataset.to_string(), self.origin.path.display());
         tracing::error!(dataset, %file, %fault, "a query of the database failed");
-        DataFusionError::External(Box::new(Unanswered { datasets: dataset, cause: Cause::Database(Fault::Sqlite(fault)) }))
+        DataFusionError::External(Box::new(Unanswered {
+            datasets: dataset,
+            cause: Cause::Database(Fault::Sqlite(fault)),
+        }))
     }
 }
 
