@@ -1,6 +1,6 @@
 //! The columns of a table: how each is read by its declared type, and whether its values are of that.
 //!
-//! | declared (https://sqlite.org/datatype3.html) | read as |
+//! | declared (<https://sqlite.org/datatype3.html>) | read as |
 //! | --- | --- |
 //! | with INT | bigint |
 //! | with CHAR, CLOB or TEXT | text |
