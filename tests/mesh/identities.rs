@@ -181,7 +181,7 @@ fn a_node_does_not_talk_to_whoever_sits_at_a_peers_address() {
     let [lfb, camden] = ["lfb", "camden"].map(|body| mesh.folder(body).join("node.toml"));
     let swapped = |text: String| {
         let [a, b] = [mesh.address("lfb"), mesh.address("camden")].map(|address| address.to_string());
-        text.replace(&a, "§").replace(&b, &a).replace('§', &b)
+        text.replace(&a, "@").replace(&b, &a).replace('@', &b)
     };
     for file in [lfb, camden] {
         // The membership stays as it is.

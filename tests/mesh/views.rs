@@ -59,12 +59,10 @@ fn a_view_is_asked_as_its_text_is() {
     let brigade = brigade();
     let mesh = &brigade.mesh;
     let listed = listed(mesh);
-    for (start, end) in [
-        ("cover,Stations by borough,open,", ",not checked,\"borough_gss varchar, stations bigint\""),
-        ("fires,Fires and the stations of their boroughs,statistics,", "borough_gss varchar, station varchar\""),
-    ] {
-        let is_it = |line: &str| line.starts_with(&format!("london.lfb.{start}")) && line.ends_with(end);
-        assert!(listed.lines().any(is_it), "{listed}");
+    for line in
+        ["cover,Stations by borough,\"borough_gss varchar, stations bigint\"", "fires,Fires and the stations of their"]
+    {
+        assert!(listed.contains(&format!("london.lfb.{line}")), "{listed}");
     }
 
     // From another node: what is counted, what is open, and both in one question.
