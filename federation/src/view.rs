@@ -12,7 +12,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement;
-use meridian_proto::{About, Column, ColumnType, Dataset, DatasetName, Form, MOST_KEYWORDS, Name, Reference, Role};
+use meridian_proto::{
+    About, Column, ColumnType, Dataset, DatasetName, Form, MOST_KEYWORDS, Name, Quality, Reference, Role,
+};
 
 use crate::lower;
 use crate::over::{self, Tables};
@@ -123,7 +125,8 @@ fn about(bases: &[&Arc<Dataset>]) -> About {
             .collect(),
         contact: each().find_map(|about| about.contact.clone()),
         last_change: each().filter_map(|about| about.last_change).max(),
-        quality: None,
+        // Nothing is checked of a view by itself.
+        quality: each().all(|about| about.quality.is_some()).then(Quality::default),
         members_only: each().any(|about| about.members_only),
     }
 }

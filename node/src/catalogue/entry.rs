@@ -160,6 +160,9 @@ pub fn sizes(class: u32) -> String {
 /// What holds of the rows, in one line for people.
 pub fn quality(dataset: &Dataset) -> String {
     let Some(quality) = &dataset.about.quality else { return "not known at the moment".into() };
+    if quality.checks.is_empty() {
+        return "not checked".into();
+    }
     let passed = quality.checks.len();
     let passed = format!("{passed} {} passed", if passed == 1 { "check" } else { "checks" });
     match quality.failing_class.and_then(power) {

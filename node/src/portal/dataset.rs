@@ -101,6 +101,7 @@ fn quality(frame: &Frame<'_>, entry: &Entry) -> Markup {
             dd {
                 @match &dataset.about.quality {
                     None => { "It can't be read at the moment." }
+                    Some(quality) if quality.checks.is_empty() => { "Nothing: it is a view of other datasets." }
                     Some(quality) => {
                         @for check in &quality.checks { (check.told()) br; }
                         @if let Some(class) = quality.failing_class {
