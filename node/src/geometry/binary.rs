@@ -6,14 +6,20 @@ use wkb::reader::{GeometryType, read_wkb};
 use wkb::writer::{WriteOptions, write_geometry};
 
 use super::NoGeometry;
+use crate::telemetry;
 
 /// The longest geometry, in bytes: of one that is made to fill memory, what it becomes stays bounded.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// The largest coordinate: areas and centres multiply three of them.
 const LARGEST: f64 = 1e100;
 
-/// The geometry that all of the bytes are. The crate bounds how deep collections nest, and what a count may ask for.
+/// The geometry that all of the bytes are. The crate bounds how deep collections nest, and what a count may ask for; of parts
+/// that are cut it asserts that they are not.
 pub(super) fn read(bytes: &[u8]) -> Result<Geometry, NoGeometry> {
+    telemetry::quietly(|| taken(bytes)).unwrap_or(Err(NoGeometry("it is no well-known binary")))
+}
+
+fn taken(bytes: &[u8]) -> Result<Geometry, NoGeometry> {
     if bytes.len() > MOST_BYTES {
         return Err(NoGeometry("it has more than 16 MiB"));
     }

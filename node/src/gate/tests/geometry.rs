@@ -49,16 +49,18 @@ fn body() -> Body {
 #[tokio::test]
 async fn below_a_release_point_they_are_refused_like_any_other_function() {
     let body = body();
-    for (function, plain) in [
-        ("st_x(shape) > 1", "encode(shape, 'hex') > '1'"),
-        ("st_intersects(shape, st_point(1, 2))", "shape = X'00'"),
-        ("st_area(st_geomfromtext(CAST(floor AS VARCHAR))) > 1", "octet_length(CAST(floor AS VARCHAR)) > 1"),
-        ("st_distance(st_point(floor, 0), st_point(0, 0)) < 1", "power(floor, 2) < 1"),
+    for condition in [
+        "st_x(shape) > 1",
+        "st_intersects(shape, st_point(1, 2))",
+        "st_area(st_geomfromtext(CAST(floor AS VARCHAR))) > 1",
+        "st_distance(st_point(floor, 0), st_point(0, 0)) < 1",
+        // As others are.
+        "encode(shape, 'hex') > '1'",
+        "power(floor, 2) < 1",
     ] {
-        let refused = |condition: &str| format!("SELECT count(*) FROM homes_at WHERE {condition}");
-        let (found, expected) =
-            (body.refusal(&refused(function), &loda()).await, body.refusal(&refused(plain), &loda()).await);
-        assert_eq!((found.rule, found.remedy.is_empty()), (expected.rule, false), "{function}");
+        let refusal = body.refusal(&format!("SELECT count(*) FROM homes_at WHERE {condition}"), &loda()).await;
+        let why = refusal.rule;
+        assert!(why.starts_with("statistics.") && !refusal.remedy.is_empty(), "{condition}: {why}");
     }
     for sql in [
         "SELECT st_astext(shape), count(*) FROM homes_at GROUP BY 1",
