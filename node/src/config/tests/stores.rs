@@ -118,3 +118,18 @@ fn what_is_wrong_with_an_object_names_line_and_fix() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn a_sqlite_file_is_read_where_it_lies_and_not_from_a_store() {
+    let folder = baseline();
+    write(folder.path(), "tls/s3.key", "secret");
+    write(folder.path(), "node.toml", &format!("{NODE}{STORE}"));
+    let sqlite = STATIONS.replace("kind = \"parquet\"", "kind = \"sqlite\"\ntable = \"stations\"");
+    assert_ne!(sqlite, STATIONS);
+    write(folder.path(), "datasets/stations.toml", &sqlite.replace(FILE, OBJECT));
+    let problems = load(folder.path()).expect_err("an object");
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    let said =
+        "source.path names an object, and SQLite reads a file of this machine alone: copy the file to this machine";
+    assert!(problems[0].starts_with("datasets/stations.toml:") && problems[0].contains(said), "{problems:?}");
+}
