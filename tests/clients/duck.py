@@ -1,5 +1,9 @@
-"""DuckDB, asked by the benchmark of TPC-H: a statement a line; rows, and behind them the seconds it took or the error."""
+"""DuckDB, asked by the benchmark of TPC-H: a statement a line; rows, and behind them the seconds it took or the error.
 
+`duck.py THREADS [EXTENSION]`: an extension is taken from the package `duckdb-extension-…` that is installed.
+"""
+
+import importlib.resources
 import sys
 import time
 
@@ -13,8 +17,11 @@ def text(value):
 
 
 def main():
-    (threads,) = sys.argv[1:]
+    threads, *extensions = sys.argv[1:]
     connection = duckdb.connect(config={"threads": int(threads)})
+    for extension in extensions:
+        files = importlib.resources.files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
+        connection.load_extension(str(files / f"{extension}.duckdb_extension"))
     for statement in sys.stdin:
         try:
             began = time.perf_counter()

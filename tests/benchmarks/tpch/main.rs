@@ -1,9 +1,10 @@
 //! The 22 queries of TPC-H over four bodies, side by side in one run over the same Parquet files: a mesh of four node
-//! processes with mutual TLS, one DataFusion over everything, DuckDB over everything, and four PostgreSQL servers behind
-//! postgres_fdw. An answer has to be the reference's before its time counts.
+//! processes with mutual TLS, one DataFusion over everything, DuckDB over everything, four PostgreSQL servers behind
+//! postgres_fdw, and DuckDB attached to these four. An answer has to be the reference's before its time counts.
 //!
 //! `cargo bench -p meridian --bench tpch [-- --scale 1 --runs 3 --queries 3,5 --without postgres]`. DuckDB is used
-//! from the Python that `MERIDIAN_TEST_PYTHON` names, PostgreSQL from `PATH` or Debian's folders.
+//! from the Python that `MERIDIAN_TEST_PYTHON` names, with its extension for PostgreSQL from the one that `MERIDIAN_TPCH_PYTHON`
+//! does, PostgreSQL from `PATH` or Debian's folders.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 #![allow(missing_docs)]
 
@@ -44,7 +45,7 @@ struct Options {
     /// Only these queries
     #[arg(long, value_delimiter = ',')]
     queries: Vec<usize>,
-    /// Leave out: duckdb, postgres
+    /// Leave out: duckdb, postgres, attached
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
     /// Print the mesh's plan of every query, not only of those that take more than twice the reference's time
@@ -61,6 +62,7 @@ enum Engine {
     Mesh(mesh::Mesh),
     DuckDb(duckdb::DuckDb),
     Postgres(postgres::Postgres),
+    Attached(duckdb::DuckDb),
 }
 
 impl Engine {
@@ -70,6 +72,7 @@ impl Engine {
             Self::Mesh(_) => "mesh",
             Self::DuckDb(_) => "DuckDB",
             Self::Postgres(_) => "postgres_fdw",
+            Self::Attached(_) => "DuckDB on PG",
         }
     }
 
@@ -77,7 +80,7 @@ impl Engine {
     fn table(&self, table: &str, body: &str) -> String {
         match self {
             Self::Mesh(_) => format!("{body}.{table}"),
-            Self::Central(_) | Self::DuckDb(_) | Self::Postgres(_) => table.to_owned(),
+            Self::Central(_) | Self::DuckDb(_) | Self::Postgres(_) | Self::Attached(_) => table.to_owned(),
         }
     }
 
@@ -90,7 +93,7 @@ impl Engine {
         match self {
             Self::Central(central) => central.ask(sql).await,
             Self::Mesh(mesh) => mesh.ask(sql).await,
-            Self::DuckDb(duckdb) => duckdb.ask(sql),
+            Self::DuckDb(duckdb) | Self::Attached(duckdb) => duckdb.ask(sql),
             Self::Postgres(postgres) => postgres.ask(sql),
         }
     }
@@ -108,7 +111,15 @@ async fn engines(data: &Data, without: &[String]) -> Vec<Engine> {
         Err(why) => println!("without DuckDB: {why}"),
     }
     match postgres {
-        Ok(postgres) => engines.push(Engine::Postgres(postgres)),
+        Ok(postgres) => {
+            let attached =
+                if left_out("attached") { Err("left out".into()) } else { duckdb::DuckDb::attached(data, &postgres) };
+            engines.push(Engine::Postgres(postgres));
+            match attached {
+                Ok(attached) => engines.push(Engine::Attached(attached)),
+                Err(why) => println!("without DuckDB on PostgreSQL: {why}"),
+            }
+        }
         Err(why) => println!("without postgres_fdw: {why}"),
     }
     engines

@@ -35,7 +35,7 @@ const KEYS: [(&str, &str); 8] = [
 
 pub(crate) struct Postgres {
     asker: Conversation,
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
 }
 
 struct Server {
@@ -53,7 +53,7 @@ impl Postgres {
             server.load(part, central).await?;
         }
         let asked = servers.iter().find(|server| server.body == ASKER).unwrap();
-        let mut postgres = Self { asker: asked.connect()?, _servers: Vec::new() };
+        let mut postgres = Self { asker: asked.connect()?, servers: Vec::new() };
         postgres.run("CREATE EXTENSION postgres_fdw")?;
         for server in servers.iter().filter(|server| server.body != ASKER) {
             postgres.link(server)?;
@@ -63,8 +63,15 @@ impl Postgres {
         }
         postgres.run("ANALYZE")?;
         postgres.run(&format!("SET statement_timeout = '{}s'", PATIENCE.as_secs()))?;
-        postgres._servers = servers;
+        postgres.servers = servers;
         Ok(postgres)
+    }
+
+    /// How each body's server is reached.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.servers.iter().map(|Server { body, up }| {
+            (*body, format!("host={} port={} user={ACCOUNT} dbname=postgres", up.path().display(), up.port()))
+        })
     }
 
     pub(crate) fn ask(&mut self, sql: &str) -> Result<Answer, String> {
