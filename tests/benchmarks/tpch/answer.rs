@@ -24,6 +24,8 @@ pub(crate) struct Answer {
 pub(crate) struct Sent {
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    /// Bytes of the answer's own rows: where others hold all of it, no plan can have them send less.
+    pub(crate) least: u64,
 }
 
 impl Answer {

@@ -162,7 +162,8 @@ async fn main() -> ExitCode {
     let mut engines = engines(&data, &options.without).await;
     println!(
         "TPC-H at scale {}, {PARALLEL} partitions or threads for every engine; milliseconds, medians of {} runs after one, in \
-         turn (* one run, too long for more); what other bodies sent to the asker in the mesh",
+         turn (* one run, too long for more); what other bodies sent to the asker in the mesh, and the \
+         bytes of the answer itself",
         options.scale, options.runs
     );
     let mut table = Table::new(engines.iter().map(Engine::title).collect());

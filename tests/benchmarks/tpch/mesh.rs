@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow_flight::decode::DecodedPayload;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -69,11 +69,13 @@ impl Mesh {
         let late = |_| format!("no whole answer within {} s", ANSWER_TIME.as_secs());
         let (batches, receipt) = timeout(ANSWER_TIME, self.answer(sql)).await.map_err(late)??;
         let time = began.elapsed();
-        let mut sent = Sent::default();
+        let least =
+            batches.iter().flat_map(RecordBatch::columns).map(|column| column.get_buffer_memory_size() as u64).sum();
+        let mut sent = Sent { least, ..Sent::default() };
         for signed in receipt.ok_or("the answer has no receipt")?.releases {
             let release = ReleaseRecord::decode(&signed.payload).map_err(|error| error.to_string())?;
             if release.body != ASKER {
-                sent = Sent { rows: sent.rows + release.rows, bytes: sent.bytes + release.bytes };
+                sent = Sent { rows: sent.rows + release.rows, bytes: sent.bytes + release.bytes, least };
             }
         }
         Ok(Answer { sent: Some(sent), ..Answer::of(&batches, time) })

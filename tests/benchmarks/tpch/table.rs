@@ -65,7 +65,7 @@ impl Table {
     pub(crate) fn new(titles: Vec<&'static str>) -> Self {
         print!("\nquery {:>12}", titles[0]);
         titles[1..].iter().for_each(|title| print!(" {title:>12} {:>7}", "ratio"));
-        println!(" {:>10} {:>12}", "rows sent", "bytes sent");
+        println!(" {:>10} {:>12} {:>12}", "rows sent", "bytes sent", "of an answer");
         Self { titles, rows: Vec::new() }
     }
 
@@ -80,8 +80,8 @@ impl Table {
             Shown::Times { sent, .. } => *sent,
             Shown::Differs | Shown::Failed => None,
         });
-        let Sent { rows, bytes } = sent.unwrap_or_default();
-        println!(" {rows:>10} {bytes:>12}");
+        let Sent { rows, bytes, least } = sent.unwrap_or_default();
+        println!(" {rows:>10} {bytes:>12} {least:>12}");
         self.rows.push((number, medians));
     }
 
