@@ -4,7 +4,7 @@ use redb::Database;
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, HistoryError};
-use super::index::Index;
+use super::index::{Index, Lists};
 use super::seal::Keys;
 use super::tables::{Anchor, Listed, Tables};
 use super::{NearToday, Observation, Outcome, Release, Settled, Who};
@@ -24,17 +24,24 @@ pub(super) fn check(release: &Release) -> Result<(), HistoryError> {
 pub(super) fn settle(database: &Database, keys: &Keys, index: &mut Index, release: &Release) -> Result<Outcome, Fault> {
     // Durable at once, as transactions are unless told otherwise.
     let transaction = database.begin_write()?;
-    let outcome = {
+    let (outcome, changed) = {
         let mut tables = Tables::open(&transaction, keys)?;
         let shown = spend(&mut tables, release)?;
-        settle_in(&mut tables, index, release, shown)?
+        let outcome = settle_in(&mut tables, index, release, shown)?;
+        (outcome, tables.changed())
     };
-    transaction.commit()?;
+    // A question that was asked before, over the same cells, leaves nothing to be made durable.
+    if changed {
+        transaction.commit()?
+    } else {
+        transaction.abort()?
+    }
     Ok(outcome)
 }
 
 fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release, shown: u64) -> Result<Outcome, Fault> {
-    let mut sequence = tables.next_sequence()?;
+    let first = tables.next_sequence()?;
+    let mut sequence = first;
     let mut settled = Vec::with_capacity(release.cells.len());
     let mut pairs = 0;
     for cell in &release.cells {
@@ -42,20 +49,24 @@ fn settle_in(tables: &mut Tables<'_>, index: &mut Index, release: &Release, show
             settled.push(Settled::Unseen);
             continue;
         }
-        let found = Found::around(cell, release.nearness, tables, index)?;
+        let mut lists = index.of(&cell.scope);
+        let found = Found::around(cell, release.nearness, tables, &mut lists)?;
         let becomes = found.decide(cell);
         if becomes == Settled::Near {
             pairs += found.near;
         }
         if matches!(becomes, Settled::Fresh | Settled::Near) {
-            let listed = Listed { sequence, outline: cell.sketch.outline() };
-            let place = index.add(&cell.scope, cell.units, listed, tables)?;
-            tables.add_anchor(place, sequence, &Anchor { answer: cell.answer, sketch: cell.sketch.clone() })?;
+            let anchor = Anchor { answer: cell.answer, sketch: cell.sketch.clone() };
+            let listed = Listed::new(sequence, anchor);
+            tables.add_anchor(lists.at(cell.units, tables)?.place, &listed)?;
+            lists.add(cell.units, listed, tables)?;
             sequence += 1;
         }
         settled.push(becomes);
     }
-    tables.set_next_sequence(sequence)?;
+    if sequence > first {
+        tables.set_next_sequence(sequence)?;
+    }
     let near = if pairs > 0 { near_today(tables, release, pairs)? } else { Vec::new() };
     Ok(Outcome { shown, settled, pairs, near })
 }
@@ -129,16 +140,15 @@ struct Found {
 
 impl Found {
     /// Looks at all anchors that may be near, whatever is found among them.
-    fn around(cell: &Observation, nearness: u64, tables: &Tables<'_>, index: &mut Index) -> Result<Self, Fault> {
+    fn around(cell: &Observation, nearness: u64, tables: &Tables<'_>, lists: &mut Lists<'_>) -> Result<Self, Fault> {
         let mut found = Self::default();
+        let outline = cell.sketch.outline();
         let reach = nearness.saturating_sub(1);
         // Sets fewer than k units apart have numbers of units fewer than k apart.
         for units in cell.units.saturating_sub(reach)..=cell.units.saturating_add(reach) {
-            let list = index.at(&cell.scope, units, tables)?;
-            for listed in &list.anchors {
-                if (listed.outline.apart(cell.sketch.outline()) as u64) < nearness {
-                    let anchor = tables.anchor(list.place, listed.sequence)?;
-                    found.compare(cell, nearness, listed.sequence, &anchor);
+            for listed in &lists.at(units, tables)?.anchors {
+                if (listed.outline.apart(outline) as u64) < nearness {
+                    found.compare(cell, nearness, listed.sequence, &listed.anchor);
                 }
             }
         }

@@ -70,12 +70,19 @@ pub(super) struct Anchor {
     pub(super) sketch: Sketch,
 }
 
-/// An anchor, as far as it takes to see that it is far.
-#[derive(Clone, Copy)]
+/// An anchor in its place in time.
 pub(super) struct Listed {
     /// Anchors are numbered in the order in which they were made.
     pub(super) sequence: u64,
+    /// What shows of nearly all others that they are far, beside the number.
     pub(super) outline: Outline,
+    pub(super) anchor: Anchor,
+}
+
+impl Listed {
+    pub(super) fn new(sequence: u64, anchor: Anchor) -> Self {
+        Self { sequence, outline: anchor.sketch.outline(), anchor }
+    }
 }
 
 /// The tables within one transaction.
@@ -86,6 +93,7 @@ pub(super) struct Tables<'t> {
     given: Table<'t, u128, &'static [u8]>,
     near: Table<'t, u128, &'static [u8]>,
     meta: Table<'t, &'static str, &'static [u8]>,
+    changed: bool,
 }
 
 impl<'t> Tables<'t> {
@@ -97,7 +105,13 @@ impl<'t> Tables<'t> {
             given: transaction.open_table(GIVEN)?,
             near: transaction.open_table(NEAR)?,
             meta: transaction.open_table(META)?,
+            changed: false,
         })
+    }
+
+    /// Whether anything was written.
+    pub(super) fn changed(&self) -> bool {
+        self.changed
     }
 
     /// The anchors at a place, in order.
@@ -107,21 +121,17 @@ impl<'t> Tables<'t> {
             let (key, sealed) = entry?;
             let (_, sequence) = key.value();
             let anchor = self.read_anchor(place, sequence, sealed.value())?;
-            all.push(Listed { sequence, outline: anchor.sketch.outline() });
+            all.push(Listed::new(sequence, anchor));
         }
         Ok(all)
     }
 
-    /// One anchor.
-    pub(super) fn anchor(&self, place: u128, sequence: u64) -> Result<Anchor, Fault> {
-        let sealed = self.anchors.get((place, sequence))?.ok_or(Fault::Damaged("an anchor is missing"))?;
-        self.read_anchor(place, sequence, sealed.value())
-    }
-
-    pub(super) fn add_anchor(&mut self, place: u128, sequence: u64, anchor: &Anchor) -> Result<(), Fault> {
+    pub(super) fn add_anchor(&mut self, place: u128, listed: &Listed) -> Result<(), Fault> {
+        let Listed { sequence, anchor, .. } = listed;
         let value = [anchor.answer.to_le_bytes().as_slice(), &anchor.sketch.to_bytes()].concat();
-        let sealed = self.keys.seal(&authenticated("anchors", place, sequence), &value)?;
-        self.anchors.insert((place, sequence), sealed.as_slice())?;
+        let sealed = self.keys.seal(&authenticated("anchors", place, *sequence), &value)?;
+        self.changed = true;
+        self.anchors.insert((place, *sequence), sealed.as_slice())?;
         Ok(())
     }
 
@@ -132,6 +142,7 @@ impl<'t> Tables<'t> {
 
     pub(super) fn set_next_sequence(&mut self, sequence: u64) -> Result<(), Fault> {
         let sealed = self.keys.seal(SEQUENCE.as_bytes(), &sequence.to_le_bytes())?;
+        self.changed = true;
         self.meta.insert(SEQUENCE, sealed.as_slice())?;
         Ok(())
     }
@@ -143,6 +154,7 @@ impl<'t> Tables<'t> {
     pub(super) fn set_spent(&mut self, agreement: Option<&str>, dataset: &str, cells: u64) -> Result<(), Fault> {
         let place = place_of_spent(self.keys, agreement, dataset);
         let sealed = self.keys.seal(&authenticated("spent", place, 0), &cells.to_le_bytes())?;
+        self.changed = true;
         self.spent.insert(place, sealed.as_slice())?;
         Ok(())
     }
@@ -159,6 +171,7 @@ impl<'t> Tables<'t> {
     pub(super) fn set_given(&mut self, account: &Account, answer: &[u8], cells: u64) -> Result<(), Fault> {
         let place = place_of_given(self.keys, account, answer);
         let sealed = self.keys.seal(&authenticated("given", place, 0), &cells.to_le_bytes())?;
+        self.changed = true;
         self.given.insert(place, sealed.as_slice())?;
         Ok(())
     }
@@ -174,6 +187,7 @@ impl<'t> Tables<'t> {
         let value =
             [day.num_days_from_ce().to_le_bytes().as_slice(), &before.saturating_add(pairs).to_le_bytes()].concat();
         let sealed = self.keys.seal(&authenticated("near", place, 0), &value)?;
+        self.changed = true;
         self.near.insert(place, sealed.as_slice())?;
         Ok(before)
     }
@@ -192,6 +206,7 @@ impl<'t> Tables<'t> {
             None => {
                 tracing::info!(path = %path.display(), "a new history begins: no answer given before it is protected");
                 let sealed = self.keys.seal(CHECK.as_bytes(), CHECKED)?;
+                self.changed = true;
                 self.meta.insert(CHECK, sealed.as_slice())?;
                 self.set_next_sequence(0)
             }
