@@ -46,6 +46,17 @@ pub struct RemoteNode {
     pub keys_of: Vec<String>,
 }
 
+/// Roughly the most rows of an answer that is kept for a second reader.
+const MOST_KEPT_ROWS: usize = 1_000_000;
+
+impl RemoteNode {
+    /// Whether several equal leaves are asked once, and all read what was answered: where it is not too much, and no keys of
+    /// a join are sent along.
+    pub(crate) fn may_share(&self) -> bool {
+        self.keys_of.is_empty() && self.rows <= MOST_KEPT_ROWS
+    }
+}
+
 impl UserDefinedLogicalNodeCore for RemoteNode {
     fn name(&self) -> &str {
         "Remote"

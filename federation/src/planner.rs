@@ -12,7 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::placement::place;
-use crate::remote::QueryContext;
+use crate::remote::{QueryContext, shared};
 
 /// Places what is foreign and plans the rest. Set it on a session whose configuration is [`crate::session::session_config`]
 /// and whose rules are [`crate::session::optimizer_rules`].
@@ -41,6 +41,6 @@ impl QueryPlanner for FederationPlanner {
             context.receipts.note(placed.notices);
         }
         let planner = DefaultPhysicalPlanner::with_extension_planners(self.extension_planners.clone());
-        planner.create_physical_plan(&placed.plan, session).await
+        shared(planner.create_physical_plan(&placed.plan, session).await?)
     }
 }

@@ -47,10 +47,18 @@ impl RemoteSummary {
 
 pub(crate) fn summaries(plan: &LogicalPlan) -> Result<Vec<RemoteSummary>> {
     let mut found: Vec<RemoteSummary> = Vec::new();
+    let mut shared: Vec<Vec<RemotePart>> = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Extension(Extension { node }) = node
             && let Some(remote) = node.as_any().downcast_ref::<RemoteNode>()
         {
+            // Equal leaves are one question.
+            if remote.may_share() {
+                if shared.contains(&remote.parts) {
+                    return Ok(TreeNodeRecursion::Continue);
+                }
+                shared.push(remote.parts.clone());
+            }
             found.extend(summarised(remote));
         }
         Ok(TreeNodeRecursion::Continue)

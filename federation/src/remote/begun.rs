@@ -16,6 +16,7 @@ use futures::{StreamExt, stream};
 use meridian_proto::BodyName;
 
 use super::arrived::Opened;
+use super::shared::Shared;
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteExec, RemoteStream};
 use crate::node::RemotePart;
 
@@ -49,7 +50,7 @@ impl Begun {
         context: &QueryContext,
     ) -> Result<Vec<RemoteError>, RemoteError> {
         let mut parts = Vec::new();
-        remote_parts(plan, &mut parts);
+        remote_parts(plan, &mut parts, &mut Vec::new());
         let open = |part: RemotePart| async move {
             let opened = open(&part, context).await;
             (part, opened)
@@ -106,11 +107,16 @@ fn key(part: &RemotePart) -> (BodyName, String) {
     (part.body.clone(), part.sql.clone())
 }
 
-fn remote_parts(plan: &Arc<dyn ExecutionPlan>, parts: &mut Vec<RemotePart>) {
+/// What is asked for a plan; what several leaves have in common once.
+fn remote_parts(plan: &Arc<dyn ExecutionPlan>, parts: &mut Vec<RemotePart>, known: &mut Vec<Arc<Shared>>) {
     if let Some(remote) = plan.downcast_ref::<RemoteExec>() {
+        match remote.shared() {
+            Some(shared) if known.iter().any(|known| Arc::ptr_eq(known, shared)) => return,
+            shared => known.extend(shared.cloned()),
+        }
         parts.extend(remote.parts().iter().cloned());
     }
-    plan.children().into_iter().for_each(|child| remote_parts(child, parts));
+    plan.children().into_iter().for_each(|child| remote_parts(child, parts, known));
 }
 
 /// The answer of one body once the first of it is here.

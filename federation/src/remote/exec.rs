@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
@@ -19,15 +19,16 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, StatisticsArgs,
 };
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Barrier;
 use tokio::sync::mpsc::Sender;
 
+use super::shared::Shared;
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream};
 use crate::node::{RemoteNode, RemotePart};
 use crate::reference::{ReferenceExec, ReferenceNode};
@@ -63,6 +64,9 @@ pub struct RemoteExec {
     parts: Vec<RemotePart>,
     rows: usize,
     takes_keys: bool,
+    may_share: bool,
+    /// The asking that it has in common with equal leaves of its plan.
+    shared: Option<Arc<Shared>>,
     /// What each part is asked instead of its SQL, unless its body finds it too long: the same with keys in it.
     with_keys: Vec<String>,
     properties: Arc<PlanProperties>,
@@ -83,6 +87,8 @@ impl RemoteExec {
             parts: node.parts.clone(),
             rows: node.rows,
             takes_keys: !node.keys_of.is_empty(),
+            may_share: node.may_share(),
+            shared: None,
             with_keys: Vec::new(),
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -105,10 +111,49 @@ impl RemoteExec {
             parts: self.parts.clone(),
             rows: self.rows,
             takes_keys: false,
+            may_share: false,
+            shared: None,
             with_keys: sql,
             properties: Arc::clone(&self.properties),
             metrics: self.metrics.clone(),
         }
+    }
+
+    /// Whether it may be asked together with equal leaves.
+    pub(super) fn may_share(&self) -> bool {
+        self.may_share
+    }
+
+    /// Whether both put the same to the same bodies.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        let types = |exec: &Self| -> Vec<DataType> {
+            exec.schema().fields().iter().map(|field| field.data_type().clone()).collect()
+        };
+        self.may_share && other.may_share && self.parts == other.parts && types(self) == types(other)
+    }
+
+    /// The same with figures of its own, and nothing in common with others.
+    pub(super) fn alone(&self) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            rows: self.rows,
+            takes_keys: self.takes_keys,
+            may_share: self.may_share,
+            shared: None,
+            with_keys: self.with_keys.clone(),
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    /// The same, asked once with all that have this in common.
+    pub(super) fn sharing(&self, shared: &Arc<Shared>) -> Self {
+        Self { shared: Some(Arc::clone(shared)), ..self.alone() }
+    }
+
+    /// What it has in common with equal leaves.
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.as_ref()
     }
 }
 
@@ -156,6 +201,12 @@ impl ExecutionPlan for RemoteExec {
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if let Some(shared) = &self.shared {
+            let handed_on = MetricBuilder::new(&self.metrics).output_rows(partition);
+            let rows = shared.read(self.alone(), &task)?;
+            let counted = rows.inspect_ok(move |batch| handed_on.add(batch.num_rows()));
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)));
+        }
         let context = task
             .session_config()
             .get_extension::<QueryContext>()

@@ -9,6 +9,7 @@ mod exec;
 mod peers;
 mod receipts;
 mod routes;
+mod shared;
 mod transport;
 
 pub use arrived::Arrived;
@@ -19,4 +20,5 @@ pub use exec::{RemoteExec, RemotePlanner};
 pub use peers::{Peers, remote_ticket};
 pub use receipts::{Receipts, Received, Signer, Verifier};
 pub use routes::Routes;
+pub(crate) use shared::shared;
 pub use transport::{QueryContext, RemoteItem, RemoteStream, Transport};
