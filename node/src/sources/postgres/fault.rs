@@ -1,4 +1,4 @@
-//! What goes wrong between node and server, or file, for the operator.
+//! What goes wrong between node and server, file or engine, for the operator.
 
 use std::path::PathBuf;
 
@@ -110,7 +110,7 @@ impl Fault {
     }
 
     /// Whether the table may be another one than it was when the dataset was loaded.
-    pub(super) fn is_change(&self) -> bool {
+    pub(in crate::sources) fn is_change(&self) -> bool {
         matches!(self, Self::NoTable | Self::Denied | Self::NoColumn(_) | Self::Retyped(_))
     }
 }

@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
-use chrono::{DateTime, Utc};
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session::{session_builder, session_config};
-use meridian_proto::{Column, Dataset, Form, Role};
+use meridian_proto::Form;
 
-use super::super::{Loaded, SourceError, SourceKind, SourceSpec, load};
-use super::{Host, Postgres, Server, ServerConfig, WholeQueries};
+use super::super::tests::{dataset_called, now};
+use super::super::{Loaded, SourceError, SourceKind, SourceSpec, WholeQueries, load};
+use super::{Host, Postgres, Server, ServerConfig};
 
 /// A database of its own on a server that the tests share.
 struct Database {
@@ -97,36 +97,6 @@ fn config(postgres: &server::Postgres, database: &str) -> ServerConfig {
 }
 
 fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping: Option<&str>) -> SourceSpec {
-    let column = |text: &&str| {
-        let (name, column_type) = text.split_once(' ').unwrap();
-        Column {
-            name: name.parse().unwrap(),
-            column_type: column_type.parse().unwrap(),
-            role: Role::Hidden,
-            required: false,
-            ranges: false,
-            concept: String::new(),
-            unit: String::new(),
-            description: String::new(),
-        }
-    };
-    let dataset = Dataset {
-        name: "dwellings".parse().unwrap(),
-        title: String::new(),
-        description: String::new(),
-        licence: String::new(),
-        form,
-        needs_agreement: false,
-        columns: columns.iter().map(column).collect(),
-        unit_kind: String::new(),
-        threshold: 0,
-        standard: None,
-        coverage: vec![],
-        size_class: 0,
-        update_frequency: String::new(),
-        references: vec![],
-        about: meridian_proto::About::default(),
-    };
     let source = Postgres {
         server: Arc::clone(server),
         schema: "public".into(),
@@ -134,11 +104,12 @@ fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping
         refresh: std::time::Duration::from_secs(900),
     };
     let place = source.place();
-    SourceSpec::new(Arc::new(dataset), SourceKind::Postgres(source), place, mapping.map(str::to_owned))
-}
-
-fn now() -> DateTime<Utc> {
-    "2026-06-15T12:00:00Z".parse().unwrap()
+    SourceSpec::new(
+        dataset_called("dwellings", form, columns),
+        SourceKind::Postgres(source),
+        place,
+        mapping.map(str::to_owned),
+    )
 }
 
 async fn loaded(spec: &SourceSpec) -> Result<Loaded, SourceError> {

@@ -1,4 +1,4 @@
-//! Runs one SELECT at a server when it is executed; one partition.
+//! Runs one SELECT of another engine when it is executed; one partition.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{self, EquivalenceProperties, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
@@ -19,17 +19,13 @@ use datafusion::physical_plan::{
     StatisticsArgs,
 };
 use futures::TryStreamExt;
-use futures::stream::try_unfold;
 
-use super::fault::Fault;
+use super::Asked;
 use super::query::Key;
-use super::reading::Streaming;
-use super::rows::Rows;
 use super::table::{Origin, Shape};
-use crate::sources::{Cause, Unanswered};
 
 /// A SELECT that is to be run.
-pub(super) struct PostgresExec {
+pub(super) struct EngineExec {
     origin: Origin,
     shape: Arc<Shape>,
     rows: usize,
@@ -37,7 +33,7 @@ pub(super) struct PostgresExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl PostgresExec {
+impl EngineExec {
     /// Its rows come in an order, and are about so many.
     pub(super) fn new(origin: Origin, shape: Shape, (order, rows): (&[Key], usize), schema: SchemaRef) -> Self {
         let key = |key: &Key| {
@@ -56,22 +52,22 @@ impl PostgresExec {
     }
 }
 
-impl fmt::Debug for PostgresExec {
+impl fmt::Debug for EngineExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresExec").field("datasets", &self.origin.datasets()).finish_non_exhaustive()
+        f.debug_struct("EngineExec").field("datasets", &self.origin.datasets()).finish_non_exhaustive()
     }
 }
 
 /// Without the SQL: the names of raw tables and columns are the owner's own.
-impl DisplayAs for PostgresExec {
+impl DisplayAs for EngineExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresExec: columns={}", self.shape.columns.len())
+        write!(f, "EngineExec: columns={}", self.shape.columns.len())
     }
 }
 
-impl ExecutionPlan for PostgresExec {
+impl ExecutionPlan for EngineExec {
     fn name(&self) -> &str {
-        "PostgresExec"
+        "EngineExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -107,15 +103,10 @@ impl ExecutionPlan for PostgresExec {
 
     fn execute(&self, partition: usize, _task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = MetricBuilder::new(&self.metrics).output_rows(partition);
-        let begun = Stage::Beginning(Arc::clone(&self.shape));
-        let (origin, schema) = (self.origin.clone(), self.schema());
-        let of_stream = Arc::clone(&schema);
-        let batches = try_unfold(begun, move |stage| {
-            let (origin, schema) = (origin.clone(), Arc::clone(&of_stream));
-            async move { step(stage, &origin, schema).await }
-        });
+        let asked = Asked { origin: self.origin.clone(), shape: Arc::clone(&self.shape), schema: self.schema() };
+        let batches = Arc::clone(&self.origin.engine).run(asked);
         let counted = batches.inspect_ok(move |batch: &RecordBatch| rows.add(batch.num_rows()));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, counted)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)))
     }
 
     fn statistics_from_inputs(
@@ -126,56 +117,4 @@ impl ExecutionPlan for PostgresExec {
         // Joins build their hash table on the smaller side, which can't spill: a rough count beats none.
         Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(Precision::Inexact(self.rows))))
     }
-}
-
-/// How far a stream is.
-enum Stage {
-    Beginning(Arc<Shape>),
-    Under(Box<(Streaming, Rows)>),
-    Ended,
-}
-
-/// The next batch, and how far the stream is behind it.
-async fn step(stage: Stage, origin: &Origin, schema: SchemaRef) -> Result<Option<(RecordBatch, Stage)>> {
-    let (mut streaming, mut rows) = match stage {
-        Stage::Beginning(shape) => {
-            let begun = begin(origin, &shape).await;
-            (begun.map_err(|fault| unanswered(origin, fault))?, Rows::new(schema, &shape.columns))
-        }
-        Stage::Under(under) => *under,
-        Stage::Ended => return Ok(None),
-    };
-    while !rows.is_full() {
-        let Some(piece) = streaming.next().await else {
-            // What is cut short has not ended.
-            let ended =
-                if rows.has_ended() { streaming.end().await } else { Err(Fault::Gone("its answer is cut".into())) };
-            ended.map_err(|fault| unanswered(origin, fault))?;
-            origin.tell_beyond(rows.beyond());
-            return if rows.is_empty() { Ok(None) } else { Ok(Some((rows.batch()?, Stage::Ended))) };
-        };
-        piece.and_then(|piece| rows.push(&piece)).map_err(|fault| unanswered(origin, fault))?;
-    }
-    Ok(Some((rows.batch()?, Stage::Under(Box::new((streaming, rows))))))
-}
-
-/// Begins to read, from tables that are as they were when their datasets were loaded.
-async fn begin(origin: &Origin, shape: &Shape) -> Result<Streaming, Fault> {
-    let mut reading = origin.server.read().await?;
-    for table in origin.shapes() {
-        reading.check(table).await?;
-    }
-    reading.check(shape).await?;
-    reading.rows(&shape.select).await
-}
-
-/// What is told of a fault, and to whom.
-fn unanswered(origin: &Origin, fault: Fault) -> DataFusionError {
-    let config = origin.server.config();
-    let datasets = origin.datasets();
-    tracing::error!(datasets, database = %config.name, %fault, "a query of the database failed");
-    if fault.is_change() {
-        origin.suspect();
-    }
-    DataFusionError::External(Box::new(Unanswered { datasets, cause: Cause::Database(fault) }))
 }
