@@ -50,7 +50,7 @@ pub(super) async fn published(
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines | SourceKind::GeoJson => {
             materialise::read(spec, behind, context).await
         }
-        SourceKind::Postgres(_) | SourceKind::Sqlite(_) => remote::read(spec, context).await,
+        SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_) => remote::read(spec, context).await,
     }
 }
 

@@ -8,6 +8,7 @@ mod clean;
 mod error;
 mod files;
 mod fingerprint;
+mod flight_sql;
 mod format;
 mod found;
 mod functions;
@@ -46,6 +47,7 @@ pub use boroughs::gss;
 pub use clean::clean;
 pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
+pub use flight_sql::{EngineConfig, EngineDialect, EngineFault, EngineLogin, EngineTls, FlightEngine, FlightSql};
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use functions::{is_day_uk, is_money};
@@ -194,7 +196,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let mut shared: Arc<remote::Shared> = Arc::default();
     let (mapped, corrected) = match (&spec.kind, asked) {
         (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
-        (SourceKind::Postgres(_) | SourceKind::Sqlite(_), true) => {
+        (SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_), true) => {
             let (mapped, with_queries) = remote::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
             (mapped, Vec::new())
@@ -206,7 +208,8 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             | SourceKind::JsonLines
             | SourceKind::GeoJson
             | SourceKind::Postgres(_)
-            | SourceKind::Sqlite(_),
+            | SourceKind::Sqlite(_)
+            | SourceKind::FlightSql(_),
             _,
         ) => {
             let marked = held::read(spec, &behind, context).await?;
@@ -218,6 +221,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let changed = behind.newest();
     let freshness = match &spec.kind {
         SourceKind::Postgres(source) => Freshness::Table(shared, now + source.refresh),
+        SourceKind::FlightSql(source) => Freshness::Table(shared, now + source.refresh),
         SourceKind::Parquet
         | SourceKind::Csv(_)
         | SourceKind::Excel(_)

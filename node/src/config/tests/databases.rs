@@ -109,7 +109,7 @@ fn what_is_wrong_with_a_table_names_line_and_fix() {
         "path =",
         "table = \"x\"\npath =",
         "datasets/stations.toml:10: table stands in a source of kind parquet: leave it out: it is for postgres and \
-         sqlite only",
+         sqlite and flight_sql only",
     );
     let missing = "datasets/stations.toml:9: `table` is missing: add it, such as table = \"trees\"";
     check("datasets/stations.toml", "kind = \"parquet\"", "kind = \"sqlite\"", missing);

@@ -13,6 +13,7 @@ mod algorithm;
 mod controls;
 mod databases;
 mod dataset;
+mod engines;
 mod node;
 mod published;
 mod references;

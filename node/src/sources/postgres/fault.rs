@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::error::SqlState;
 
-use crate::sources::SqliteFault;
+use crate::sources::{EngineFault, SqliteFault};
 
 /// What went wrong at or on the way to a server. The server's own messages may quote values of rows: none is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum Fault {
     /// A database that is a file.
     #[error(transparent)]
     Sqlite(SqliteFault),
+    /// Another engine.
+    #[error(transparent)]
+    Engine(EngineFault),
     /// Another error of the server.
     #[error("the server answers with error {0}; its own log says more")]
     Server(String),
@@ -111,7 +114,10 @@ impl Fault {
 
     /// Whether the table may be another one than it was when the dataset was loaded.
     pub(in crate::sources) fn is_change(&self) -> bool {
-        matches!(self, Self::NoTable | Self::Denied | Self::NoColumn(_) | Self::Retyped(_))
+        match self {
+            Self::Engine(fault) => fault.is_change(),
+            other => matches!(other, Self::NoTable | Self::Denied | Self::NoColumn(_) | Self::Retyped(_)),
+        }
     }
 }
 

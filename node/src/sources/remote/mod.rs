@@ -31,7 +31,7 @@ use meridian_proto::Form;
 
 use super::held::collect;
 use super::mapping::{self, Failure, Mapped};
-use super::{Fault, SourceError, SourceKind, SourceSpec, checks, postgres, sqlite, unanswered};
+use super::{Fault, SourceError, SourceKind, SourceSpec, checks, flight_sql, postgres, sqlite, unanswered};
 
 pub(super) use condition::{condition, fits};
 pub(super) use dialect::Dialect;
@@ -106,6 +106,7 @@ pub(super) async fn open(
             let (path, source) = (spec.path.clone(), source.clone());
             super::blocking(spec, move || Ok(sqlite::find(&path, &source))).await?
         }
+        SourceKind::FlightSql(source) => flight_sql::find(source).await,
         SourceKind::Parquet
         | SourceKind::Csv(_)
         | SourceKind::Excel(_)
