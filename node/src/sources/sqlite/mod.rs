@@ -27,7 +27,7 @@ use super::Fault;
 use super::remote::{Engine, Query};
 
 pub use fault::SqliteFault;
-pub(super) use file::SQLITE;
+pub(super) use file::{SQLITE, is_database};
 
 use dialect::SqliteSql;
 use scan::SqliteFile;
