@@ -10,6 +10,7 @@ mod geoparquet;
 mod json;
 mod parquet;
 mod promises;
+pub(super) mod questions;
 mod random;
 mod rights;
 mod snapshots;

@@ -15,16 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
-use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use meridian_federation::session::{session_builder, session_config};
 use meridian_proto::Form;
 
+use super::super::tests::questions::{ask, loaded, session, shown};
 use super::super::tests::{dataset_called, now};
 use super::super::{
-    Cause, Fault, Loaded, RightsSpec, SourceError, SourceKind, SourceSpec, WholeQueries, load, unanswered,
+    Cause, Fault, Loaded, RightsSpec, SourceError, SourceKind, SourceSpec, unanswered,
 };
 use super::*;
 use own::{Own, Way};
@@ -48,31 +48,6 @@ fn spec(engine: &Arc<FlightEngine>, form: Form, table: &str, columns: &[&str]) -
     let source = FlightSql { engine: Arc::clone(engine), table, refresh: Duration::from_secs(900) };
     let place = source.place();
     SourceSpec::new(dataset_called("dwellings", form, columns), SourceKind::FlightSql(source), place, None)
-}
-
-async fn loaded(spec: &SourceSpec) -> Result<Loaded, SourceError> {
-    // On another thread, as the catalogue loads: the future has to be Send.
-    let spec = spec.clone();
-    tokio::spawn(async move { load(&spec, &SessionContext::new(), now()).await }).await.unwrap()
-}
-
-/// A session as those in which questions are answered, over loaded datasets by their names.
-fn session(datasets: &BTreeMap<&str, Loaded>) -> SessionContext {
-    let state =
-        session_builder(session_config().with_target_partitions(2)).with_optimizer_rule(Arc::new(WholeQueries)).build();
-    let context = SessionContext::new_with_state(state);
-    for (name, loaded) in datasets {
-        context.register_table(*name, Arc::new(ViewTable::new(loaded.plan.clone(), None))).unwrap();
-    }
-    context
-}
-
-async fn ask(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
-    context.sql(sql).await?.collect().await
-}
-
-fn shown(batches: &[RecordBatch]) -> String {
-    pretty_format_batches(batches).unwrap().to_string()
 }
 
 /// The same rows in this process.

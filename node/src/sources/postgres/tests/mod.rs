@@ -14,15 +14,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
-use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use meridian_federation::session::{session_builder, session_config};
 use meridian_proto::Form;
 
+use super::super::tests::questions::{ask, loaded, session, shown};
 use super::super::tests::{dataset_called, now};
-use super::super::{Loaded, SourceError, SourceKind, SourceSpec, WholeQueries, load};
+use super::super::{SourceError, SourceKind, SourceSpec};
 use super::{Host, Postgres, Server, ServerConfig};
 
 /// A database of its own on a server that the tests share.
@@ -110,29 +108,4 @@ fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping
         place,
         mapping.map(str::to_owned),
     )
-}
-
-async fn loaded(spec: &SourceSpec) -> Result<Loaded, SourceError> {
-    // On another thread, as the catalogue loads: the future has to be Send.
-    let spec = spec.clone();
-    tokio::spawn(async move { load(&spec, &SessionContext::new(), now()).await }).await.unwrap()
-}
-
-/// A session as those in which questions are answered, over loaded datasets by their names.
-fn session(datasets: &BTreeMap<&str, Loaded>) -> SessionContext {
-    let state =
-        session_builder(session_config().with_target_partitions(2)).with_optimizer_rule(Arc::new(WholeQueries)).build();
-    let context = SessionContext::new_with_state(state);
-    for (name, loaded) in datasets {
-        context.register_table(*name, Arc::new(ViewTable::new(loaded.plan.clone(), None))).unwrap();
-    }
-    context
-}
-
-async fn ask(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
-    context.sql(sql).await?.collect().await
-}
-
-fn shown(batches: &[RecordBatch]) -> String {
-    pretty_format_batches(batches).unwrap().to_string()
 }
