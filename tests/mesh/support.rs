@@ -24,7 +24,7 @@ pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
 pub(crate) use hostile::Hostile;
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
-pub(crate) use sources::{know, node_check, publish_source};
+pub(crate) use sources::{STREAMED, know, node_check, publish_source};
 pub(crate) use tap::Tap;
 pub(crate) use town::{Town, free, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};

@@ -5,6 +5,11 @@ use std::path::Path;
 
 use super::{Mesh, Running, meridian, until};
 
+/// Rows that are streamed through a node.
+pub(crate) const STREAMED: u64 = 10_000_000;
+/// What a node may hold of them beside what it holds anyway (MiB).
+const HELD_MIB: u64 = 200;
+
 /// Writes more into a node's configuration.
 pub(crate) fn know(folder: &Path, more: &str) {
     let node = folder.join("node.toml");
@@ -52,5 +57,20 @@ impl Mesh {
             let ran = self.ask(sql);
             (ran.code == Some(1) && words.iter().all(|word| ran.stderr.contains(word))).then_some(())
         });
+    }
+
+    /// Of an open dataset `homes` that the body publishes now, so many rows with a `town` each go through its node, which holds
+    /// few of them at a time.
+    pub(crate) fn streams(&self, body: &str, publish: impl FnOnce()) {
+        let before = self.most_memory(body);
+        publish();
+        // No such function is computed where they come from, and so every row comes here.
+        let sql = format!(
+            "SELECT COUNT(*) AS homes, MAX(character_length(town)) AS longest FROM {body}.homes WHERE upper(town) LIKE 'A HOME%'"
+        );
+        let longest = format!("a home of the town of York, number {STREAMED}").len();
+        self.answers(&sql, &format!("homes,longest\n{STREAMED},{longest}\n"));
+        let held = self.most_memory(body).saturating_sub(before);
+        assert!(held < HELD_MIB, "{held} MiB for {STREAMED} rows");
     }
 }
