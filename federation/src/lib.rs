@@ -12,6 +12,7 @@ mod constant;
 mod coverage;
 pub mod error;
 pub mod keys;
+mod leaf;
 pub mod lower;
 mod narrowed;
 mod neighbours;

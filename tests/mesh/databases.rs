@@ -6,15 +6,10 @@ use std::path::Path;
 
 use postgres::Postgres;
 
-use super::support::{Mesh, until};
+use super::support::{Mesh, STREAMED, know, publish_source, until};
 
 #[path = "../postgres/mod.rs"]
 mod postgres;
-
-/// Rows that are streamed through a node.
-const STREAMED: u64 = 10_000_000;
-/// What a node may hold beside what it holds anyway (MiB).
-const HELD_MIB: u64 = 200;
 
 fn server() -> Postgres {
     Postgres::start(&["log_statement=all", "log_line_prefix=%a: "])
@@ -22,41 +17,20 @@ fn server() -> Postgres {
 }
 
 /// Tells a node of a database.
-fn know(folder: &Path, server: &Postgres) {
-    let node = folder.join("node.toml");
-    let text = fs::read_to_string(&node).unwrap();
+fn know_database(folder: &Path, server: &Postgres) {
     let (host, port) = (server.path().display(), server.port());
-    let database = format!(
-        "\n[[databases]]\nname = \"housing\"\nhost = \"{host}\"\nport = {port}\ndatabase = \"postgres\"\nuser = \"postgres\"\n"
-    );
-    fs::write(node, text + &database).unwrap();
+    let database = "[[databases]]\nname = \"housing\"\ndatabase = \"postgres\"\nuser = \"postgres\"\n";
+    know(folder, &format!("{database}host = \"{host}\"\nport = {port}\n"));
 }
 
-/// An open dataset of a table, its columns `name type`.
+/// An open dataset of a table.
 fn publish(folder: &Path, name: &str, columns: &[&str]) {
-    let columns = columns.iter().map(|column| {
-        let (column, column_type) = column.split_once(' ').unwrap();
-        format!("\n[[columns]]\nname = \"{column}\"\ntype = \"{column_type}\"\n")
-    });
-    let columns: String = columns.collect();
-    let dataset = format!(
-        "name = \"{name}\"\ntitle = \"Homes\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\nform = \"open\"\n\n\
-         [source]\nkind = \"postgres\"\ndatabase = \"housing\"\ntable = \"public.{name}\"\n{columns}"
+    publish_source(
+        folder,
+        name,
+        &format!("kind = \"postgres\"\ndatabase = \"housing\"\ntable = \"public.{name}\""),
+        columns,
     );
-    fs::write(folder.join("datasets").join(format!("{name}.toml")), dataset).unwrap();
-}
-
-/// Asks until there is an answer.
-fn answered(mesh: &Mesh, sql: &str) -> String {
-    until(&format!("an answer to {sql}"), || Some(mesh.ask(sql)).filter(|ran| ran.code == Some(0))).ok().to_owned()
-}
-
-/// Asks until there is none, and what is complained of holds these words.
-fn complained(mesh: &Mesh, sql: &str, words: &[&str]) {
-    until(&format!("{words:?} of {sql}"), || {
-        let ran = mesh.ask(sql);
-        (ran.code == Some(1) && words.iter().all(|word| ran.stderr.contains(word))).then_some(())
-    });
 }
 
 /// What the node has had the server do.
@@ -74,46 +48,46 @@ fn a_broken_database_is_named_and_comes_back_and_all_else_goes_on() {
     server.run("postgres", HOMES);
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
-    know(&folder, &server);
+    know_database(&folder, &server);
     publish(&folder, "homes", &["id integer", "town varchar", "price decimal(12,2)"]);
     publish(&folder, "towns", &["name varchar", "people integer"]);
     mesh.start_each();
 
     // What can be done there is done there, in one query, also for another body.
     let sql = "SELECT town, SUM(price) AS pounds FROM gla.homes WHERE id > 50 GROUP BY town ORDER BY town";
-    assert_eq!(answered(&mesh, sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
+    assert_eq!(mesh.answered(sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
     let sent = done(&server);
     assert!(sent.contains("GROUP BY \"town\"") && sent.contains("\"id\" > 50"), "{sent}");
     let joined = "SELECT t.people, COUNT(*) AS homes FROM gla.homes h JOIN gla.towns t ON h.town = t.name GROUP BY t.people \
                   ORDER BY t.people";
-    assert_eq!(answered(&mesh, joined), "people,homes\n200000,50\n260000,50\n");
+    assert_eq!(mesh.answered(joined), "people,homes\n200000,50\n260000,50\n");
     let sent = done(&server);
     assert!(sent.lines().any(|line| line.contains(" JOIN ") && line.contains("GROUP BY")), "{sent}");
     let caller_sees_no_server = |said: &str| assert!(!said.contains(&server.port().to_string()), "{said}");
 
     // A column that is gone: the question fails, the operator is told its name, and the other table goes on.
     server.run("postgres", "ALTER TABLE homes RENAME COLUMN town TO place");
-    complained(&mesh, sql, &["gla", "homes"]);
+    mesh.complains(sql, &["gla", "homes"]);
     caller_sees_no_server(&mesh.ask(sql).stderr);
     until("the log names the column", || {
         mesh.log("gla").lines().any(|line| line.contains("out of order") && line.contains("`town`")).then_some(())
     });
     assert_eq!(mesh.ask("SELECT COUNT(*) AS n FROM gla.towns").ok(), "n\n2\n");
     server.run("postgres", "ALTER TABLE homes RENAME COLUMN place TO town");
-    assert_eq!(answered(&mesh, sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
+    assert_eq!(mesh.answered(sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
 
     // A server that is gone: what is not on it goes on.
     server.kill();
-    complained(&mesh, sql, &["gla", "homes"]);
+    mesh.complains(sql, &["gla", "homes"]);
     assert_eq!(mesh.ask("SELECT gss FROM gla.boroughs").csv().len(), 34);
     mesh.stop("gla");
     mesh.start("gla");
-    complained(&mesh, sql, &["homes"]);
+    mesh.complains(sql, &["homes"]);
     assert_eq!(mesh.ask("SELECT gss FROM gla.boroughs").csv().len(), 34);
     let told = |line: &str| line.contains("homes") && line.contains("[[databases]]");
     assert!(mesh.log("gla").lines().any(told), "{}", mesh.log("gla"));
     server.up().unwrap();
-    assert_eq!(answered(&mesh, sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
+    assert_eq!(mesh.answered(sql), "town,pounds\nHull,1875.00\nYork,1900.00\n");
 }
 
 #[test]
@@ -133,7 +107,7 @@ fn statistics_over_a_table_are_those_over_the_file() {
     fs::write(&copied, rows).unwrap();
     server.owned(&copied).unwrap();
     server.run("postgres", &format!("COPY fires FROM '{}' (FORMAT csv)", copied.display()));
-    know(&folder, &server);
+    know_database(&folder, &server);
     let description = folder.join("datasets/incidents.toml");
     let text = fs::read_to_string(&description).unwrap();
     let source = "kind = \"csv\"\npath = \"data/dwelling_fires.csv\"";
@@ -141,7 +115,7 @@ fn statistics_over_a_table_are_those_over_the_file() {
     let table = "kind = \"postgres\"\ndatabase = \"housing\"\ntable = \"fires\"";
     fs::write(&description, text.replace(source, table)).unwrap();
     mesh.start("lfb");
-    assert_eq!(answered(&mesh, sql), before);
+    assert_eq!(mesh.answered(sql), before);
     let sent = done(&server);
     assert!(
         sent.contains("\"public\".\"fires\"") && !sent.contains("GROUP BY"),
@@ -164,20 +138,27 @@ fn rows_by_the_million_go_through_a_node_that_holds_few_of_them() {
     );
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
-    know(&folder, &server);
+    know_database(&folder, &server);
     mesh.start_each();
-    let before = mesh.most_memory("gla");
-    publish(&folder, "homes", &["id bigint", "town varchar", "price decimal(12,2)"]);
-    // No function is computed there, and so every row comes here.
-    let sql = "SELECT COUNT(*) AS homes, MAX(character_length(town)) AS longest FROM gla.homes WHERE upper(town) LIKE 'A HOME%'";
-    let longest = format!("a home of the town of York, number {STREAMED}").len();
-    assert_eq!(answered(&mesh, sql), format!("homes,longest\n{STREAMED},{longest}\n"));
+    mesh.streams("gla", || publish(&folder, "homes", &["id bigint", "town varchar", "price decimal(12,2)"]));
     let sent = done(&server);
     assert!(
         sent.lines()
             .any(|line| line.ends_with("COPY (SELECT \"town\" FROM \"public\".\"homes\") TO STDOUT (FORMAT binary)")),
         "{sent}"
     );
-    let held = mesh.most_memory("gla").saturating_sub(before);
-    assert!(held < HELD_MIB, "{held} MiB for {STREAMED} rows");
+}
+
+#[test]
+fn rows_of_a_sqlite_file_by_the_million_go_through_as_well() {
+    let mesh = Mesh::prepared();
+    let folder = mesh.folder("gla");
+    let numbers = format!("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {STREAMED})");
+    let homes = format!("CREATE VIEW homes AS {numbers} SELECT 'a home of the town of York, number ' || i AS town FROM c");
+    rusqlite::Connection::open(folder.join("data/homes.db")).unwrap().execute_batch(&homes).unwrap();
+    mesh.start_each();
+    mesh.streams("gla", || {
+        let source = "kind = \"sqlite\"\npath = \"data/homes.db\"\ntable = \"homes\"";
+        publish_source(&folder, "homes", source, &["town varchar"]);
+    });
 }

@@ -17,6 +17,7 @@ mod databases;
 mod demo;
 mod disk;
 mod doctor;
+mod engines;
 mod faults;
 mod federations;
 mod groups;

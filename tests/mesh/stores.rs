@@ -10,7 +10,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as Location;
 use tokio::runtime::Runtime;
 
-use super::support::{Mesh, Running, meridian, until};
+use super::support::{Mesh, know, node_check, publish_source};
 
 #[path = "../store/mod.rs"]
 mod store;
@@ -28,34 +28,20 @@ fn put(store: &ObjectStore, key: &str, text: &str) {
 }
 
 /// Tells a node of a bucket.
-fn know(folder: &Path, bucket: &str, endpoint: &str, more: &str) {
+fn know_store(folder: &Path, bucket: &str, endpoint: &str, more: &str) {
     let secret = folder.join("store.key");
     fs::write(&secret, SECRET).unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    let node = folder.join("node.toml");
-    let text = fs::read_to_string(&node).unwrap();
     let said = format!(
-        "\n[[stores]]\nbucket = \"{bucket}\"\nendpoint = \"{endpoint}\"\nregion = \"{REGION}\"\naccess_key = \"{ACCESS_KEY}\"\n\
+        "[[stores]]\nbucket = \"{bucket}\"\nendpoint = \"{endpoint}\"\nregion = \"{REGION}\"\naccess_key = \"{ACCESS_KEY}\"\n\
          secret_key_file = \"store.key\"\nrefresh = \"1s\"\n{more}"
     );
-    fs::write(node, text + &said).unwrap();
+    know(folder, &said);
 }
 
 /// An open dataset of trees from a path.
 fn publish(folder: &Path, name: &str, path: &str) {
-    let dataset = format!(
-        "name = \"{name}\"\ntitle = \"Trees\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\nform = \"open\"\n\n\
-         [source]\nkind = \"csv\"\npath = \"{path}\"\n\n[[columns]]\nname = \"kind\"\ntype = \"varchar\"\n"
-    );
-    fs::write(folder.join("datasets").join(format!("{name}.toml")), dataset).unwrap();
-}
-
-/// Waits for this answer.
-fn answers(mesh: &Mesh, sql: &str, expected: &str) {
-    until(&format!("{expected:?} of {sql}"), || {
-        let ran = mesh.ask(sql);
-        (ran.code == Some(0) && ran.ok() == expected).then_some(())
-    });
+    publish_source(folder, name, &format!("kind = \"csv\"\npath = \"{path}\""), &["kind varchar"]);
 }
 
 #[test]
@@ -67,8 +53,8 @@ fn objects_are_a_dataset_and_a_store_that_is_away_is_told_and_keeps_nobody_waiti
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
-    know(&folder, BUCKET, &store.endpoint(), "");
-    know(&folder, "deaf", &format!("http://{}", deaf.local_addr().unwrap()), "request_seconds = 3600\n");
+    know_store(&folder, BUCKET, &store.endpoint(), "");
+    know_store(&folder, "deaf", &format!("http://{}", deaf.local_addr().unwrap()), "request_seconds = 3600\n");
     publish(&folder, "trees", &format!("s3://{BUCKET}/trees"));
     publish(&folder, "lost", "s3://deaf/trees");
     fs::write(folder.join("data/planted.csv"), "kind\nelm\n").unwrap();
@@ -76,22 +62,22 @@ fn objects_are_a_dataset_and_a_store_that_is_away_is_told_and_keeps_nobody_waiti
     mesh.start_each();
 
     let sql = "SELECT kind FROM gla.trees ORDER BY kind";
-    answers(&mesh, sql, "kind\noak\n");
+    mesh.answers(sql, "kind\noak\n");
     put(&store, "trees/2025.csv", "kind\nash\n");
-    answers(&mesh, sql, "kind\nash\noak\n");
+    mesh.answers(sql, "kind\nash\noak\n");
 
     // Loading from the deaf one goes on for an hour: what is on this machine's disk is noticed all the same.
     fs::write(folder.join("data/planted.csv"), "kind\nelm\nfir\n").unwrap();
-    answers(&mesh, "SELECT kind FROM gla.planted ORDER BY kind", "kind\nelm\nfir\n");
+    mesh.answers("SELECT kind FROM gla.planted ORDER BY kind", "kind\nelm\nfir\n");
     assert_eq!(mesh.ask("SELECT kind FROM gla.lost").code, Some(1));
 
     // Held rows are there without their store; after a restart they are not, and the node is.
     store.kill();
-    answers(&mesh, sql, "kind\nash\noak\n");
+    mesh.answers(sql, "kind\nash\noak\n");
     mesh.stop("gla");
     mesh.start("gla");
     assert_eq!(mesh.ask(sql).code, Some(1));
-    answers(&mesh, "SELECT kind FROM gla.planted ORDER BY kind", "kind\nelm\nfir\n");
+    mesh.answers("SELECT kind FROM gla.planted ORDER BY kind", "kind\nelm\nfir\n");
     let log = mesh.log("gla");
     let told = |line: &str| line.contains("trees") && line.contains("can't be reached") && line.contains("[[stores]]");
     assert!(log.lines().any(told) && !log.contains(SECRET), "{log}");
@@ -104,13 +90,9 @@ fn the_check_of_a_node_says_whether_its_stores_can_be_reached() {
     put(&store, "trees.csv", "kind\noak\n");
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
-    know(&folder, BUCKET, &store.endpoint(), "");
+    know_store(&folder, BUCKET, &store.endpoint(), "");
     publish(&folder, "trees", &format!("s3://{BUCKET}/trees.csv"));
-    let look = || {
-        let mut command = meridian();
-        let ran = Running::start(command.args(["node", "check", "--config"]).arg(folder.join("node.toml"))).end();
-        String::from_utf8(ran.stdout).unwrap()
-    };
+    let look = || node_check(&folder);
     let found = look();
     assert!(found.contains("the bucket open-data can be listed") && found.contains("trees can be read"), "{found}");
     let key = fs::read_to_string(folder.join("store.key")).unwrap();

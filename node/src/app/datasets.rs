@@ -6,7 +6,7 @@
 //! waiting but those who ask for its datasets. What an answer to the same rows depends on beside them ([`Controls`]) stays
 //! as long as their snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name, Quality};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::conformance;
@@ -76,16 +76,18 @@ pub(super) struct Datasets {
 #[derive(Default)]
 struct Loading {
     tasks: JoinSet<Held>,
-    names: BTreeSet<Name>,
+    names: HashMap<Id, Name>,
     /// What the configuration gives: what was loaded for another one is of no use.
     given: BTreeMap<Name, (DatasetConfig, Vec<Grant>)>,
 }
 
 impl Loading {
     fn start(&mut self, datasets: &Arc<Datasets>, held: Held) {
-        if self.names.insert(held.config.dataset.name.clone()) {
+        let name = held.config.dataset.name.clone();
+        if self.names.values().all(|known| *known != name) {
             let datasets = Arc::clone(datasets);
-            self.tasks.spawn(async move { datasets.held(held.config, held.grants, held.made).await });
+            let task = self.tasks.spawn(async move { datasets.held(held.config, held.grants, held.made).await });
+            self.names.insert(task.id(), name);
         }
     }
 
@@ -100,15 +102,15 @@ impl Loading {
         loop {
             let done = tokio::select! {
                 () = sleep_until(until) => return None,
-                Some(done) = self.tasks.join_next() => done,
+                Some(done) = self.tasks.join_next_with_id() => done,
             };
             match done {
-                Ok(held) => {
-                    self.names.remove(&held.config.dataset.name);
+                Ok((id, held)) => {
+                    self.names.remove(&id);
                     return Some(held);
                 }
-                // Its panic has been told; which one it was is not known, and all of them are looked at again.
-                Err(_) => self.names.clear(),
+                // Its panic has been told, and it is looked at again.
+                Err(panicked) => drop(self.names.remove(&panicked.id())),
             }
         }
     }

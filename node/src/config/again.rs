@@ -163,6 +163,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         members,
         federations,
         databases,
+        engines,
         stores,
         addresses,
     } = new;
@@ -187,6 +188,7 @@ fn differences(new: &NodeConfig, old: &NodeConfig) -> Vec<&'static str> {
         ("[[members]]", *members != old.members),
         ("[[federations]]", *federations != old.federations),
         ("[[databases]]", *databases != old.databases),
+        ("[[engines]]", *engines != old.engines),
         ("[[stores]]", *stores != old.stores),
         ("[[addresses]]", *addresses != old.addresses),
     ];

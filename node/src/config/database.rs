@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::problem::{File, Report};
-use super::{Limits, node, raw};
+use super::{Limits, node, raw, store};
 use crate::sources::{Host, Server, ServerConfig};
 
 const DEFAULT_PORT: u16 = 5432;
@@ -42,9 +42,8 @@ fn server(file: &File, base: &Path, raw: &raw::Database, limits: &Limits, report
     });
     let database = file.text(report, "databases.database", &raw.database);
     let user = file.text(report, "databases.user", &raw.user);
-    let existing = |report: &mut Report, key: &str, said: &Option<Spanned<String>>| match said {
-        Some(said) => file.existing(report, base, key, said).map(Some),
-        None => Some(None),
+    let existing = |report: &mut Report, key: &str, said: &Option<Spanned<String>>| {
+        store::optional(said.as_ref(), |said| file.existing(report, base, key, said))
     };
     let password_file = existing(report, "databases.password_file", &raw.password_file);
     let ca = existing(report, "databases.ca", &raw.ca);

@@ -8,6 +8,7 @@ mod database;
 mod dataset;
 mod document;
 mod duration;
+mod engine;
 mod files;
 mod grant;
 mod node;
@@ -31,7 +32,7 @@ use serde::Deserialize;
 use node::Folders;
 use problem::{File, Folder, Report};
 
-use crate::sources::{AddressList, Server, Store};
+use crate::sources::{AddressList, FlightEngine, Server, Store};
 
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
@@ -105,6 +106,8 @@ pub struct NodeConfig {
     pub federations: Vec<FederationConfig>,
     /// The databases whose tables are sources.
     pub databases: Vec<Arc<Server>>,
+    /// The engines whose tables are sources.
+    pub engines: Vec<Arc<FlightEngine>>,
     /// The object stores whose objects are sources.
     pub stores: Vec<Arc<Store>>,
     /// The address lists in which mappings look.

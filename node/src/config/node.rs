@@ -11,7 +11,7 @@ use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
-    raw, store,
+    engine, raw, store,
 };
 
 /// The folders of datasets, views, agreements, algorithms and standards.
@@ -74,6 +74,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let members = members(file, &raw.members, report);
     let federations = federations(file, (&base, federation.as_ref()), &raw.federations, report);
     let databases = database::check(file, &base, &raw.databases, &limits, report);
+    let engines = engine::check(file, &base, &raw.engines, &limits, report);
     let stores = store::check(file, &base, &raw.stores, report);
     let addresses = addresses::lists(file, &base, &raw.addresses, report);
     Some(NodeConfig {
@@ -103,6 +104,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         members,
         federations,
         databases,
+        engines,
         stores,
         addresses,
     })

@@ -43,6 +43,8 @@ pub(super) struct Node {
     #[serde(default)]
     pub(super) databases: Vec<Database>,
     #[serde(default)]
+    pub(super) engines: Vec<Engine>,
+    #[serde(default)]
     pub(super) stores: Vec<Store>,
     #[serde(default)]
     pub(super) addresses: Vec<AddressList>,
@@ -68,6 +70,21 @@ pub(super) struct Database {
     pub(super) ca: Option<Spanned<String>>,
     pub(super) connections: Option<Spanned<u32>>,
     pub(super) statement_seconds: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Engine {
+    pub(super) name: Spanned<String>,
+    pub(super) address: Spanned<String>,
+    pub(super) ca: Option<Spanned<String>>,
+    pub(super) certificate: Option<Spanned<String>>,
+    pub(super) key: Option<Spanned<String>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) password_file: Option<Spanned<String>>,
+    pub(super) token_file: Option<Spanned<String>>,
+    pub(super) dialect: Option<Spanned<String>>,
+    pub(super) request_seconds: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -280,6 +297,7 @@ pub(super) struct Source {
     pub(super) drop: Option<Spanned<Vec<Dropped>>>,
     pub(super) sheet: Option<Spanned<String>>,
     pub(super) database: Option<Spanned<String>>,
+    pub(super) engine: Option<Spanned<String>>,
     pub(super) table: Option<Spanned<String>>,
     pub(super) refresh: Option<Spanned<String>>,
     pub(super) as_text: Option<Spanned<Vec<String>>>,
@@ -295,6 +313,8 @@ pub(super) enum SourceKind {
     Geojson,
     Sqlite,
     Postgres,
+    #[serde(rename = "flight_sql")]
+    FlightSql,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -72,7 +72,7 @@ fn store(file: &File, base: &Path, raw: &raw::Store, report: &mut Report) -> Opt
 }
 
 /// What is checked where it is said; `None` where it is wrong.
-fn optional<S, T>(said: Option<S>, check: impl FnOnce(S) -> Option<T>) -> Option<Option<T>> {
+pub(super) fn optional<S, T>(said: Option<S>, check: impl FnOnce(S) -> Option<T>) -> Option<Option<T>> {
     said.map_or(Some(None), |said| check(said).map(Some))
 }
 

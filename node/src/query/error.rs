@@ -10,7 +10,7 @@ use super::dialect::Objection;
 use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
-use crate::sources::{Cause, Fault, StoreFault, Unanswered};
+use crate::sources::{Cause, EngineFault, Fault, StoreFault, Unanswered};
 
 /// The kinds of failure that a client may tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl From<ReferenceError> for QueryError {
 impl From<Unanswered> for QueryError {
     fn from(error: Unanswered) -> Self {
         let kind = match &error.cause {
-            Cause::Database(Fault::Slow(_)) => ErrorKind::Deadline,
+            Cause::Database(Fault::Slow(_) | Fault::Engine(EngineFault::Slow(_))) => ErrorKind::Deadline,
             Cause::Database(Fault::TooLarge) => ErrorKind::InvalidSql,
             Cause::Store(found) if matches!(found.fault, StoreFault::Slow(_)) => ErrorKind::Deadline,
             Cause::Database(_) | Cause::Store(_) => ErrorKind::Internal,

@@ -27,7 +27,7 @@ pub(super) enum Behind {
 impl Behind {
     /// As it is now.
     pub(super) async fn of(spec: &SourceSpec) -> Result<Self, SourceError> {
-        if matches!(spec.kind, SourceKind::Postgres(_)) {
+        if matches!(spec.kind, SourceKind::Postgres(_) | SourceKind::FlightSql(_)) {
             return Ok(Self::Table);
         }
         let Some(store) = &spec.store else {

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::{ServerConfig, SourceKind, Sqlite};
+use super::{EngineConfig, ServerConfig, SourceKind, Sqlite};
 
 /// The layout of CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,10 @@ pub(super) fn layout(kind: &SourceKind) -> Vec<u8> {
         SourceKind::Postgres(source) => {
             let ServerConfig { host, port, database, .. } = source.server.config();
             format!("postgres {host:?} {port} {database}").into_bytes()
+        }
+        SourceKind::FlightSql(source) => {
+            let EngineConfig { host, port, .. } = source.engine.config();
+            format!("flight sql {host:?} {port} {:?}", source.table).into_bytes()
         }
         SourceKind::Excel(ExcelFormat { sheet, header, skip, tidy }) => {
             let mut layout = vec![b'e', u8::from(*header)];

@@ -16,8 +16,8 @@ use super::behind::Behind;
 use super::mapping::{self, Mapped, MappedColumn};
 use super::marked::Marked;
 use super::{
-    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, addresses, marked, materialise, parquet, postgres,
-    published_schema, sqlite,
+    SOURCE_TABLE, SourceError, SourceKind, SourceSpec, addresses, marked, materialise, parquet, published_schema,
+    remote,
 };
 use crate::gate::UNIT_COLUMN;
 
@@ -50,8 +50,7 @@ pub(super) async fn published(
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines | SourceKind::GeoJson => {
             materialise::read(spec, behind, context).await
         }
-        SourceKind::Postgres(_) => postgres::read(spec, context).await,
-        SourceKind::Sqlite(_) => sqlite::read(spec, context).await,
+        SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_) => remote::read(spec, context).await,
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
+use arrow::datatypes::DataType;
 use encoding_rs::WINDOWS_1252;
 
 use super::clean::heading;
 use super::files::{FileFault, Files, is_utf_8};
-use super::{CsvFormat, ExcelFormat, RecordPlace, SourceKind, Tidy};
+use super::{CsvFormat, ExcelFormat, RecordPlace, SourceKind, Tidy, sqlite};
 
 /// Records that are looked at to find out how a file is laid out.
 const PROBED: usize = 200;
@@ -46,12 +47,12 @@ pub fn layout(path: &Path, delimiter: Option<u8>, sheet: Option<&str>) -> Result
     let csv = SourceKind::Csv(CsvFormat { header: false, ..CsvFormat::default() });
     let sheet = sheet.map(str::to_owned);
     let excel = SourceKind::Excel(ExcelFormat { sheet, header: false, ..ExcelFormat::default() });
-    for kind in [excel, SourceKind::JsonLines] {
+    for kind in [excel, SourceKind::GeoJson, SourceKind::JsonLines] {
         if is_of(path, &kind) {
             return Ok(kind);
         }
     }
-    if is_of(path, &SourceKind::Parquet) {
+    if is_of(path, &SourceKind::Parquet) || sqlite::is_database(path) {
         let why = "its columns have names and types already; write the mapping by hand".to_owned();
         return Err(Unread { path: path.to_path_buf(), why });
     }
@@ -153,7 +154,9 @@ fn records_of(path: &Path, kind: &SourceKind, most: usize) -> Result<Records, Fi
             break;
         }
     }
-    let names = files.schema().fields().iter().map(|field| field.name().clone()).collect();
+    // Shapes are no records' texts.
+    let named = files.schema().fields().iter().filter(|field| *field.data_type() == DataType::Utf8);
+    let names = named.map(|field| field.name().clone()).collect();
     Ok(Records { rows, lines, names })
 }
 

@@ -171,7 +171,9 @@ fn outputs(spec: &SourceSpec, plan: &LogicalPlan) -> Result<Vec<Expr>, SourceErr
 fn missing(spec: &SourceSpec, name: &str) -> SourceError {
     let what = match (&spec.mapping, &spec.kind) {
         (Some(_), _) => "it yields no column",
-        (None, SourceKind::Postgres(_) | SourceKind::Sqlite(_)) => "there is none, and the table has no column",
+        (None, SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_)) => {
+            "there is none, and the table has no column"
+        }
         (None, _) => "there is none, and the file has no column",
     };
     SourceError::mapping(

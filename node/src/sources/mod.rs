@@ -8,6 +8,7 @@ mod clean;
 mod error;
 mod files;
 mod fingerprint;
+mod flight_sql;
 mod format;
 mod found;
 mod functions;
@@ -21,10 +22,12 @@ mod parquet;
 mod postgres;
 mod predicate;
 mod promises;
+mod remote;
 mod snapshot;
 mod spec;
 mod sqlite;
 mod store;
+mod tls;
 mod types;
 mod unanswered;
 mod units;
@@ -44,12 +47,14 @@ pub use boroughs::gss;
 pub use clean::clean;
 pub use error::{RecordFault, RecordPlace, SourceError};
 pub use fingerprint::Fingerprint;
+pub use flight_sql::{EngineConfig, EngineDialect, EngineFault, EngineLogin, EngineTls, FlightEngine, FlightSql};
 pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use functions::{is_day_uk, is_money};
 pub use look::{Records, Unread, below, layout, records, tidied};
-pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, WholeQueries};
+pub use postgres::{Fault, Host, Postgres, Server, ServerConfig};
 pub use predicate::predicate;
+pub use remote::WholeQueries;
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use sqlite::{Sqlite, SqliteFault};
@@ -99,7 +104,7 @@ enum Freshness {
     /// Until the period ends.
     Period(AsOf, DateTime<Utc>),
     /// Until a query finds its table changed, and no longer than this.
-    Table(Arc<postgres::Shared>, DateTime<Utc>),
+    Table(Arc<remote::Shared>, DateTime<Utc>),
 }
 
 impl Loaded {
@@ -188,14 +193,11 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let list = spec.addresses.as_ref().and_then(Addresses::fingerprint);
     // Addresses are looked for once, and not by every query.
     let asked = spec.unit.is_none() && spec.addresses.is_none();
-    let mut shared = Arc::default();
+    let mut shared: Arc<remote::Shared> = Arc::default();
     let (mapped, corrected) = match (&spec.kind, asked) {
         (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
-        (SourceKind::Sqlite(_), true) => {
-            (sqlite::open(spec, Failure::of_queries(spec.dataset.form), context).await?, Vec::new())
-        }
-        (SourceKind::Postgres(_), true) => {
-            let (mapped, with_queries) = postgres::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
+        (SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_), true) => {
+            let (mapped, with_queries) = remote::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;
             (mapped, Vec::new())
         }
@@ -206,7 +208,8 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
             | SourceKind::JsonLines
             | SourceKind::GeoJson
             | SourceKind::Postgres(_)
-            | SourceKind::Sqlite(_),
+            | SourceKind::Sqlite(_)
+            | SourceKind::FlightSql(_),
             _,
         ) => {
             let marked = held::read(spec, &behind, context).await?;
@@ -214,12 +217,11 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
         }
     };
     let rows = checks::check(spec, &mapped, context).await?;
+    shared.counted(rows);
     let changed = behind.newest();
     let freshness = match &spec.kind {
-        SourceKind::Postgres(source) => {
-            shared.counted(rows);
-            Freshness::Table(shared, now + source.refresh)
-        }
+        SourceKind::Postgres(source) => Freshness::Table(shared, now + source.refresh),
+        SourceKind::FlightSql(source) => Freshness::Table(shared, now + source.refresh),
         SourceKind::Parquet
         | SourceKind::Csv(_)
         | SourceKind::Excel(_)

@@ -9,7 +9,7 @@ use meridian_proto::{Dataset, Name};
 
 use super::fingerprint::FilesOf;
 use super::sqlite::SQLITE;
-use super::{Addresses, AsOf, CsvFormat, ExcelFormat, InStore, Postgres, Sqlite};
+use super::{Addresses, AsOf, CsvFormat, ExcelFormat, FlightSql, InStore, Postgres, Sqlite};
 
 /// Where a dataset's rows come from and what they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct SourceSpec {
     pub dataset: Arc<Dataset>,
     /// How the file is read.
     pub kind: SourceKind,
-    /// The file, or a folder of such; for PostgreSQL what messages call the table.
+    /// The file, or a folder of such; for PostgreSQL and other engines what messages call the table.
     pub path: PathBuf,
     /// Where it is, if it is in an object store; then `path` is what messages call it.
     pub store: Option<InStore>,
@@ -58,7 +58,7 @@ impl SourceSpec {
 
     /// Whether it is on a server that may be away, so that only trying tells whether it can be loaded.
     pub fn is_elsewhere(&self) -> bool {
-        self.store.is_some() || matches!(self.kind, SourceKind::Postgres(_))
+        self.store.is_some() || matches!(self.kind, SourceKind::Postgres(_) | SourceKind::FlightSql(_))
     }
 
     /// A live source that is about no units.
@@ -95,6 +95,9 @@ pub enum SourceKind {
     Postgres(Postgres),
     /// A table of a SQLite file, asked by every query like PostgreSQL; a dataset with a unit is held in memory.
     Sqlite(Sqlite),
+    /// A table of another engine that speaks Flight SQL, asked by every query like PostgreSQL; a dataset with a unit is held in
+    /// memory.
+    FlightSql(FlightSql),
 }
 
 impl SourceKind {
@@ -104,7 +107,7 @@ impl SourceKind {
             // Writers of Parquet keep their own notes under such names.
             Self::Parquet => return FilesOf { suffixes: &[".parquet"], hidden: &['.', '~', '_'], beside: None },
             Self::Sqlite(_) => return SQLITE,
-            Self::Postgres(_) => &[],
+            Self::Postgres(_) | Self::FlightSql(_) => &[],
             Self::Csv(_) => &[".csv", ".csv.gz"],
             Self::Excel(_) => &[".xlsx", ".xls"],
             Self::GeoJson => &[

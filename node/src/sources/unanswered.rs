@@ -4,8 +4,8 @@ use std::error::Error;
 
 use datafusion::error::DataFusionError;
 
-use super::Fault;
 use super::store::{ObjectFault, StoreFault};
+use super::{EngineFault, Fault};
 
 /// What whoever asks is told: which dataset, and nothing of its server.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,11 +28,13 @@ pub enum Cause {
 
 fn told(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Database(Fault::Slow(_)) => {
+        Cause::Database(Fault::Slow(_) | Fault::Engine(EngineFault::Slow(_))) => {
             "its database takes longer than its owner allows; ask for less at once, or ask its owner"
         }
         Cause::Database(Fault::TooLarge) => "a sum does not fit in its type; CAST what is summed AS DECIMAL(38,0)",
-        Cause::Database(Fault::Busy(_)) => "its database is busy; ask again in a minute",
+        Cause::Database(Fault::Busy(_) | Fault::Engine(EngineFault::Busy)) => {
+            "its database is busy; ask again in a minute"
+        }
         Cause::Database(_) => {
             "its database can't be read at the moment; ask again later: its operator finds the cause in the node's log"
         }

@@ -42,6 +42,7 @@ fn source(path: &str, kind: &SourceKind) -> String {
             ("excel", format, sheet.as_deref())
         }
         SourceKind::JsonLines => ("jsonl", plain.clone(), None),
+        SourceKind::GeoJson => ("geojson", plain.clone(), None),
         SourceKind::Csv(format) => ("csv", format.clone(), None),
         _ => ("csv", plain.clone(), None),
     };

@@ -55,6 +55,16 @@ pub(super) fn value(column: &StandardColumn, name: &str, profile: &Profile, trim
     }
 }
 
+/// What a dash alone becomes, where there is one among the amounts: accounts write it for zero, and others for nothing.
+pub(super) fn dash(column: &StandardColumn, profile: &Profile) -> Option<&'static str> {
+    let by_function = value(column, "", profile, true).contains("parse_money");
+    let is_number = matches!(
+        column.column_type,
+        ColumnType::Integer | ColumnType::Bigint | ColumnType::Double | ColumnType::Decimal(..)
+    );
+    (is_number && profile.dashes).then_some(if by_function { "0" } else { "NULL" })
+}
+
 /// A number that CAST takes. What `parse_money` reads without loss it reads; otherwise signs of money and thousands are taken
 /// away, brackets or a minus behind it make it negative, and anything else stays, so that it is found when the source is read.
 fn number(source: &str, there: &str, profile: &Profile) -> String {

@@ -6,6 +6,7 @@ use arrow::array::StringArray;
 use arrow::compute::regexp_is_match_scalar;
 use meridian_proto::{ColumnType, Name};
 
+use super::expressions;
 use super::headings::{Likeness, likeness};
 use super::sheet::{Sheet, SheetColumn};
 use super::values::{Profile, amount_of};
@@ -120,7 +121,10 @@ pub fn propose(sheet: &Sheet, standard: &Standard) -> Proposal {
         };
         let rivals = pairs.iter().filter(|other| other.standard == index && !is_used(other.file));
         let rivals = rivals.filter(|other| other.fit + RIVAL >= pair.fit).count();
-        let (confidence, reason) = why(pair, theirs, profile, column, rivals);
+        let (confidence, mut reason) = why(pair, theirs, profile, column, rivals);
+        if let Some(read) = expressions::dash(column, profile) {
+            reason.push_str(&format!("; a dash alone is read as {read}"));
+        }
         let from = Some(Origin { name: theirs.name.clone(), confidence, profile: profile.clone() });
         Found { column: column.name.clone(), required: column.required, from, reason }
     });

@@ -44,7 +44,7 @@ impl Sheet {
     pub fn open(path: &Path, delimiter: Option<u8>, sheet: Option<&str>) -> Result<Self, Unread> {
         let mut kind = sources::layout(path, delimiter, sheet)?;
         let records = sources::records(path, &mut kind, MOST_ROWS)?;
-        if matches!(kind, SourceKind::JsonLines) {
+        if matches!(kind, SourceKind::JsonLines | SourceKind::GeoJson) {
             let (headings, names) = (records.names.clone(), records.names.clone());
             return Ok(Self::of(path, kind, headings, names, records.rows));
         }

@@ -24,6 +24,9 @@ pub(super) async fn look(config: &Config, running: bool, thorough: bool, report:
     for store in &config.node.stores {
         self::store(store, report).await;
     }
+    for engine in &config.node.engines {
+        self::engine(engine, report).await;
+    }
     for dataset in config.datasets.iter().filter(|dataset| dataset.dataset.form != Form::None) {
         source(dataset, thorough, report).await;
         standard(dataset, report).await;
@@ -52,6 +55,18 @@ async fn store(store: &sources::Store, report: &mut Report) {
                 what,
                 "correct [[stores]] in node.toml, or what stands behind it, and restart the node",
             );
+        }
+    }
+}
+
+/// Whether an engine can be reached, and lets the node in.
+async fn engine(engine: &sources::FlightEngine, report: &mut Report) {
+    let (check, name) = ("engine", &engine.config().name);
+    match engine.reachable().await {
+        Ok(()) => report.good(check, format!("{name} can be reached")),
+        Err(fault) => {
+            let fix = "correct [[engines]] in node.toml, or what stands behind it, and restart the node";
+            report.fault(check, format!("{name}: {fault}"), fix);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A dataset as its owner configures it, and the checks of its file.
 
 pub(super) mod about;
+mod asked;
 pub(super) mod columns;
 mod conforms;
 mod controls;
 mod coverage;
-mod postgres;
 mod references;
 mod source;
 mod tables;

@@ -10,11 +10,11 @@ use toml::Spanned;
 use super::super::NodeConfig;
 use super::super::problem::{File, Report};
 use super::super::raw::{self, Dropped};
-use super::postgres;
+use super::asked;
 use crate::sources::{CsvFormat, ExcelFormat, InStore, STORE_SCHEME, SourceKind, Sqlite, Tidy};
 
 /// The keys beside kind, and the kinds of sources that know them.
-const KEYS: [(&str, &[raw::SourceKind]); 13] = [
+const KEYS: [(&str, &[raw::SourceKind]); 14] = [
     (
         "path",
         &[
@@ -35,8 +35,9 @@ const KEYS: [(&str, &[raw::SourceKind]); 13] = [
     ("drop", &[raw::SourceKind::Csv, raw::SourceKind::Excel]),
     ("sheet", &[raw::SourceKind::Excel]),
     ("database", &[raw::SourceKind::Postgres]),
-    ("table", &[raw::SourceKind::Postgres, raw::SourceKind::Sqlite]),
-    ("refresh", &[raw::SourceKind::Postgres]),
+    ("engine", &[raw::SourceKind::FlightSql]),
+    ("table", &[raw::SourceKind::Postgres, raw::SourceKind::Sqlite, raw::SourceKind::FlightSql]),
+    ("refresh", &[raw::SourceKind::Postgres, raw::SourceKind::FlightSql]),
     ("as_text", &[raw::SourceKind::Sqlite]),
 ];
 
@@ -50,7 +51,8 @@ pub(super) fn kind(
     let header = raw.header.as_ref().is_none_or(|header| *header.get_ref());
     let skip = raw.skip.as_ref().map_or(0, |skip| *skip.get_ref());
     match raw.kind.get_ref() {
-        raw::SourceKind::Postgres => postgres::table(file, raw, node, report).map(SourceKind::Postgres),
+        raw::SourceKind::Postgres => asked::postgres(file, raw, node, report).map(SourceKind::Postgres),
+        raw::SourceKind::FlightSql => asked::flight_sql(file, raw, node, report).map(SourceKind::FlightSql),
         raw::SourceKind::Parquet => Some(SourceKind::Parquet),
         raw::SourceKind::Jsonl => Some(SourceKind::JsonLines),
         raw::SourceKind::Geojson => Some(SourceKind::GeoJson),
@@ -88,7 +90,8 @@ pub(super) fn place(
 ) -> Option<(PathBuf, Option<InStore>)> {
     match (raw.kind.get_ref(), kind) {
         (raw::SourceKind::Postgres, Some(SourceKind::Postgres(table))) => Some((table.place(), None)),
-        (raw::SourceKind::Postgres, _) => None,
+        (raw::SourceKind::FlightSql, Some(SourceKind::FlightSql(table))) => Some((table.place(), None)),
+        (raw::SourceKind::Postgres | raw::SourceKind::FlightSql, _) => None,
         (
             raw::SourceKind::Parquet
             | raw::SourceKind::Csv
@@ -161,7 +164,7 @@ pub(super) fn needed<'a>(
 }
 
 /// Where each key stands, in the order of [`KEYS`].
-fn places(raw: &raw::Source) -> [Option<Range<usize>>; 13] {
+fn places(raw: &raw::Source) -> [Option<Range<usize>>; 14] {
     [
         raw.path.as_ref().map(Spanned::span),
         raw.delimiter.as_ref().map(Spanned::span),
@@ -173,6 +176,7 @@ fn places(raw: &raw::Source) -> [Option<Range<usize>>; 13] {
         raw.drop.as_ref().map(Spanned::span),
         raw.sheet.as_ref().map(Spanned::span),
         raw.database.as_ref().map(Spanned::span),
+        raw.engine.as_ref().map(Spanned::span),
         raw.table.as_ref().map(Spanned::span),
         raw.refresh.as_ref().map(Spanned::span),
         raw.as_text.as_ref().map(Spanned::span),
@@ -198,6 +202,7 @@ fn word(kind: raw::SourceKind) -> &'static str {
         raw::SourceKind::Geojson => "geojson",
         raw::SourceKind::Sqlite => "sqlite",
         raw::SourceKind::Postgres => "postgres",
+        raw::SourceKind::FlightSql => "flight_sql",
     }
 }
 

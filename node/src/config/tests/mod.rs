@@ -13,6 +13,7 @@ mod algorithm;
 mod controls;
 mod databases;
 mod dataset;
+mod engines;
 mod node;
 mod published;
 mod references;
@@ -241,7 +242,24 @@ fn check(file: &str, from: &str, to: &str, expected: &str) {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{file} holds no {from:?}");
     fs::write(&path, text.replacen(from, to, 1)).unwrap();
-    let problems = load(folder.path()).expect_err(to);
+    complains(load(folder.path()), expected);
+}
+
+/// The valid configuration with more in node.toml, files of the node's user's own, and another source of the stations.
+fn elsewhere(node: &str, files: &[&str], source: (&str, &str)) -> Result<Config, Vec<String>> {
+    let folder = baseline();
+    for file in files {
+        write(folder.path(), file, "secret");
+    }
+    write(folder.path(), "node.toml", &format!("{NODE}{node}"));
+    write(folder.path(), "datasets/stations.toml", &STATIONS.replace(source.0, source.1));
+    load(folder.path())
+}
+
+/// What is complained of, and nothing else.
+#[track_caller]
+fn complains(found: Result<Config, Vec<String>>, expected: &str) {
+    let problems = found.expect_err(expected);
     assert_eq!(problems.len(), 1, "{problems:#?}");
     assert!(problems[0].starts_with(expected), "found    {}\nexpected {expected}", problems[0]);
 }

@@ -19,11 +19,7 @@ const OBJECT: &str = "path = \"s3://borough-files/fire/stations.parquet\"";
 
 /// The valid configuration with a store and an object of it, changed so.
 fn changed(store: impl Fn(&str) -> String, source: impl Fn(&str) -> String) -> Result<Config, Vec<String>> {
-    let folder = baseline();
-    write(folder.path(), "tls/s3.key", "secret");
-    write(folder.path(), "node.toml", &format!("{NODE}{}", store(STORE)));
-    write(folder.path(), "datasets/stations.toml", &STATIONS.replace(FILE, &source(OBJECT)));
-    load(folder.path())
+    elsewhere(&store(STORE), &["tls/s3.key"], (FILE, &source(OBJECT)))
 }
 
 #[test]
@@ -81,9 +77,7 @@ fn what_is_wrong_with_a_store_names_line_and_fix() {
         ("ca = \"tls/ca.pem\"", "secret_key = \"x\"", "node.toml:26: unknown key `secret_key`: known here:"),
         ("ca = \"tls/ca.pem\"", "fetch_mib = 0", "node.toml:26: stores.fetch_mib is 0: write"),
     ] {
-        let problems = changed(|text| text.replace(from, to), |_| FILE.to_owned()).expect_err(to);
-        assert_eq!(problems.len(), 1, "{problems:#?}");
-        assert!(problems[0].starts_with(expected), "found    {}\nexpected {expected}", problems[0]);
+        complains(changed(|text| text.replace(from, to), |_| FILE.to_owned()), expected);
     }
     let twice = changed(|text| format!("{text}{text}"), |_| FILE.to_owned()).expect_err("twice");
     assert_eq!(twice, ["node.toml:29: the bucket `borough-files` stands twice: remove one"]);
@@ -121,13 +115,9 @@ fn what_is_wrong_with_an_object_names_line_and_fix() {
 
 #[test]
 fn a_sqlite_file_is_read_where_it_lies_and_not_from_a_store() {
-    let folder = baseline();
-    write(folder.path(), "tls/s3.key", "secret");
-    write(folder.path(), "node.toml", &format!("{NODE}{STORE}"));
-    let sqlite = STATIONS.replace("kind = \"parquet\"", "kind = \"sqlite\"\ntable = \"stations\"");
-    assert_ne!(sqlite, STATIONS);
-    write(folder.path(), "datasets/stations.toml", &sqlite.replace(FILE, OBJECT));
-    let problems = load(folder.path()).expect_err("an object");
+    let sqlite = "kind = \"sqlite\"\ntable = \"stations\"";
+    let source = ("kind = \"parquet\"\npath = \"data/stations.parquet\"", &*format!("{sqlite}\n{OBJECT}"));
+    let problems = elsewhere(STORE, &["tls/s3.key"], source).expect_err("an object");
     assert_eq!(problems.len(), 1, "{problems:#?}");
     let said =
         "source.path names an object, and SQLite reads a file of this machine alone: copy the file to this machine";

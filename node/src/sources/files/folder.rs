@@ -140,7 +140,7 @@ fn open(kind: &SourceKind, path: &Path) -> Result<Arc<dyn Records>, Fault> {
         SourceKind::Excel(format) => Ok(Arc::new(Sheet::open(path, format)?)),
         SourceKind::JsonLines => Ok(Arc::new(JsonFile::open(path, Kind::Rows)?)),
         SourceKind::GeoJson => Ok(Arc::new(JsonFile::open(path, Kind::Features)?)),
-        SourceKind::Parquet | SourceKind::Postgres(_) | SourceKind::Sqlite(_) => {
+        SourceKind::Parquet | SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_) => {
             Err(Fault::Read("it is no file of records".into()))
         }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 
+use super::dialect::PostgresSql;
 use super::fault::Fault;
-use super::kind::{Kind, decimal};
-use super::query::{Column, quoted};
+use super::kind::{decimal, has_place};
 use super::server::Server;
+use crate::sources::remote::{Column, Dialect, Kind};
 
 /// What is known of a table.
 #[derive(Debug)]
@@ -60,9 +61,9 @@ fn column(row: &Row) -> Option<Column> {
     let modifier: i32 = row.try_get(1).ok()?;
     let (found, schema): (String, String) = (row.try_get(2).ok()?, row.try_get(3).ok()?);
     let (deterministic, is_array): (bool, bool) = (row.try_get(4).ok()?, row.try_get(5).ok()?);
-    let own = quoted(&name);
+    let own = PostgresSql.name(&name);
     let system = schema == "pg_catalog";
-    let is = |kind| Column::new(&name, kind, own.clone());
+    let is = |kind| Column { place: has_place(kind, &own), ..Column::new(&name, kind, own.clone()) };
     let cast = |kind, to: &str| Column { compared: own.clone(), ..Column::new(&name, kind, format!("{own}::{to}")) };
     let text = |sql: String| Column::new(&name, Kind::Text, sql);
     // Two texts are the same here where their bytes are.
@@ -82,7 +83,7 @@ fn column(row: &Row) -> Option<Column> {
         "text" | "varchar" if system => exact(is(Kind::Text)),
         "bytea" if system => text(format!("encode({own}, 'hex')")),
         "uuid" if system => Column { uuid: Some(own.clone()), ..text(format!("{own}::text")) },
-        "geometry" | "geography" => text(format!("encode({}.st_asbinary({own}), 'hex')", quoted(&schema))),
+        "geometry" | "geography" => text(format!("encode({}.st_asbinary({own}), 'hex')", PostgresSql.name(&schema))),
         _ if is_array => text(format!("array_to_json({own})::text")),
         _ => text(format!("({own}::text COLLATE \"C\")")),
     })

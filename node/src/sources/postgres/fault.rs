@@ -1,10 +1,10 @@
-//! What goes wrong between node and server, or file, for the operator.
+//! What goes wrong between node and server, file or engine, for the operator.
 
 use std::path::PathBuf;
 
 use tokio_postgres::error::SqlState;
 
-use crate::sources::SqliteFault;
+use crate::sources::{EngineFault, SqliteFault};
 
 /// What went wrong at or on the way to a server. The server's own messages may quote values of rows: none is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,9 @@ pub enum Fault {
     /// A database that is a file.
     #[error(transparent)]
     Sqlite(SqliteFault),
+    /// Another engine.
+    #[error(transparent)]
+    Engine(EngineFault),
     /// Another error of the server.
     #[error("the server answers with error {0}; its own log says more")]
     Server(String),
@@ -110,8 +113,11 @@ impl Fault {
     }
 
     /// Whether the table may be another one than it was when the dataset was loaded.
-    pub(super) fn is_change(&self) -> bool {
-        matches!(self, Self::NoTable | Self::Denied | Self::NoColumn(_) | Self::Retyped(_))
+    pub(in crate::sources) fn is_change(&self) -> bool {
+        match self {
+            Self::Engine(fault) => fault.is_change(),
+            other => matches!(other, Self::NoTable | Self::Denied | Self::NoColumn(_) | Self::Retyped(_)),
+        }
     }
 }
 

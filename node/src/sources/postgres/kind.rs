@@ -13,62 +13,33 @@
 //! | arrays | text, JSON |
 //! | what else there is: uuid, json, time, interval, enums, … | text, as the server writes it |
 
-use arrow::datatypes::{DataType, TimeUnit};
 use tokio_postgres::types::Type;
 
-/// Types in which values come from a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    Boolean,
-    Integer,
-    Bigint,
-    Double,
-    Decimal(u8, i8),
-    Date,
-    Timestamp,
-    /// With a time zone at the server; here in UTC.
-    Timestamptz,
-    Text,
+use crate::sources::remote::Kind;
+
+/// Whether a column of a SELECT comes in a kind.
+pub(super) fn comes_as(kind: Kind, found: &Type, modifier: i32) -> bool {
+    match kind {
+        Kind::Boolean => *found == Type::BOOL,
+        Kind::Integer => *found == Type::INT4,
+        Kind::Bigint => *found == Type::INT8,
+        Kind::Double => *found == Type::FLOAT8,
+        Kind::Decimal(..) => *found == Type::NUMERIC && decimal(modifier) == Some(kind),
+        Kind::Date => *found == Type::DATE,
+        Kind::Timestamp => *found == Type::TIMESTAMP,
+        Kind::Timestamptz => *found == Type::TIMESTAMPTZ,
+        Kind::Text => *found == Type::TEXT || *found == Type::VARCHAR,
+        Kind::Bytes => *found == Type::BYTEA,
+    }
 }
 
-impl Kind {
-    /// The type in Arrow.
-    pub(super) fn arrow(self) -> DataType {
-        match self {
-            Self::Boolean => DataType::Boolean,
-            Self::Integer => DataType::Int32,
-            Self::Bigint => DataType::Int64,
-            Self::Double => DataType::Float64,
-            Self::Decimal(precision, scale) => DataType::Decimal128(precision, scale),
-            Self::Date => DataType::Date32,
-            Self::Timestamp | Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Self::Text => DataType::Utf8,
-        }
-    }
-
-    /// Whether a column of a SELECT comes in this kind.
-    pub(super) fn comes_as(self, found: &Type, modifier: i32) -> bool {
-        match self {
-            Self::Boolean => *found == Type::BOOL,
-            Self::Integer => *found == Type::INT4,
-            Self::Bigint => *found == Type::INT8,
-            Self::Double => *found == Type::FLOAT8,
-            Self::Decimal(..) => *found == Type::NUMERIC && decimal(modifier) == Some(self),
-            Self::Date => *found == Type::DATE,
-            Self::Timestamp => *found == Type::TIMESTAMP,
-            Self::Timestamptz => *found == Type::TIMESTAMPTZ,
-            Self::Text => *found == Type::TEXT || *found == Type::VARCHAR,
-        }
-    }
-
-    /// SQL that holds for the values that have a place in Arrow, of an expression that is not NULL.
-    pub(super) fn has_place(self, sql: &str) -> Option<String> {
-        match self {
-            Self::Decimal(..) => Some(format!("{sql} <> 'NaN'")),
-            Self::Date => Some(format!("isfinite({sql})")),
-            Self::Timestamp | Self::Timestamptz => Some(format!("({sql} > '-infinity' AND {sql} < '{LATEST}')")),
-            Self::Boolean | Self::Integer | Self::Bigint | Self::Double | Self::Text => None,
-        }
+/// SQL that holds for the values that have a place in Arrow, of an expression that is not NULL.
+pub(super) fn has_place(kind: Kind, sql: &str) -> Option<String> {
+    match kind {
+        Kind::Decimal(..) => Some(format!("{sql} <> 'NaN'")),
+        Kind::Date => Some(format!("isfinite({sql})")),
+        Kind::Timestamp | Kind::Timestamptz => Some(format!("({sql} > '-infinity' AND {sql} < '{LATEST}')")),
+        Kind::Boolean | Kind::Integer | Kind::Bigint | Kind::Double | Kind::Text | Kind::Bytes => None,
     }
 }
 

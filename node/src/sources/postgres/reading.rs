@@ -9,8 +9,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyOutStream, Row};
 
 use super::fault::Fault;
+use super::kind::comes_as;
 use super::server::{Lease, Server};
-use super::table::Shape;
+use crate::sources::remote::Shape;
 
 /// A transaction, which ends with it.
 pub(super) struct Reading {
@@ -58,11 +59,11 @@ impl Reading {
 
     /// Whether a SELECT has the columns that it is to have. Its tables are kept from being altered from here to the end.
     pub(super) async fn check(&mut self, shape: &Shape) -> Result<(), Fault> {
-        let prepared = self.lease.client()?.prepare(&shape.select).await;
+        let prepared = self.lease.client()?.prepare(&shape.select.sql).await;
         let prepared = prepared.map_err(|error| fault(self.lease.server(), &error))?;
         let found = prepared.columns();
         for ((name, kind), found) in shape.columns.iter().zip(found) {
-            if !kind.comes_as(found.type_(), found.type_modifier()) {
+            if !comes_as(*kind, found.type_(), found.type_modifier()) {
                 return Err(Fault::Retyped(name.clone()));
             }
         }

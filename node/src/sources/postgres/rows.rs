@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::builder::{
-    ArrayBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int32Builder, Int64Builder,
-    StringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int32Builder,
+    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
 
 use super::fault::Fault;
-use super::kind::{Kind, LATEST_MICROS};
+use super::kind::LATEST_MICROS;
 use super::numeric::{Numeric, numeric};
+use crate::sources::remote::Kind;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Rows of a batch.
@@ -44,6 +45,7 @@ enum Values {
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
     Text(StringBuilder),
+    Bytes(BinaryBuilder),
 }
 
 /// A value as it was found.
@@ -148,6 +150,7 @@ impl Values {
             Kind::Date => Self::Date(Date32Builder::new()),
             Kind::Timestamp | Kind::Timestamptz => Self::Timestamp(TimestampMicrosecondBuilder::new()),
             Kind::Text => Self::Text(StringBuilder::new()),
+            Kind::Bytes => Self::Bytes(BinaryBuilder::new()),
         }
     }
 
@@ -175,6 +178,10 @@ impl Values {
                 micros => micros.map(|micros| to.append_value(micros + MICROS_TO_2000)),
             },
             Self::Text(to) => std::str::from_utf8(value).ok().map(|text| to.append_value(text)),
+            Self::Bytes(to) => {
+                to.append_value(value);
+                Some(())
+            }
         };
         put.map_or(Put::Malformed, |()| Put::Done)
     }
@@ -189,6 +196,7 @@ impl Values {
             Self::Date(to) => to.append_null(),
             Self::Timestamp(to) => to.append_null(),
             Self::Text(to) => to.append_null(),
+            Self::Bytes(to) => to.append_null(),
         }
     }
 
@@ -202,6 +210,7 @@ impl Values {
             Self::Date(from) => ArrayBuilder::finish(from),
             Self::Timestamp(from) => ArrayBuilder::finish(from),
             Self::Text(from) => ArrayBuilder::finish(from),
+            Self::Bytes(from) => ArrayBuilder::finish(from),
         }
     }
 }

@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
 
 use super::fault::Fault;
+use crate::sources::tls;
 
 /// Makes TLS connections that check who the server is.
 #[derive(Clone)]
@@ -24,24 +24,8 @@ pub(super) struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// With the authorities of a PEM file.
     pub(super) fn new(ca: &Path) -> Result<Self, Fault> {
-        let wrong = |why: &dyn std::fmt::Display| Fault::File {
-            path: ca.into(),
-            why: format!(
-                "{why}; `ca` in [[databases]] is a PEM file of the authority that signed the server's certificate"
-            ),
-        };
-        let mut roots = RootCertStore::empty();
-        let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(ca).and_then(Iterator::collect);
-        for certificate in found.map_err(|error| wrong(&error))? {
-            roots.add(certificate).map_err(|error| wrong(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(wrong(&"it holds no certificate"));
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| wrong(&error))?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        let config = tls::client(ca, None, "[[databases]]");
+        config.map(|config| Self(Arc::new(config))).map_err(|(path, why)| Fault::File { path, why })
     }
 }
 

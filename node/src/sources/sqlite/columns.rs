@@ -9,12 +9,13 @@
 //! | with BOOL | boolean, of 0 and 1 |
 //! | anything else, such as NUMERIC, DECIMAL, DATE, or nothing | text, numbers as digits |
 
-use arrow::datatypes::DataType;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Sqlite;
+use super::dialect::SqliteSql;
 use super::fault::SqliteFault;
 use super::file::fault;
+use crate::sources::remote::{self, Dialect};
 
 /// Types of geometry, one of which has INT in its name.
 const GEOMETRIES: [&str; 8] = [
@@ -48,7 +49,7 @@ pub(super) struct Column {
     declared: String,
     pub(super) kind: Kind,
     /// Whether SQLite turns whatever is put there into text.
-    pub(super) holds_text: bool,
+    holds_text: bool,
 }
 
 /// What is known of a table.
@@ -58,19 +59,6 @@ pub(super) struct Found {
     pub(super) is_view: bool,
     /// Whether texts order by their bytes as they do here.
     pub(super) utf8: bool,
-}
-
-impl Kind {
-    /// The type in Arrow.
-    pub(super) fn arrow(self) -> DataType {
-        match self {
-            Self::Bigint => DataType::Int64,
-            Self::Double => DataType::Float64,
-            Self::Boolean => DataType::Boolean,
-            Self::Bytes => DataType::Binary,
-            Self::Text | Self::Any => DataType::Utf8,
-        }
-    }
 }
 
 impl Column {
@@ -91,6 +79,23 @@ impl Column {
         Self { name, declared, kind, holds_text: is_text && !is_view && kind == Kind::Text }
     }
 
+    /// The same, as it is asked for and compared: texts by their bytes, whatever the column's collation.
+    pub(super) fn asked(&self) -> remote::Column {
+        let own = quoted(&self.name);
+        let (kind, comparable) = match self.kind {
+            Kind::Bigint => (remote::Kind::Bigint, true),
+            Kind::Double => (remote::Kind::Double, true),
+            // Its values are numbers there.
+            Kind::Boolean => (remote::Kind::Boolean, false),
+            Kind::Bytes => (remote::Kind::Bytes, false),
+            Kind::Text => (remote::Kind::Text, self.holds_text),
+            Kind::Any => (remote::Kind::Text, false),
+        };
+        let collation = if comparable && kind == remote::Kind::Text { " COLLATE BINARY" } else { "" };
+        let compared = format!("{own}{collation}");
+        remote::Column { compared, comparable, ..remote::Column::new(&self.name, kind, own) }
+    }
+
     /// SQL that holds where a value is none that is read so; never NULL.
     fn misfits(&self) -> Option<String> {
         let own = quoted(&self.name);
@@ -105,9 +110,8 @@ impl Column {
     }
 }
 
-/// A name as SQL has it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+fn quoted(name: &str) -> String {
+    SqliteSql.name(name)
 }
 
 /// The columns of a table or view, as it is now.

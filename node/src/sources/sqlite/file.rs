@@ -57,6 +57,12 @@ impl Reading {
     }
 }
 
+/// Whether a file is a database, by its first bytes.
+pub(in crate::sources) fn is_database(path: &Path) -> bool {
+    let mut first = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok_and(|()| first == MAGIC)
+}
+
 /// The files of a database.
 pub(in crate::sources) const SQLITE: FilesOf = FilesOf { suffixes: &[], hidden: &[], beside: Some(WAL) };
 

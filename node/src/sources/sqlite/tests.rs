@@ -8,23 +8,15 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
-use chrono::{DateTime, TimeZone, Utc};
 use datafusion::datasource::MemTable;
-use datafusion::prelude::{SessionConfig, SessionContext};
-use meridian_proto::{Column, Dataset, Form, Role};
+use meridian_proto::Form;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::{Loaded, RightsSpec, Sqlite, load};
+use super::super::remote::{Asked, Constant, EngineTable, Kind, Origin, Select, Shape, condition};
+use super::super::tests::{context, dataset_called, now};
+use super::super::{Loaded, RightsSpec, SourceKind, SourceSpec, load};
 use super::*;
-
-fn now() -> DateTime<Utc> {
-    Utc.with_ymd_and_hms(2026, 6, 15, 12, 0, 0).unwrap()
-}
-
-fn context() -> SessionContext {
-    SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2))
-}
 
 /// Has Python's sqlite3 run statements on a file.
 fn python(path: &Path, script: &str) {
@@ -43,42 +35,9 @@ fn file(script: &str) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn dataset(form: Form, columns: &[&str]) -> Dataset {
-    let column = |text: &&str| {
-        let (name, column_type) = text.split_once(' ').unwrap();
-        Column {
-            name: name.parse().unwrap(),
-            column_type: column_type.parse().unwrap(),
-            role: Role::Hidden,
-            required: false,
-            ranges: false,
-            concept: String::new(),
-            unit: String::new(),
-            description: String::new(),
-        }
-    };
-    Dataset {
-        name: "trees".parse().unwrap(),
-        title: String::new(),
-        description: String::new(),
-        licence: String::new(),
-        form,
-        needs_agreement: false,
-        columns: columns.iter().map(column).collect(),
-        unit_kind: String::new(),
-        threshold: 0,
-        standard: None,
-        coverage: vec![],
-        size_class: 0,
-        update_frequency: String::new(),
-        references: vec![],
-        about: meridian_proto::About::default(),
-    }
-}
-
 fn spec(path: &Path, table: &str, columns: &[&str], mapping: Option<&str>) -> SourceSpec {
     let kind = SourceKind::Sqlite(Sqlite { table: table.into(), as_text: vec![] });
-    let dataset = Arc::new(dataset(Form::Open, columns));
+    let dataset = dataset_called("trees", Form::Open, columns);
     SourceSpec::new(dataset, kind, path.to_path_buf(), mapping.map(str::to_owned))
 }
 
@@ -249,10 +208,10 @@ fn conditions_and_limits_go_into_the_select_with_their_values_beside_it() {
 
     let (_folder, path) = file(TRAPS);
     let source = Sqlite { table: "trees".into(), as_text: vec![] };
-    let table = SqliteTable::open(&path, &source, &"trees".parse().unwrap()).unwrap();
-    let reading = file::Reading::open(&path).unwrap();
-    let found = columns::of(&reading.connection, &source).unwrap();
-    let written = |expr: &Expr| condition::condition(expr, &found).map(|condition| condition.sql);
+    let (engine, query) = find(&path, &source).unwrap();
+    let origin = Origin::new(engine, &"trees".parse().unwrap(), &Arc::default(), &query);
+    let table = EngineTable::of_table(query.clone(), origin, true);
+    let written = |expr: &Expr| condition(expr, &query).map(|condition| condition.sql);
     for (expr, sql) in [
         (col("name").eq(lit("'; --")), Some("\"name\" COLLATE BINARY = ?")),
         (lit(3_i64).gt(col("n")), Some("\"n\" < ?")),
@@ -269,9 +228,10 @@ fn conditions_and_limits_go_into_the_select_with_their_values_beside_it() {
         let pushed = table.supports_filters_pushdown(&[&expr]).unwrap();
         assert_eq!(pushed[0] == TableProviderFilterPushDown::Inexact, sql.is_some(), "{expr}");
     }
-    let condition = condition::condition(&col("n").gt(lit(1_i64)), &found).unwrap();
-    let select = table.select(&found.columns[..2], &[condition], Some(5));
-    assert_eq!(select, "SELECT \"id\", \"name\" FROM \"trees\" WHERE \"n\" > ? LIMIT 5");
+    let condition = condition(&col("n").gt(lit(1_i64)), &query).unwrap();
+    let select = query.select(&[&query.columns[0], &query.columns[1]], &[condition], Some(5));
+    assert_eq!(select.sql, "SELECT \"id\", \"name\" FROM \"trees\" WHERE \"n\" > ? LIMIT 5");
+    assert_eq!(select.values, [Constant::Exact("1".into())]);
 }
 
 #[tokio::test]
@@ -374,12 +334,16 @@ async fn many_rows_come_in_batches_and_a_scan_that_nobody_waits_for_ends() {
     // One that would never end, and yields no row.
     let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c WHERE x < 0";
     let source = Sqlite { table: "trees".into(), as_text: vec![] };
-    let table = SqliteTable::open(&path, &source, &"trees".parse().unwrap()).unwrap();
-    let ends = table.scanned_for_test(endless);
-    let mut rows = ends.stream;
+    let (engine, query) = find(&path, &source).unwrap();
+    let origin = Origin::new(Arc::clone(&engine), &"trees".parse().unwrap(), &Arc::default(), &query);
+    let before = Arc::strong_count(&engine);
+    let select = Select { sql: endless.into(), values: vec![] };
+    let shape = Arc::new(Shape { select, columns: vec![("id".into(), Kind::Bigint)] });
+    let schema = Arc::new(query.schema().project(&[0]).unwrap());
+    let mut rows = Arc::clone(&engine).run(Asked { origin: origin.clone(), shape, schema });
     assert!(futures::poll!(futures::StreamExt::next(&mut rows)).is_pending());
     drop(rows);
-    while Arc::strong_count(&ends.scan) > 1 {
+    while Arc::strong_count(&engine) > before {
         tokio::task::yield_now().await;
     }
 }

@@ -10,6 +10,7 @@ mod geoparquet;
 mod json;
 mod parquet;
 mod promises;
+pub(super) mod questions;
 mod random;
 mod rights;
 mod snapshots;
@@ -32,7 +33,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A dataset whose columns are written `name type` or `name type!` where required.
-fn dataset(form: Form, columns: &[&str]) -> Dataset {
+pub(super) fn dataset(form: Form, columns: &[&str]) -> Dataset {
     let column = |text: &&str| {
         let (name, column_type) = text.split_once(' ').unwrap();
         Column {
@@ -65,7 +66,12 @@ fn dataset(form: Form, columns: &[&str]) -> Dataset {
     }
 }
 
-fn now() -> DateTime<Utc> {
+/// The same, called otherwise.
+pub(super) fn dataset_called(name: &str, form: Form, columns: &[&str]) -> Arc<Dataset> {
+    Arc::new(Dataset { name: name.parse().unwrap(), ..dataset(form, columns) })
+}
+
+pub(super) fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 6, 15, 12, 0, 0).unwrap()
 }
 
@@ -92,7 +98,7 @@ fn file(name: &str, bytes: impl AsRef<[u8]>, kind: SourceKind, columns: &[&str],
     Source { folder, spec: SourceSpec::new(dataset, kind, path, mapping) }
 }
 
-fn context() -> SessionContext {
+pub(super) fn context() -> SessionContext {
     SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2))
 }
 

@@ -114,6 +114,15 @@ fn json_lines_and_folders_are_looked_at() {
                  {\"payee\":\" Beta plc \",\"paid on\":\"2024-04-15\",\"net amount\":1075}\n";
     let draft = check("a.jsonl", lines, &["kind = \"jsonl\""], &PENCE, &DAYS);
     assert_eq!(texts(&loaded_again(&draft, "a.jsonl", lines), "supplier")[1].as_deref(), Some("Beta plc"));
+    let feature = |name: &str, paid: &str, amount: &str| {
+        format!(
+            "{{\"type\":\"Feature\",\"geometry\":{{\"type\":\"Point\",\"coordinates\":[0,51]}},\
+             \"properties\":{{\"payee\":\"{name}\",\"paid on\":\"{paid}\",\"net amount\":\"{amount}\"}}}}"
+        )
+    };
+    let features = [feature("Acme Ltd", "2024-04-01", "(250.00)"), feature("Beta plc", "2024-04-15", "1075")].join(",");
+    let collection = format!("{{\"type\":\"FeatureCollection\",\"features\":[{features}]}}");
+    check("a.geojson", collection, &["kind = \"geojson\""], &PENCE, &DAYS);
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("2024-04.csv", CSV), ("2024-05.csv", "Payee,Paid on,Net amount\nGamma LLP,02/05/2024,3\n")] {
         fs::write(folder.path().join(name), text).unwrap();
@@ -136,6 +145,7 @@ fn what_can_t_be_looked_at_is_said() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes, expected) in [
         ("a.parquet", &b"PAR1"[..], "its columns have names and types already"),
+        ("a.db", b"SQLite format 3\0 and more", "its columns have names and types already"),
         ("a.xlsx", b"PK nothing", "can't be read as records"),
         ("a.jsonl", b"not json\n", "line 1"),
         ("a.csv", b"", "can't be read as records"),

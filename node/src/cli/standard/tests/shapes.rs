@@ -38,6 +38,8 @@ fn other_words_orders_and_delimiters_are_no_obstacle() {
     let (_folder, path) = file(text);
     let (proposal, draft) = proposed(&path, "spend");
     assert_eq!(from(&proposal, "amount").unwrap(), ("AmountExclVAT", Confidence::High), "{proposal:#?}");
+    let said = proposal.found.iter().find(|found| found.column.as_str() == "amount").unwrap();
+    assert!(said.reason.ends_with("; a dash alone is read as 0"), "{}", said.reason);
     // A dash is no amount, and a payment without one is none of the standard's.
     let draft = draft.replace("FROM source\n", "FROM source WHERE \"AmountExclVAT\" <> '-'\n");
     let (_, rows) = loaded(&draft);

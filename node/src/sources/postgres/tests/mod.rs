@@ -14,16 +14,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
-use chrono::{DateTime, Utc};
-use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use meridian_federation::session::{session_builder, session_config};
-use meridian_proto::{Column, Dataset, Form, Role};
+use meridian_proto::Form;
 
-use super::super::{Loaded, SourceError, SourceKind, SourceSpec, load};
-use super::{Host, Postgres, Server, ServerConfig, WholeQueries};
+use super::super::tests::questions::{ask, loaded, session, shown};
+use super::super::tests::{dataset_called, now};
+use super::super::{SourceError, SourceKind, SourceSpec};
+use super::{Host, Postgres, Server, ServerConfig};
 
 /// A database of its own on a server that the tests share.
 struct Database {
@@ -97,36 +95,6 @@ fn config(postgres: &server::Postgres, database: &str) -> ServerConfig {
 }
 
 fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping: Option<&str>) -> SourceSpec {
-    let column = |text: &&str| {
-        let (name, column_type) = text.split_once(' ').unwrap();
-        Column {
-            name: name.parse().unwrap(),
-            column_type: column_type.parse().unwrap(),
-            role: Role::Hidden,
-            required: false,
-            ranges: false,
-            concept: String::new(),
-            unit: String::new(),
-            description: String::new(),
-        }
-    };
-    let dataset = Dataset {
-        name: "dwellings".parse().unwrap(),
-        title: String::new(),
-        description: String::new(),
-        licence: String::new(),
-        form,
-        needs_agreement: false,
-        columns: columns.iter().map(column).collect(),
-        unit_kind: String::new(),
-        threshold: 0,
-        standard: None,
-        coverage: vec![],
-        size_class: 0,
-        update_frequency: String::new(),
-        references: vec![],
-        about: meridian_proto::About::default(),
-    };
     let source = Postgres {
         server: Arc::clone(server),
         schema: "public".into(),
@@ -134,34 +102,10 @@ fn spec(server: &Arc<Server>, form: Form, table: &str, columns: &[&str], mapping
         refresh: std::time::Duration::from_secs(900),
     };
     let place = source.place();
-    SourceSpec::new(Arc::new(dataset), SourceKind::Postgres(source), place, mapping.map(str::to_owned))
-}
-
-fn now() -> DateTime<Utc> {
-    "2026-06-15T12:00:00Z".parse().unwrap()
-}
-
-async fn loaded(spec: &SourceSpec) -> Result<Loaded, SourceError> {
-    // On another thread, as the catalogue loads: the future has to be Send.
-    let spec = spec.clone();
-    tokio::spawn(async move { load(&spec, &SessionContext::new(), now()).await }).await.unwrap()
-}
-
-/// A session as those in which questions are answered, over loaded datasets by their names.
-fn session(datasets: &BTreeMap<&str, Loaded>) -> SessionContext {
-    let state =
-        session_builder(session_config().with_target_partitions(2)).with_optimizer_rule(Arc::new(WholeQueries)).build();
-    let context = SessionContext::new_with_state(state);
-    for (name, loaded) in datasets {
-        context.register_table(*name, Arc::new(ViewTable::new(loaded.plan.clone(), None))).unwrap();
-    }
-    context
-}
-
-async fn ask(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, DataFusionError> {
-    context.sql(sql).await?.collect().await
-}
-
-fn shown(batches: &[RecordBatch]) -> String {
-    pretty_format_batches(batches).unwrap().to_string()
+    SourceSpec::new(
+        dataset_called("dwellings", form, columns),
+        SourceKind::Postgres(source),
+        place,
+        mapping.map(str::to_owned),
+    )
 }

@@ -1,4 +1,4 @@
-//! A table or query of a server as DataFusion scans it: columns, conditions and a limit go into the SELECT that is sent.
+//! A table or query of another engine as DataFusion scans it: columns, conditions and a limit go into the SELECT that is sent.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,22 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::plan_datafusion_err;
 use datafusion::datasource::TableType;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use meridian_proto::Name;
 
-use super::Shared;
 use super::condition::condition;
-use super::exec::PostgresExec;
+use super::exec::EngineExec;
 use super::kind::Kind;
-use super::query::{Column, Key, Query};
-use super::server::Server;
+use super::query::{Column, Key, Query, Select};
+use super::{Engine, Shared};
+use crate::sources::{Cause, Fault, Unanswered};
 
 /// Where rows come from, and for which datasets.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
-    pub(super) server: Arc<Server>,
+pub(in crate::sources) struct Origin {
+    pub(super) engine: Arc<dyn Engine>,
     tables: Vec<Arc<Table>>,
 }
 
@@ -39,40 +39,50 @@ struct Table {
 
 /// A SELECT and the columns that it has to have.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
-    pub(super) select: String,
-    pub(super) columns: Vec<(String, Kind)>,
+pub(in crate::sources) struct Shape {
+    pub(in crate::sources) select: Select,
+    pub(in crate::sources) columns: Vec<(String, Kind)>,
 }
 
 impl Origin {
-    pub(super) fn new(server: &Arc<Server>, dataset: &Name, shared: &Arc<Shared>, table: &Query) -> Self {
+    pub(in crate::sources) fn new(
+        engine: Arc<dyn Engine>,
+        dataset: &Name,
+        shared: &Arc<Shared>,
+        table: &Query,
+    ) -> Self {
         let columns: Vec<&Column> = table.columns.iter().collect();
         let shape = Shape { select: table.select(&columns, &[], None), columns: kinds(&columns) };
         let (dataset, shared) = (dataset.clone(), Arc::clone(shared));
         let table = Arc::new(Table { dataset, shared, shape, beyond: Mutex::default() });
-        Self { server: Arc::clone(server), tables: vec![table] }
+        Self { engine, tables: vec![table] }
     }
 
-    /// Both, of one server.
+    /// Both, of one engine.
     pub(super) fn beside(&self, other: &Self) -> Self {
         let tables = self.tables.iter().chain(&other.tables).map(Arc::clone).collect();
-        Self { server: Arc::clone(&self.server), tables }
+        Self { engine: Arc::clone(&self.engine), tables }
     }
 
     /// What its tables have to look like.
-    pub(super) fn shapes(&self) -> impl Iterator<Item = &Shape> {
+    pub(in crate::sources) fn shapes(&self) -> impl Iterator<Item = &Shape> {
         self.tables.iter().map(|table| &table.shape)
     }
 
     /// The datasets.
-    pub(super) fn datasets(&self) -> String {
+    pub(in crate::sources) fn datasets(&self) -> String {
         let names: BTreeSet<&str> = self.tables.iter().map(|table| table.dataset.as_str()).collect();
         names.into_iter().collect::<Vec<_>>().join(", ")
     }
 
-    /// The tables are not as they were.
-    pub(super) fn suspect(&self) {
-        self.tables.iter().for_each(|table| table.shared.suspect());
+    /// What is told of a fault, and to whom; tables that may not be as they were are looked at again.
+    pub(in crate::sources) fn unanswered(&self, fault: Fault) -> DataFusionError {
+        let (datasets, engine) = (self.datasets(), self.engine.called());
+        tracing::error!(datasets, %engine, %fault, "a query of the database failed");
+        if fault.is_change() {
+            self.tables.iter().for_each(|table| table.shared.suspect());
+        }
+        DataFusionError::External(Box::new(Unanswered { datasets, cause: Cause::Database(fault) }))
     }
 
     /// About how many rows its largest table has.
@@ -81,7 +91,7 @@ impl Origin {
     }
 
     /// Tells the operator, once, of values that are NULL since they have no place here.
-    pub(super) fn tell_beyond(&self, columns: Vec<String>) {
+    pub(in crate::sources) fn tell_beyond(&self, columns: Vec<String>) {
         let [table] = self.tables.as_slice() else { return };
         for column in columns {
             let new = table.beyond.lock().unwrap_or_else(PoisonError::into_inner).insert(column.clone());
@@ -96,18 +106,18 @@ impl Origin {
     }
 }
 
-/// A table, or a query, at a server.
+/// A table, or a query, of another engine.
 #[derive(Debug)]
-pub(super) struct PostgresTable {
+pub(in crate::sources) struct EngineTable {
     query: Query,
     schema: SchemaRef,
     origin: Origin,
     is_open: bool,
 }
 
-impl PostgresTable {
+impl EngineTable {
     /// The table of a dataset.
-    pub(super) fn of_table(query: Query, origin: Origin, is_open: bool) -> Self {
+    pub(in crate::sources) fn of_table(query: Query, origin: Origin, is_open: bool) -> Self {
         Self { schema: query.schema(), query, origin, is_open }
     }
 
@@ -140,7 +150,7 @@ fn kinds(columns: &[&Column]) -> Vec<(String, Kind)> {
 }
 
 #[async_trait]
-impl TableProvider for PostgresTable {
+impl TableProvider for EngineTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -151,7 +161,8 @@ impl TableProvider for PostgresTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let how = |filter: &&Expr| match condition(filter, &self.query) {
-            Some(_) if self.query.is_bare() => TableProviderFilterPushDown::Exact,
+            Some(_) if self.query.is_bare() && self.query.dialect.is_exact() => TableProviderFilterPushDown::Exact,
+            Some(_) if self.query.is_bare() => TableProviderFilterPushDown::Inexact,
             Some(_) | None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(how).collect())
@@ -182,10 +193,11 @@ impl TableProvider for PostgresTable {
             let column = chosen.iter().position(|index| *index == key.column)?;
             Some(Key { column, ..key.clone() })
         };
-        let order: Vec<Key> = self.query.order.iter().map_while(key).collect();
+        let kept = self.query.order.iter().take_while(|_| self.query.dialect.keeps_order());
+        let order: Vec<Key> = kept.map_while(key).collect();
         let shape = Shape { select, columns: kinds(&columns) };
         let most = [limit, self.query.limit()].into_iter().flatten().min().unwrap_or(usize::MAX);
         let rows = self.origin.rows().min(most);
-        Ok(Arc::new(PostgresExec::new(self.origin.clone(), shape, (&order, rows), schema)))
+        Ok(Arc::new(EngineExec::new(self.origin.clone(), shape, (&order, rows), schema)))
     }
 }

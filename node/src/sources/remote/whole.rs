@@ -1,4 +1,4 @@
-//! An optimizer rule: joins, aggregates, sorts and limits over tables of one server become one query of that server, where
+//! An optimizer rule: joins, aggregates, sorts and limits over tables of one engine become one query of that engine, where
 //! each of them means the same there.
 //!
 //! Only what is open is asked so: elsewhere, what stands above a dataset's rows is the gate's to decide.
@@ -18,11 +18,10 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use super::condition::{class, condition, is_wider};
+use super::condition;
 use super::kind::Kind;
-use super::literal::Class;
 use super::query::{Column, Key, Query};
-use super::table::{Origin, PostgresTable};
+use super::table::{EngineTable, Origin};
 
 /// What the query stands for in plans.
 const NAME: &str = "database";
@@ -75,7 +74,7 @@ fn instead_of(plan: &LogicalPlan, made: Made) -> Result<LogicalPlan> {
         Some(Expr::from((qualifier, field)).sort(!descending, nulls_first))
     });
     let keys: Vec<SortExpr> = keys.collect();
-    let table = PostgresTable::of_query(query.of(columns).sorted(order), origin, &nullable);
+    let table = EngineTable::of_query(query.of(columns).sorted(order), origin, &nullable);
     let names = plan.schema().iter().enumerate().map(|(index, (qualifier, field))| {
         Expr::Column(Named::new(Some(NAME), format!("c{index}"))).alias_qualified(qualifier.cloned(), field.name())
     });
@@ -136,7 +135,7 @@ impl Maker {
             return None;
         }
         let made = if made.query.is_bare() { made } else { self.wrapped(made, input) };
-        let condition = condition(predicate, &made.query)?;
+        let condition = condition::condition(predicate, &made.query)?;
         Some(Made { query: made.query.filtered(condition), ..made })
     }
 
@@ -155,11 +154,14 @@ impl Maker {
 
     fn sorted(&mut self, keys: &[SortExpr], input: &LogicalPlan, fetch: Option<usize>) -> Option<Made> {
         let made = self.made(input)?;
+        // Where the order is lost on the way, sorting is of use for the first rows alone.
+        if fetch.is_none() && !made.query.dialect.keeps_order() {
+            return None;
+        }
         let key = |sort: &SortExpr| {
             let column = position(&sort.expr, &made.query)?;
             let options = SortOptions { descending: !sort.asc, nulls_first: sort.nulls_first };
-            let kind = made.query.columns.get(column)?.kind;
-            orders(kind, &made.query).then_some(Key { column, options })
+            orders(made.query.columns.get(column)?, &made.query).then_some(Key { column, options })
         };
         let order = keys.iter().map(key).collect::<Option<Vec<_>>>()?;
         if made.query.gives(&order, fetch) {
@@ -189,12 +191,12 @@ impl Maker {
 
     fn aggregated(&mut self, aggregate: &Aggregate) -> Option<Made> {
         let made = self.bare(&aggregate.input)?;
-        let mut columns = Vec::new();
+        let (dialect, mut columns) = (made.query.dialect, Vec::new());
         for key in &aggregate.group_expr {
             let column = value(key, &made.query)?;
             // Two zeros are one there, and two here.
-            (column.kind != Kind::Double).then_some(())?;
-            columns.push(Column::computed(&column.name, column.kind, &column.value()));
+            (column.kind != Kind::Double && column.comparable).then_some(())?;
+            columns.push(Column::computed(dialect, &column.name, column.kind, &column.value()));
         }
         let keys = columns.iter().map(|column| column.sql.clone()).collect();
         for call in &aggregate.aggr_expr {
@@ -214,31 +216,28 @@ impl Maker {
             JoinType::Left => "LEFT JOIN",
             _ => return None,
         };
-        // Without an equality the pairs are more than anybody may make of this node's memory, or of its server.
+        // Without an equality the pairs are more than anybody may make of this node's memory, or of the engine's.
         if on.is_empty() || *null_equality != NullEquality::NullEqualsNothing || *null_aware {
             return None;
         }
         let (one, other) = (self.side(left)?, self.side(right)?);
-        if one.origin.server != other.origin.server {
+        if !one.origin.engine.is(&*other.origin.engine) {
             return None;
         }
         let columns: Vec<Column> = one.query.columns.iter().chain(&other.query.columns).cloned().collect();
-        let utf8 = one.query.utf8;
-        let both = Query::over(String::new(), columns, utf8).named(schema);
+        let (dialect, utf8) = (one.query.dialect, one.query.utf8);
+        let both = Query::over(dialect, String::new(), columns, utf8).named(schema);
         let mut conditions = Vec::new();
         for (key, of_other) in on {
             let (key, of_other) = (value(key, &one.query)?, value(of_other, &other.query)?);
-            if !comparable(key.kind, of_other.kind) {
-                return None;
-            }
-            conditions.push(equal(&key, &of_other));
+            conditions.push(equal(&key, &of_other, &both)?);
         }
         if let Some(filter) = filter {
-            conditions.push(condition(filter, &both)?);
+            conditions.push(condition::condition(filter, &both)?.sql);
         }
         let on = conditions.join(" AND ");
         let from = format!("{} {word} {} ON {on}", one.query.from(), other.query.from());
-        let query = Query::over(from, both.columns, utf8);
+        let query = Query::over(dialect, from, both.columns, utf8);
         Some(Made { query, origin: one.origin.beside(&other.origin), more: true })
     }
 
@@ -249,28 +248,24 @@ impl Maker {
     }
 }
 
-/// Whether values of two kinds are equal there where they are here.
-fn comparable(one: Kind, other: Kind) -> bool {
-    match class(one) {
-        Class::Double => false,
-        Class::Timestamp => one == other,
-        same => same == class(other),
-    }
-}
-
 /// The two columns are equal; texts by their bytes, whatever the collations of their columns.
-fn equal(one: &Column, other: &Column) -> String {
-    let collation = if one.kind == Kind::Text { " COLLATE \"C\"" } else { "" };
-    format!("{}{collation} = {}{collation}", one.sql, other.sql)
+fn equal(one: &Column, other: &Column, query: &Query) -> Option<String> {
+    let digits = one.kind == other.kind || query.dialect.compares_decimals();
+    if !one.comparable || !other.comparable || !one.kind.compares_with(other.kind) || !digits {
+        return None;
+    }
+    let collation = if one.kind == Kind::Text { query.dialect.by_bytes() } else { "" };
+    Some(format!("{}{collation} = {}{collation}", one.sql, other.sql))
 }
 
 /// A table of an open dataset, with what has been pushed into it.
 fn scanned(scan: &TableScan) -> Option<Made> {
     let source = scan.source.downcast_ref::<DefaultTableSource>()?;
-    let table = source.table_provider.downcast_ref::<PostgresTable>().filter(|table| table.is_open())?;
+    let table = source.table_provider.downcast_ref::<EngineTable>().filter(|table| table.is_open())?;
     let mut query = table.query().clone();
+    query.dialect.has_whole_queries().then_some(())?;
     for filter in &scan.filters {
-        let condition = condition(filter, &query)?;
+        let condition = condition::condition(filter, &query)?;
         query = if query.is_bare() { query.filtered(condition) } else { return None };
     }
     if scan.fetch.is_some() {
@@ -286,13 +281,14 @@ fn scanned(scan: &TableScan) -> Option<Made> {
     Some(Made { query, origin: table.origin().clone(), more: false })
 }
 
-/// Whether a kind orders there as it does here.
-fn orders(kind: Kind, query: &Query) -> bool {
-    match kind {
-        Kind::Double => false,
-        Kind::Text => query.utf8,
+/// Whether a column orders there as it does here.
+fn orders(column: &Column, query: &Query) -> bool {
+    let by_kind = match column.kind {
+        Kind::Double | Kind::Bytes => false,
+        Kind::Text => query.utf8 && query.dialect.orders_texts(),
         _ => true,
-    }
+    };
+    by_kind && column.comparable
 }
 
 /// Which column of a query an expression is, as it is.
@@ -311,26 +307,25 @@ fn value(expr: &Expr, query: &Query) -> Option<Column> {
         Expr::Alias(Alias { expr, .. }) => value(expr, query),
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
             let column = value(expr, query)?;
-            widened(&column, field.data_type())
+            widened(&column, field.data_type(), query)
         }
         _ => None,
     }
 }
 
-fn widened(column: &Column, to: &DataType) -> Option<Column> {
+fn widened(column: &Column, to: &DataType, query: &Query) -> Option<Column> {
     if column.kind.arrow() == *to {
         return Some(column.clone());
     }
     let is_whole = matches!(column.kind, Kind::Integer | Kind::Bigint);
-    let (kind, word) = match to {
-        DataType::Int64 if column.kind == Kind::Integer => (Kind::Bigint, "int8"),
-        DataType::Float64 if is_whole => (Kind::Double, "float8"),
-        DataType::Decimal128(precision, scale) if is_wider(column.kind, to) => {
-            return Some(Column::computed(&column.name, Kind::Decimal(*precision, *scale), &column.value()));
-        }
+    let kind = match to {
+        DataType::Int64 if column.kind == Kind::Integer => Kind::Bigint,
+        DataType::Float64 if is_whole => Kind::Double,
+        DataType::Decimal128(precision, scale) if column.kind.is_kept_as(to) => Kind::Decimal(*precision, *scale),
         _ => return None,
     };
-    Some(Column::computed(&column.name, kind, &format!("({})::{word}", column.value())))
+    let sql = query.dialect.cast(&column.value(), kind);
+    Some(Column { comparable: column.comparable, ..Column::new(&column.name, kind, sql) })
 }
 
 /// A call of an aggregate that gives the same there. Sums that do not fit in their type wrap around here and are an error
@@ -349,29 +344,29 @@ fn called(call: &Expr, query: &Query) -> Option<Column> {
         return None;
     }
     let filter = match filter {
-        Some(filter) => format!(" FILTER (WHERE {})", condition(filter, query)?),
+        Some(filter) => format!(" FILTER (WHERE {})", condition::condition(filter, query)?.sql),
         None => String::new(),
     };
-    let column = value(argument, query);
+    let (dialect, column) = (query.dialect, value(argument, query));
     let is_all = matches!(argument, Expr::Literal(constant, _) if !constant.is_null());
     let (kind, sql) = match (func.name(), column, distinct) {
         ("count", None, false) if is_all => (Kind::Bigint, format!("count(*){filter}")),
         ("count", Some(column), false) => (Kind::Bigint, format!("count({}){filter}", column.value())),
-        ("count", Some(column), true) if column.kind != Kind::Double => {
+        ("count", Some(column), true) if column.kind != Kind::Double && column.comparable => {
             (Kind::Bigint, format!("count(DISTINCT {}){filter}", column.value()))
         }
         ("sum", Some(column), false) => match column.kind {
-            Kind::Bigint => (Kind::Bigint, format!("(sum({}){filter})::int8", column.value())),
+            Kind::Bigint => (Kind::Bigint, dialect.cast(&format!("sum({}){filter}", column.value()), Kind::Bigint)),
             Kind::Decimal(precision, scale) => {
                 let wider = Kind::Decimal(precision.saturating_add(10).min(38), scale);
                 (wider, format!("sum({}){filter}", column.value()))
             }
             _ => return None,
         },
-        (name @ ("min" | "max"), Some(column), _) if column.kind != Kind::Boolean && orders(column.kind, query) => {
-            (column.kind, format!("{name}({}){filter}", column.ordered()))
+        (name @ ("min" | "max"), Some(column), _) if column.kind != Kind::Boolean && orders(&column, query) => {
+            (column.kind, format!("{name}({}){filter}", column.ordered(dialect)))
         }
         _ => return None,
     };
-    Some(Column::computed(func.name(), kind, &sql))
+    Some(Column::computed(dialect, func.name(), kind, &sql))
 }

@@ -1,4 +1,4 @@
-//! A query of the server: what stands behind FROM, its columns and what is done to its rows; and the SELECT that is sent.
+//! A query of another engine: what stands behind FROM, its columns and what is done to its rows; and the SELECT that is sent.
 
 use std::sync::Arc;
 
@@ -6,64 +6,77 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Column as Named, DFSchemaRef};
 
-use super::columns::Found;
+use super::condition::Condition;
+use super::dialect::Dialect;
 use super::kind::Kind;
+use super::literal::Constant;
 
 /// A column of a table or of a query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) kind: Kind,
+pub(in crate::sources) struct Column {
+    pub(in crate::sources) name: String,
+    pub(in crate::sources) kind: Kind,
     /// SQL that gives its value in this kind.
-    pub(super) sql: String,
+    pub(in crate::sources) sql: String,
     /// SQL that compares as its value does, which an index may know.
-    pub(super) compared: String,
+    pub(in crate::sources) compared: String,
+    /// Whether its values compare with constants and other columns there as they do here.
+    pub(in crate::sources) comparable: bool,
     /// SQL of the UUID whose text this is.
-    pub(super) uuid: Option<String>,
-    /// Whether it can hold what has no place in Arrow, and is NULL here.
-    pub(super) beyond: bool,
+    pub(in crate::sources) uuid: Option<String>,
+    /// Where it can hold what has no place in Arrow, and is NULL here: SQL that holds for all that has one.
+    pub(in crate::sources) place: Option<String>,
 }
 
 impl Column {
-    /// A column of a table.
-    pub(super) fn new(name: &str, kind: Kind, sql: String) -> Self {
-        let beyond = kind.has_place(&sql).is_some();
-        Self { name: name.to_owned(), kind, compared: sql.clone(), sql, uuid: None, beyond }
+    /// A column all of whose values have a place here.
+    pub(in crate::sources) fn new(name: &str, kind: Kind, sql: String) -> Self {
+        Self { name: name.to_owned(), kind, compared: sql.clone(), sql, comparable: true, uuid: None, place: None }
     }
 
-    /// A column whose value is computed there, and always has a place here.
-    pub(super) fn computed(name: &str, kind: Kind, sql: &str) -> Self {
-        // A numeric that was computed does not say of how many digits it is.
+    /// A column whose value is computed there.
+    pub(super) fn computed(dialect: &dyn Dialect, name: &str, kind: Kind, sql: &str) -> Self {
+        // A decimal that was computed does not say of how many digits it is.
         let sql = match kind {
-            Kind::Decimal(precision, scale) => format!("({sql})::numeric({precision}, {scale})"),
+            Kind::Decimal(..) => dialect.cast(sql, kind),
             _ => sql.to_owned(),
         };
-        Self { beyond: false, ..Self::new(name, kind, sql) }
+        Self::new(name, kind, sql)
     }
 
     /// SQL of its value, NULL where that has no place here.
     pub(super) fn value(&self) -> String {
-        match self.kind.has_place(&self.sql).filter(|_| self.beyond) {
+        match &self.place {
             Some(place) => format!("CASE WHEN {place} THEN {} END", self.sql),
             None => self.sql.clone(),
         }
     }
 
     /// The same, with its digits told.
-    fn typed(&self) -> String {
-        if self.beyond { Self::computed(&self.name, self.kind, &self.value()).sql } else { self.sql.clone() }
+    fn typed(&self, dialect: &dyn Dialect) -> String {
+        match self.place {
+            Some(_) => Self::computed(dialect, &self.name, self.kind, &self.value()).sql,
+            None => self.sql.clone(),
+        }
     }
 
     /// SQL of its value as it is ordered here.
-    pub(super) fn ordered(&self) -> String {
-        let collation = if self.kind == Kind::Text { " COLLATE \"C\"" } else { "" };
+    pub(super) fn ordered(&self, dialect: &dyn Dialect) -> String {
+        let collation = if self.kind == Kind::Text { dialect.by_bytes() } else { "" };
         format!("{}{collation}", self.value())
     }
 }
 
+/// The text of a SELECT, and the constants that stand beside it, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::sources) struct Select {
+    pub(in crate::sources) sql: String,
+    pub(in crate::sources) values: Vec<Constant>,
+}
+
 /// One key by which rows come.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(in crate::sources) struct Key {
     /// Which of the columns.
     pub(super) column: usize,
     pub(super) options: SortOptions,
@@ -78,14 +91,15 @@ enum Names {
     Of(DFSchemaRef),
 }
 
-/// A query of the server.
+/// A query of another engine.
 #[derive(Debug, Clone)]
-pub(super) struct Query {
+pub(in crate::sources) struct Query {
+    pub(super) dialect: &'static dyn Dialect,
     from: String,
-    pub(super) columns: Vec<Column>,
-    /// Whether texts order at the server as they do here.
+    pub(in crate::sources) columns: Vec<Column>,
+    /// Whether texts are UTF-8 there, so that their bytes are those that they have here.
     pub(super) utf8: bool,
-    conditions: Vec<String>,
+    conditions: Vec<Condition>,
     /// The keys of GROUP BY; none at all where rows are not grouped.
     groups: Option<Vec<String>>,
     pub(super) order: Vec<Key>,
@@ -95,19 +109,25 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// All of a table.
-    pub(super) fn of_table(schema: &str, table: &str, found: Found) -> Self {
-        Self::over(format!("{}.{}", quoted(schema), quoted(table)), found.columns, found.utf8)
+    /// All of a table, whose name is of so many parts.
+    pub(in crate::sources) fn of_table(
+        dialect: &'static dyn Dialect,
+        table: &[&str],
+        columns: Vec<Column>,
+        utf8: bool,
+    ) -> Self {
+        let names: Vec<String> = table.iter().map(|name| dialect.name(name)).collect();
+        Self::over(dialect, names.join("."), columns, utf8)
     }
 
     /// All of what stands behind FROM.
-    pub(super) fn over(from: String, columns: Vec<Column>, utf8: bool) -> Self {
+    pub(super) fn over(dialect: &'static dyn Dialect, from: String, columns: Vec<Column>, utf8: bool) -> Self {
         let (conditions, order) = (Vec::new(), Vec::new());
-        Self { from, columns, utf8, conditions, groups: None, order, skip: 0, limit: None, names: Names::Own }
+        Self { dialect, from, columns, utf8, conditions, groups: None, order, skip: 0, limit: None, names: Names::Own }
     }
 
     /// The columns as Arrow has them; any may be NULL.
-    pub(super) fn schema(&self) -> SchemaRef {
+    pub(in crate::sources) fn schema(&self) -> SchemaRef {
         let field = |column: &Column| Field::new(&column.name, column.kind.arrow(), true);
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
@@ -157,7 +177,7 @@ impl Query {
     }
 
     /// Those rows for which a condition over its columns holds.
-    pub(super) fn filtered(mut self, condition: String) -> Self {
+    pub(super) fn filtered(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self
     }
@@ -180,16 +200,16 @@ impl Query {
     /// The same as a table behind FROM, its columns called c0, c1 and so on there.
     pub(super) fn wrapped(&self, alias: &str) -> Self {
         let outer = |(index, column): (usize, &Column)| Column {
-            beyond: false,
+            comparable: column.comparable,
             ..Column::new(&column.name, column.kind, format!("{alias}.c{index}"))
         };
         let columns = self.columns.iter().enumerate().map(outer).collect();
-        Self::over(format!("({}) AS {alias}", self.inner()), columns, self.utf8)
+        Self::over(self.dialect, format!("({}) AS {alias}", self.inner()), columns, self.utf8)
     }
 
     fn inner(&self) -> String {
-        let column = |(index, column): (usize, &Column)| format!("{} AS c{index}", column.typed());
-        self.text(self.columns.iter().enumerate().map(column).collect(), &[], self.limit)
+        let column = |(index, column): (usize, &Column)| format!("{} AS c{index}", column.typed(self.dialect));
+        self.text(self.columns.iter().enumerate().map(column).collect(), &[], self.limit).sql
     }
 
     /// What stands behind FROM of a query that is bare of all but conditions: where two are joined, each is one.
@@ -198,7 +218,12 @@ impl Query {
     }
 
     /// The SELECT of some columns, where these conditions hold too.
-    pub(super) fn select(&self, columns: &[&Column], conditions: &[String], limit: Option<usize>) -> String {
+    pub(in crate::sources) fn select(
+        &self,
+        columns: &[&Column],
+        conditions: &[Condition],
+        limit: Option<usize>,
+    ) -> Select {
         let limit = match (self.limit, limit) {
             (Some(own), Some(limit)) => Some(own.min(limit)),
             (own, limit) => own.or(limit),
@@ -206,12 +231,14 @@ impl Query {
         self.text(columns.iter().map(|column| column.sql.clone()).collect(), conditions, limit)
     }
 
-    fn text(&self, list: Vec<String>, more: &[String], limit: Option<usize>) -> String {
+    fn text(&self, list: Vec<String>, more: &[Condition], limit: Option<usize>) -> Select {
+        let list = if list.is_empty() { self.dialect.no_column().to_owned() } else { list.join(", ") };
         let space = if list.is_empty() { "" } else { " " };
-        let mut sql = format!("SELECT{space}{} FROM {}", list.join(", "), self.from);
-        let conditions: Vec<&str> = self.conditions.iter().chain(more).map(String::as_str).collect();
-        if !conditions.is_empty() {
-            sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+        let mut sql = format!("SELECT{space}{list} FROM {}", self.from);
+        let conditions = || self.conditions.iter().chain(more);
+        for (index, condition) in conditions().enumerate() {
+            sql.push_str(if index == 0 { " WHERE " } else { " AND " });
+            sql.push_str(&condition.sql);
         }
         if let Some(keys) = self.groups.as_ref().filter(|keys| !keys.is_empty()) {
             sql.push_str(&format!(" GROUP BY {}", keys.join(", ")));
@@ -226,18 +253,13 @@ impl Query {
         if self.skip > 0 {
             sql.push_str(&format!(" OFFSET {}", self.skip));
         }
-        sql
+        Select { sql, values: conditions().flat_map(|condition| condition.values.clone()).collect() }
     }
 
     fn direction(&self, key: &Key) -> Option<String> {
         let SortOptions { descending, nulls_first } = key.options;
         let way = if descending { "DESC" } else { "ASC" };
         let nulls = if nulls_first { "FIRST" } else { "LAST" };
-        Some(format!("{} {way} NULLS {nulls}", self.columns.get(key.column)?.ordered()))
+        Some(format!("{} {way} NULLS {nulls}", self.columns.get(key.column)?.ordered(self.dialect)))
     }
-}
-
-/// An identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
