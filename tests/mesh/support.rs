@@ -6,6 +6,7 @@ mod hostile;
 mod mesh;
 mod process;
 mod tap;
+mod terminal;
 mod town;
 mod wire;
 
@@ -24,6 +25,7 @@ pub(crate) use hostile::Hostile;
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use tap::Tap;
+pub(crate) use terminal::Terminal;
 pub(crate) use town::{Town, free, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 
