@@ -331,7 +331,6 @@ impl View {
     }
 
     fn table(&self, schema: &str, name: &str) -> Result<Arc<dyn TableProvider>> {
-        let unknown = || plan_datafusion_err!("{}", unknown(self.federation.as_str(), schema, name));
         if schema == self.body.as_str() {
             let found = match (self.own.get(name), self.views.get(name)) {
                 (Some(Own::Ready(table)), _) => Seen::Ready(Arc::clone(table) as _),
@@ -345,7 +344,18 @@ impl View {
                     "{}.{schema}.{name} can't be read at the moment; its operator finds the cause in the node's log",
                     self.federation
                 )),
-                Seen::Unknown => Err(unknown()),
+                Seen::Unknown => {
+                    let listed = self.listed();
+                    let own =
+                        listed.iter().filter(|listed| listed.schema == schema).map(|listed| listed.table.as_str());
+                    let own: Vec<&str> = own.collect();
+                    let hint = if own.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; {schema} publishes: {}", own.join(", "))
+                    };
+                    Err(plan_datafusion_err!("{}{hint}", unknown_text(self, schema, name)))
+                }
             };
         }
         let foreign = match &self.foreign {

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod flight;
+mod format;
 pub mod gate;
 mod geometry;
 pub mod history;

@@ -14,6 +14,13 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
+/// The word that was most likely meant.
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = 1 + found.chars().count() / 4;
+    let near = known.into_iter().map(|word| (distance(found, word), word)).filter(|(distance, _)| *distance <= limit);
+    near.min().map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

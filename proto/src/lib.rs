@@ -9,6 +9,7 @@ mod dataset;
 mod error;
 mod membership;
 mod name;
+mod progress;
 mod register;
 mod release;
 mod witness;
@@ -19,6 +20,7 @@ pub use dataset::{Column, ColumnType, Coverage, Covers, Dataset, Description, Fo
 pub use error::Invalid;
 pub use membership::{Member, Membership};
 pub use name::{BodyName, DatasetName, Name};
+pub use progress::{Progress, State};
 pub use register::{MOST_REGISTER_BYTES, ToldRegister};
 pub use release::{DatasetUse, Receipt, ReleaseRecord, Signed};
 pub use witness::{LogKeys, Said, WitnessAnswer, WitnessRequest, Witnessed};
@@ -40,6 +42,9 @@ pub const CHECK_ACTION: &str = "meridian.check";
 
 /// The Flight action by which an analyst asks their own node what an agreement has to grant for a query to run.
 pub const NEEDS_ACTION: &str = "meridian.needs";
+
+/// The Flight action by which whoever reads an answer asks how far the bodies behind it are: a [`Progress`].
+pub const PROGRESS_ACTION: &str = "meridian.progress";
 
 /// The Flight action by which a node asks a peer what has changed: a [`wire::NewsRequest`], a [`wire::News`].
 pub const NEWS_ACTION: &str = "meridian.news";

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 13] = [
     &["portal", "query"],
     &["catalogue", "news", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
-    &["gate"],
+    &["format", "gate"],
     &["geometry"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
     &["printable", "seal", "spelling", "testing", "versions"],

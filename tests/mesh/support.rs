@@ -7,6 +7,7 @@ mod mesh;
 mod process;
 mod sources;
 mod tap;
+mod terminal;
 mod town;
 mod wire;
 
@@ -26,6 +27,7 @@ pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use sources::{STREAMED, know, node_check, publish_source};
 pub(crate) use tap::Tap;
+pub(crate) use terminal::Terminal;
 pub(crate) use town::{Town, free, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 

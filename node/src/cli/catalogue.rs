@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use super::Error;
 use super::client::Client;
-use super::format::{Format, FormatError, Sheet, printable_json};
+use super::format::{Format, FormatError, Sheet, Whole, printable_json};
+use super::output::Output;
 use super::profile::Connection;
-use super::query::Output;
 use export::Export;
 use search::Search;
 
@@ -64,17 +64,10 @@ impl Catalogue {
             Some(Verb::Export(export)) => return export.run(out).await,
             None => {}
         }
-        Output { format: self.format, ..Output::default() }.check()?;
+        Output { format: Some(self.format), ..Output::default() }.check()?;
         let profile = self.connection.resolve()?;
-        let mut answer = Client::new(&profile)?.tables(self.body).await?;
-        let mut entries = Vec::new();
-        while let Some(batch) = answer.next().await? {
-            let read = self::entries(&batch);
-            entries.extend(read.ok_or_else(|| Error::Answer {
-                node: profile.node.clone(),
-                problem: "is not a list of tables as Flight SQL has it: is it a Meridian node?".into(),
-            })?);
-        }
+        let listings = listings(&mut Client::new(&profile)?, self.body).await?;
+        let entries: Vec<Entry> = listings.iter().map(Listing::entry).collect();
         write(&entries, self.format, out)
     }
 }
@@ -95,36 +88,87 @@ fn strings<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
     batch.column_by_name(name)?.as_string_opt::<i32>()
 }
 
+/// A dataset that one may see, with what is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// The federation.
+    pub(crate) catalog: String,
+    /// The body.
+    pub(crate) body: String,
+    /// The dataset's own name.
+    pub(crate) table: String,
+    /// Its columns, and what is told of it and of them in their metadata.
+    pub(crate) schema: Schema,
+}
+
+impl Listing {
+    /// Its full name.
+    pub(crate) fn name(&self) -> String {
+        let parts = [&self.catalog, &self.body, &self.table].map(String::as_str);
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
+    }
+
+    /// The names of its columns.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.schema.fields().iter().map(|field| field.name().as_str())
+    }
+
+    /// What is told of it under a key; empty where nothing is.
+    pub(crate) fn said(&self, key: &str) -> &str {
+        self.schema.metadata().get(key).map(String::as_str).unwrap_or_default()
+    }
+
+    fn entry(&self) -> Entry {
+        let said = |key| self.said(key).to_owned();
+        Entry {
+            dataset: self.name(),
+            title: said("title"),
+            form: said("form"),
+            last_change: said("last_change"),
+            freshness: said("freshness"),
+            quality: said("quality"),
+            columns: self.schema.fields().iter().map(|field| column(field)).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// The datasets that one may see, of bodies whose name matches.
+pub(crate) async fn listings(client: &mut Client, body: Option<String>) -> Result<Vec<Listing>, Error> {
+    let mut answer = client.tables(body).await?;
+    let mut listings = Vec::new();
+    while let Some(batch) = answer.next().await? {
+        let read = read(&batch);
+        listings.extend(read.ok_or_else(|| Error::Answer {
+            node: client.node().to_owned(),
+            problem: "is not a list of tables as Flight SQL has it: is it a Meridian node?".into(),
+        })?);
+    }
+    Ok(listings)
+}
+
 /// None: the batch is no answer to GetTables with schemas.
-fn entries(batch: &RecordBatch) -> Option<Vec<Entry>> {
+fn read(batch: &RecordBatch) -> Option<Vec<Listing>> {
     let catalogs = strings(batch, "catalog_name")?;
     let bodies = strings(batch, "db_schema_name")?;
     let names = strings(batch, "table_name")?;
     let schemas = batch.column_by_name("table_schema")?.as_binary_opt::<i32>()?;
-    let entry = |row: usize| {
+    let text =
+        |column: &StringArray, row| if column.is_valid(row) { column.value(row).to_owned() } else { String::new() };
+    let listing = |row: usize| {
         let schema = Schema::try_from(IpcMessage(schemas.value(row).to_vec().into())).ok()?;
-        let parts = [catalogs, bodies].map(|column| column.is_valid(row).then(|| column.value(row)));
-        let name: Vec<&str> = parts.into_iter().flatten().chain([names.value(row)]).collect();
-        Some(Entry {
-            dataset: name.join("."),
-            title: said(&schema, "title"),
-            form: said(&schema, "form"),
-            last_change: said(&schema, "last_change"),
-            freshness: said(&schema, "freshness"),
-            quality: said(&schema, "quality"),
-            columns: schema.fields().iter().map(|field| column(field)).collect::<Vec<_>>().join(", "),
-        })
+        Some(Listing { catalog: text(catalogs, row), body: text(bodies, row), table: text(names, row), schema })
     };
-    (0..batch.num_rows()).map(entry).collect()
-}
-
-fn said(schema: &Schema, key: &str) -> String {
-    schema.metadata().get(key).cloned().unwrap_or_default()
+    (0..batch.num_rows()).map(listing).collect()
 }
 
 /// A column and its type in the words of SQL.
 fn column(field: &Field) -> String {
-    let kind = match field.data_type() {
+    format!("{} {}", field.name(), kind(field))
+}
+
+/// A type in the words of SQL.
+pub(crate) fn kind(field: &Field) -> String {
+    match field.data_type() {
         DataType::Boolean => "boolean".into(),
         DataType::Int32 => "integer".into(),
         DataType::Int64 => "bigint".into(),
@@ -135,8 +179,7 @@ fn column(field: &Field) -> String {
         DataType::Timestamp(_, None) => "timestamp".into(),
         DataType::Binary => "bytea".into(),
         other => other.to_string(),
-    };
-    format!("{} {kind}", field.name())
+    }
 }
 
 /// A column of the list.
@@ -174,7 +217,7 @@ fn texts(columns: Vec<(&str, StringArray)>, format: Format, out: &mut dyn Write)
     let batch = RecordBatch::try_new(schema.clone(), columns).map_err(encode)?;
     let mut sheet = Sheet::new(format, schema)?;
     sheet.write(&batch, out)?;
-    sheet.finish("", out)?;
+    sheet.finish(&Whole::default(), out)?;
     Ok(())
 }
 
@@ -201,7 +244,7 @@ mod tests {
         let schema = schema.with_metadata(said.map(|(key, text)| (key.to_owned(), text.to_owned())).into());
         let mut tables = CommandGetTables { include_schema: true, ..CommandGetTables::default() }.into_builder();
         tables.append("london", "lfb", "incidents", "TABLE", &schema).unwrap();
-        let listed = entries(&tables.build().unwrap()).unwrap();
+        let listed: Vec<_> = read(&tables.build().unwrap()).unwrap().iter().map(Listing::entry).collect();
         let mut out = Vec::new();
         write(&listed, Format::Csv, &mut out).unwrap();
         assert_eq!(

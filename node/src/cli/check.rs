@@ -27,7 +27,7 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// A paragraph for each body, for people; bodies that decide alike share one.
     #[default]
     Table,
@@ -39,14 +39,19 @@ impl Check {
     /// Asks and prints; that a body says no, or nothing, is an error of its own.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
         let (mut client, statement) = Client::with(self.connection, self.source)?;
-        let answer = client.check(&statement.sql).await?;
-        match self.format {
-            Format::Table => out.write_all(table(&answer, &statement.sql).as_bytes())?,
-            Format::Json => writeln!(out, "{:#}", object(&answer))?,
-        }
-        out.flush()?;
-        outcome(&answer)
+        check(&mut client, &statement.sql, self.format, out).await
     }
+}
+
+/// Asks and prints, as [`Check::run`] does.
+pub(crate) async fn check(client: &mut Client, sql: &str, format: Format, out: &mut dyn Write) -> Result<(), Error> {
+    let answer = client.check(sql).await?;
+    match format {
+        Format::Table => out.write_all(table(&answer, sql).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", object(&answer))?,
+    }
+    out.flush()?;
+    outcome(&answer)
 }
 
 /// Which bodies a decision is of, each once, in order.

@@ -11,12 +11,13 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::CommandGetTables;
 use arrow_flight::sql::client::FlightSqlServiceClient;
-use arrow_flight::{Action, FlightInfo};
+use arrow_flight::{Action, FlightInfo, Ticket};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
 use meridian_proto::{
-    CATALOGUE_ACTION, CHECK_ACTION, CheckAnswer, NEEDS_ACTION, Needs, PROOF_ACTION, Receipt, Signed, Witnessed, wire,
+    CATALOGUE_ACTION, CHECK_ACTION, CheckAnswer, NEEDS_ACTION, Needs, PROGRESS_ACTION, PROOF_ACTION, Progress, Receipt,
+    Signed, Witnessed, wire,
 };
 use prost::Message;
 use serde_json::Value;
@@ -40,7 +41,9 @@ const PARTIAL_HEADER: &str = "meridian-partial";
 pub(crate) struct Client {
     node: String,
     credentials: Arc<Credentials>,
+    channel: Channel,
     flight: FlightSqlServiceClient<Channel>,
+    partial: bool,
 }
 
 impl Client {
@@ -51,9 +54,8 @@ impl Client {
             Credentials::load_trusting(&profile.ca, &profile.cert, &profile.key, &others)?
         };
         let channel = credentials.client_connector().channel(&profile.node, None)?;
-        let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
-        let mut client =
-            Self { node: profile.node.clone(), credentials, flight: FlightSqlServiceClient::new_from_inner(inner) };
+        let flight = flight(channel.clone());
+        let mut client = Self { node: profile.node.clone(), credentials, channel, flight, partial: false };
         if let Some(purpose) = &profile.purpose {
             client.set_purpose(purpose)?;
         }
@@ -80,9 +82,28 @@ impl Client {
         Ok(())
     }
 
+    /// States no purpose any more, over the same connection.
+    pub(crate) fn clear_purpose(&mut self) {
+        self.flight = flight(self.channel.clone());
+        if self.partial {
+            self.take_partial();
+        }
+    }
+
     /// Takes answers without bodies of `every.*` that do not answer.
     pub(crate) fn take_partial(&mut self) {
+        self.partial = true;
         self.flight.set_header(PARTIAL_HEADER, "true");
+    }
+
+    /// The node's address.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Who asks, as the certificate says.
+    pub(crate) fn identity(&self) -> &Identity {
+        self.credentials.identity()
     }
 
     /// Asks a query.
@@ -164,9 +185,35 @@ impl Client {
             (Some(ticket), None) => ticket,
             _ => return Err(unusable(&node, "does not come in one part: is it a Meridian node?".into())),
         };
-        let stream = self.flight.do_get(ticket).await.map_err(|error| failure(&node, &error))?.into_inner();
-        Ok(Answer { node, schema, stream, receipt: None })
+        let stream = self.flight.do_get(ticket.clone()).await.map_err(|error| failure(&node, &error))?.into_inner();
+        Ok(Answer { node, schema, stream, receipt: None, ticket })
     }
+
+    /// What tells how far an answer is.
+    pub(crate) fn follow(&self, answer: &Answer) -> Follow {
+        Follow { flight: FlightServiceClient::new(self.channel.clone()), ticket: answer.ticket.clone() }
+    }
+}
+
+/// Tells how far the bodies behind an answer are.
+pub(crate) struct Follow {
+    flight: FlightServiceClient<Channel>,
+    ticket: Ticket,
+}
+
+impl Follow {
+    /// How far they are; none where the node does not tell.
+    pub(crate) async fn progress(&mut self) -> Option<Progress> {
+        let action = Action { r#type: PROGRESS_ACTION.into(), body: self.ticket.encode_to_vec().into() };
+        let mut results = self.flight.do_action(action).await.ok()?.into_inner();
+        Progress::decode(&results.message().await.ok()??.body).ok()
+    }
+}
+
+/// Flight SQL over a connection, without headers.
+fn flight(channel: Channel) -> FlightSqlServiceClient<Channel> {
+    let inner = FlightServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES);
+    FlightSqlServiceClient::new_from_inner(inner)
 }
 
 /// An answer as it arrives.
@@ -175,6 +222,7 @@ pub(crate) struct Answer {
     schema: SchemaRef,
     stream: FlightDataDecoder,
     receipt: Option<Receipt>,
+    ticket: Ticket,
 }
 
 impl Answer {

@@ -12,7 +12,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// A file can't be read.
-    #[error("reading {}: {source}", path.display())]
+    #[error("reading {}: {source}; check the path, and that this user may read it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -28,12 +28,16 @@ pub enum Error {
         source: io::Error,
     },
     /// A profile file is not what it should be.
-    #[error("profile {}: {source}it may hold node, cert, key, ca and purpose", path.display())]
+    #[error("profile {}:{line}: {what}: {fix}", path.display())]
     Profile {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        fix: String,
     },
     /// Keys, certificates or addresses.
     #[error(transparent)]
@@ -98,6 +102,17 @@ pub enum Error {
     /// The operating system gives no threads or signals.
     #[error("starting the program's threads and signal handlers: {0}; check the limits of this user")]
     Runtime(io::Error),
+    /// A statement of a script.
+    #[error("{place}: {source}")]
+    At {
+        /// The script and the line on which the statement begins.
+        place: String,
+        /// What failed.
+        source: Box<Error>,
+    },
+    /// The terminal does not do what an editor needs of it.
+    #[error("reading from the terminal: {0}; pipe the statements in, or use meridian query")]
+    Terminal(io::Error),
     /// Somebody asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -111,13 +126,18 @@ impl Error {
             Self::Usage(_) => 2,
             Self::NotReleased(_) | Self::Faults(_) | Self::Unmapped(_) => 3,
             Self::Interrupted => 130,
+            Self::At { source, .. } => source.exit_code(),
             _ => 1,
         }
     }
 
     /// Whether the reader of the data has gone away, as `head` does: an end, not a failure.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Format(FormatError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+        match self {
+            Self::Format(FormatError::Output(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::At { source, .. } => source.is_broken_pipe(),
+            _ => false,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Explain {
 
 /// How an explanation is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Written {
+pub(crate) enum Written {
     /// For people
     #[default]
     Text,
@@ -38,14 +38,24 @@ impl Explain {
     /// Asks for the plan and prints its lines.
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<(), Error> {
         let (mut client, statement) = Client::with(self.connection, self.source)?;
-        let mut answer = client.query(&explained(&statement.sql, self.format)).await?;
-        while let Some(batch) = answer.next().await? {
-            let Some(plan) = batch.column_by_name("plan").or_else(|| batch.columns().last()) else { continue };
-            write_lines(plan.as_ref(), out)?;
-        }
-        out.flush()?;
-        Ok(())
+        explain(&mut client, &statement.sql, self.format, out).await
     }
+}
+
+/// Asks for the explanation of a query and writes its lines.
+pub(crate) async fn explain(client: &mut Client, sql: &str, format: Written, out: &mut dyn Write) -> Result<(), Error> {
+    let mut answer = client.query(&explained(sql, format)).await?;
+    while let Some(batch) = answer.next().await? {
+        let Some(plan) = batch.column_by_name("plan").or_else(|| batch.columns().last()) else { continue };
+        write_lines(plan.as_ref(), out)?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Whether a statement asks for an explanation by itself.
+pub(crate) fn is_explain(sql: &str) -> bool {
+    sql.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
 }
 
 /// The query behind EXPLAIN, unless it is there already. Where the text begins with white space, the words take its
@@ -56,7 +66,7 @@ fn explained(sql: &str, written: Written) -> String {
         Written::Json => "EXPLAIN (FORMAT JSON) ",
     };
     let query = sql.trim_start();
-    if query.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("explain")) {
+    if is_explain(query) {
         return sql.to_owned();
     }
     let indent = sql.strip_suffix(query).unwrap_or_default();

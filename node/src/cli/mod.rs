@@ -4,15 +4,18 @@ mod agreement;
 mod analyst;
 mod audit;
 mod authority;
+mod board;
 mod catalogue;
 mod check;
 mod client;
 mod demo;
 mod doctor;
+mod document;
 mod error;
 mod explain;
-mod format;
 mod join;
+mod output;
+mod pager;
 mod profile;
 mod query;
 mod receipt;
@@ -20,8 +23,10 @@ mod reference;
 mod register;
 mod rights;
 mod serve;
+mod shell;
 mod standard;
 mod statement;
+mod terminal;
 mod trust;
 
 use std::fmt::Display;
@@ -31,6 +36,8 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::format;
 
 pub use error::Error;
 
@@ -48,12 +55,17 @@ enum Command {
     Demo(demo::Demo),
     /// Ask a node a query
     Query(query::Query),
+    /// Ask one question after the other, with history, completion and commands
+    Shell(shell::Shell),
     /// Show how a query would be answered: what is asked of which body, and under which terms
     Explain(explain::Explain),
     /// Ask every body that a query needs whether it would release its part, without running anything
     Check(check::Check),
     /// List the datasets that you may see
     Catalogue(catalogue::Catalogue),
+    /// See one's profiles, and choose the one that is used where none is named
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Print what to put into a dataset's file so that its rows may be joined with another body's dataset
     Reference(reference::Reference),
     /// Run the node of a body, or prepare it
@@ -82,6 +94,10 @@ enum Command {
     /// Found a federation, let bodies in, and shut them out
     #[command(subcommand)]
     Authority(authority::Authority),
+    /// Print what a shell needs to complete these commands
+    Completions(document::Completions),
+    /// Write manual pages
+    Man(document::Man),
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,9 +141,13 @@ impl Cli {
         match self.command {
             Command::Demo(demo) => client(demo.run(out)),
             Command::Query(query) => client(or_interrupted(query.run(out))),
+            Command::Shell(shell) => shell.run(out),
             Command::Explain(explain) => client(or_interrupted(explain.run(out))),
             Command::Check(check) => client(or_interrupted(check.run(out))),
             Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
+            Command::Profile(profile) => profile.run(out),
+            Command::Completions(completions) => completions.run(out),
+            Command::Man(man) => man.run(),
             Command::Reference(reference) => client(or_interrupted(reference.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
             Command::Node(Node::Request(request)) => request.run(),

@@ -1,5 +1,8 @@
 //! Whom to ask and as whom: the connection options, and the profile file that makes the common command short.
 
+mod command;
+mod store;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +10,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::config::explained;
+pub(crate) use command::ProfileCommand;
+pub(crate) use store::Profiles;
 
 /// Connection options; what is given here goes before what the profile says.
 #[derive(Debug, Default, Args)]
@@ -29,8 +35,8 @@ pub(crate) struct Connection {
     /// What the answer is for, as an agreement names it
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
-    /// A file (TOML) with node, cert, key, ca, other_ca and purpose
-    #[arg(long, value_name = "FILE", env = "MERIDIAN_PROFILE")]
+    /// A profile: its name, or a file (TOML) with node, cert, key, ca, other_ca and purpose
+    #[arg(long, value_name = "PROFILE", env = "MERIDIAN_PROFILE")]
     profile: Option<PathBuf>,
 }
 
@@ -63,10 +69,11 @@ pub(crate) struct Profile {
 impl Connection {
     /// The options over the profile file, complete.
     pub(crate) fn resolve(self) -> Result<Profile, Error> {
-        let file = self.profile.as_deref().map(ProfileFile::read).transpose()?.unwrap_or_default();
+        let file = self.file()?.as_deref().map(ProfileFile::read).transpose()?.unwrap_or_default();
         let needs = |option: &str| {
             Error::Usage(format!(
-                "the connection lacks --{option}: give it, or name a profile file with --profile or MERIDIAN_PROFILE"
+                "the connection lacks --{option}: give it, or name a profile with --profile or MERIDIAN_PROFILE, or for good \
+                 with `meridian profile use`; whoever runs your body's node makes one with `meridian analyst add`"
             ))
         };
         Ok(Profile {
@@ -78,13 +85,27 @@ impl Connection {
             purpose: self.purpose.or(file.purpose),
         })
     }
+
+    /// The profile that is named, or the default, unless the options say all that is needed.
+    fn file(&self) -> Result<Option<PathBuf>, Error> {
+        match &self.profile {
+            Some(named) => Profiles::find(named).map(Some),
+            None if self.node.is_some() && [&self.cert, &self.key, &self.ca].iter().all(|file| file.is_some()) => {
+                Ok(None)
+            }
+            None => Profiles::of_user().map_or(Ok(None), |profiles| profiles.default()),
+        }
+    }
 }
 
 impl ProfileFile {
     fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let file: Self = toml::from_str(&text)
-            .map_err(|source| Error::Profile { path: path.to_owned(), source: Box::new(source) })?;
+        let file: Self = toml::from_str(&text).map_err(|error| {
+            let (what, fix) = explained(error.message());
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            Error::Profile { path: path.to_owned(), line: 1 + before.matches('\n').count(), what, fix }
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let within = |path: Option<PathBuf>| path.map(|path| folder.join(path));
         let other_ca = file.other_ca.iter().map(|path| folder.join(path)).collect();
@@ -147,7 +168,7 @@ mod tests {
         let (_dir, path) = profile("nod = 'localhost:50051'\n");
         let options = Connection { profile: Some(path), ..Connection::default() };
         let error = options.resolve().unwrap_err().to_string();
-        assert!(error.contains("nod") && error.contains("asha.toml"), "{error}");
+        assert!(error.contains("asha.toml:1: ") && error.contains("did you mean `node`"), "{error}");
     }
 
     #[test]

@@ -1,17 +1,21 @@
-//! `meridian query`: an answer on stdout, its receipt on stderr.
+//! `meridian query`: an answer on stdout or in a file, its receipt on stderr.
 
-use std::fs;
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::Write;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::board::Board;
 use super::client::Client;
-use super::format::{Format, Sheet};
+use super::format::{Sheet, Whole};
+use super::output::{Output, Target};
 use super::profile::Connection;
-use super::receipt::{self, Detail};
+use super::receipt::{self, Checked};
 use super::statement::{Source, Statement};
 use super::{Error, say};
+
+/// What NULL may mean where statistics are behind an answer.
+const UNKNOWN: &str = "A cell without a value is unknown, never 0: withheld under a threshold, or not there.";
 
 /// Options of `meridian query`.
 #[derive(Debug, Args)]
@@ -27,18 +31,14 @@ pub(crate) struct Query {
     output: Output,
 }
 
-/// How an answer and its receipt are written.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Output {
-    /// How the answer is written
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
-    /// How much of the receipt is printed
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) receipt: Detail,
-    /// Keep the receipt in this file, for `meridian receipt`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) receipt_file: Option<PathBuf>,
+/// An answer that has been written.
+pub(crate) struct Answered {
+    /// Its receipt, with each record looked at.
+    pub(crate) receipt: Checked,
+    /// Its rows.
+    pub(crate) rows: usize,
+    /// From the question to the first row, and to the last.
+    pub(crate) took: (Duration, Duration),
 }
 
 impl Query {
@@ -55,17 +55,7 @@ impl Query {
     }
 }
 
-impl Output {
-    /// Refuses to spill bytes onto a terminal.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.format == Format::Arrow && io::stdout().is_terminal() {
-            return Err(Error::Usage("arrow is a binary format: redirect the output into a file or a program".into()));
-        }
-        Ok(())
-    }
-}
-
-/// Asks a statement, writes the answer to `out`, then says what its receipt proves.
+/// Asks a statement, writes the answer where `output` says, `out` where it says nothing, then says what its receipt proves.
 pub(crate) async fn ask(
     client: &mut Client,
     statement: &Statement,
@@ -75,30 +65,58 @@ pub(crate) async fn ask(
     if let Some(purpose) = &statement.purpose {
         client.set_purpose(purpose)?;
     }
-    let mut answer = client.query(&statement.sql).await?;
-    let mut sheet = Sheet::new(output.format, answer.schema())?;
-    let mut has_null = false;
-    while let Some(batch) = answer.next().await? {
-        has_null |= batch.columns().iter().any(|column| column.null_count() > 0);
-        sheet.write(&batch, out)?;
-    }
-    let whole = answer.receipt()?;
-    if let Some(file) = &output.receipt_file {
-        let written = fs::write(file, whole.encode());
-        written.map_err(|source| Error::Write { path: file.clone(), source })?;
-    }
-    let receipt = receipt::check(&whole, |signed, _| client.verify(signed));
-    let null = if receipt.has_statistics() { "(withheld)" } else { "NULL" };
-    sheet.finish(null, out)?;
-    if has_null && receipt.has_statistics() {
-        say("A cell without a value is unknown, never 0: withheld under a threshold, or not there.");
-    }
-    let text = receipt.render(output.receipt);
+    let answered = answer(client, &statement.sql, output, out).await?;
+    let text = answered.receipt.render(output.receipt);
     if !text.is_empty() {
         say(format_args!("\n{}", text.trim_end()));
     }
-    match receipt.broken().len() {
-        0 => Ok(()),
-        broken => Err(Error::Receipt(broken)),
+    if output.timing {
+        say(answered.timing());
+    }
+    answered.receipt.proven()
+}
+
+/// Asks a statement and writes the answer.
+pub(crate) async fn answer(
+    client: &mut Client,
+    sql: &str,
+    output: &Output,
+    out: &mut dyn Write,
+) -> Result<Answered, Error> {
+    let mut target = Target::open(output, out)?;
+    let began = Instant::now();
+    let mut answer = client.query(sql).await?;
+    let format = output.format()?;
+    let mut sheet = Sheet::new(format, answer.schema())?;
+    let (mut has_null, mut rows, mut first) = (false, 0, None);
+    let mut board = Board::new(client.follow(&answer));
+    while let Some(batch) = board.during(answer.next()).await? {
+        if target.is_shown(format) {
+            board.end();
+        }
+        first.get_or_insert_with(|| began.elapsed());
+        rows += batch.num_rows();
+        has_null |= batch.columns().iter().any(|column| column.null_count() > 0);
+        sheet.write(&batch, target.writer())?;
+    }
+    board.end();
+    let took = began.elapsed();
+    let whole = answer.receipt()?;
+    output.keep_receipt(&whole)?;
+    let receipt = receipt::check(&whole, |signed, _| client.verify(signed));
+    let withheld = receipt.has_statistics();
+    let null = if withheld { "(withheld)" } else { "NULL" };
+    target.finish(sheet, Whole { null, meaning: withheld.then_some(UNKNOWN), width: None })?;
+    if has_null && withheld {
+        say(UNKNOWN);
+    }
+    Ok(Answered { receipt, rows, took: (first.unwrap_or(took), took) })
+}
+
+impl Answered {
+    /// How long it took.
+    pub(crate) fn timing(&self) -> String {
+        let (first, all) = (self.took.0.as_secs_f64(), self.took.1.as_secs_f64());
+        format!("Time: {all:.3} s, the first row after {first:.3} s")
     }
 }

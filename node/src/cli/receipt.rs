@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::ValueEnum;
 use meridian_proto::{Form, Receipt, ReleaseRecord, Signed};
 
+use super::Error;
 use super::format::{printable, printable_lines};
 pub(crate) use file::ReceiptFile;
 use logged::Logged;
@@ -19,6 +20,8 @@ pub(crate) enum Detail {
     /// One line per body.
     #[default]
     Short,
+    /// One line for all bodies.
+    Line,
     /// Also the SQL that each body got, and the rules and agreements that admitted it.
     Full,
     /// Only notices, and records that don't hold.
@@ -102,8 +105,21 @@ impl Checked {
         &self.broken
     }
 
+    /// An error where records don't hold.
+    pub(crate) fn proven(&self) -> Result<(), Error> {
+        match self.broken.len() {
+            0 => Ok(()),
+            broken => Err(Error::Receipt(broken)),
+        }
+    }
+
     fn named(&self, record: &ReleaseRecord) -> String {
         named(record, &self.home)
+    }
+
+    /// The agreements that admitted releases.
+    pub(crate) fn agreements(&self) -> impl Iterator<Item = String> + '_ {
+        self.records.iter().flat_map(|record| record.agreements.iter().cloned())
     }
 
     /// Whether statistics are behind the answer, so that a NULL may be a withheld cell.
@@ -116,6 +132,8 @@ impl Checked {
         let mut text = String::new();
         if detail != Detail::None {
             self.heading(&mut text);
+        }
+        if matches!(detail, Detail::Short | Detail::Full) {
             self.table(&mut text);
             let _ = writeln!(text, "{}", logged::sentence(&self.logged));
             if detail == Detail::Full {

@@ -42,6 +42,7 @@ pub use dataset::{
 };
 pub use grant::GrantConfig;
 pub use particulars::Particulars;
+pub(crate) use problem::explained;
 pub use problem::{ConfigError, Problem};
 pub use standard::{StandardConfig, built_in};
 pub use view::ViewConfig;

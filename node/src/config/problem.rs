@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::NodeConfig;
 use crate::agreements;
-use crate::spelling::distance;
+use crate::spelling::nearest;
 
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,13 +265,13 @@ impl File {
 }
 
 /// The parser's message as what and fix.
-fn explained(message: &str) -> (String, String) {
+pub(crate) fn explained(message: &str) -> (String, String) {
     for (start, kind) in [("unknown field `", "key"), ("unknown variant `", "value")] {
         let Some((found, expected)) = message.strip_prefix(start).and_then(|rest| rest.split_once('`')) else {
             continue;
         };
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let fix = match nearest(found, &known) {
+        let fix = match nearest(found, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", known.join(", ")),
         };
@@ -281,15 +281,4 @@ fn explained(message: &str) -> (String, String) {
         return (format!("`{missing}` is missing"), "add it".to_owned());
     }
     (message.lines().collect::<Vec<_>>().join(" "), "correct it; configuration files are TOML 1.0".to_owned())
-}
-
-/// The known word that was most likely meant.
-fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let limit = 1 + found.chars().count() / 4;
-    known
-        .iter()
-        .map(|word| (distance(found, word), *word))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, word)| word)
 }

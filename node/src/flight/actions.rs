@@ -11,14 +11,14 @@ use arrow_flight::sql::{
 };
 use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, IpcMessage,
-    SchemaAsIpc,
+    SchemaAsIpc, Ticket,
 };
 use bytes::Bytes;
 use http::HeaderValue;
 use meridian_certs::Verified;
 use meridian_proto::{
     AGREEMENTS_ACTION, CATALOGUE_ACTION, CHECK_ACTION, DESCRIBE_ACTION, MEMBERSHIP_ACTION, NEEDS_ACTION, NEWS_ACTION,
-    Name, Needs, PROOF_ACTION, REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
+    Name, Needs, PROGRESS_ACTION, PROOF_ACTION, REGISTER_ACTION, Signed, WITNESS_ACTION, wire,
 };
 use prost::Message;
 use tonic::Status;
@@ -38,7 +38,7 @@ const MOST_KNOWN: usize = 10_000;
 /// Parts that it may name.
 const MOST_PARTS: usize = 64;
 
-const ACTIONS: [(&str, &str); 17] = [
+const ACTIONS: [(&str, &str); 18] = [
     (
         "CreatePreparedStatement",
         "Prepares a query. ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult",
@@ -56,6 +56,10 @@ const ACTIONS: [(&str, &str); 17] = [
     ),
     ("GetSessionOptions", "The purpose of the session. GetSessionOptionsRequest, GetSessionOptionsResult"),
     ("CloseSession", "Ends the session. CloseSessionRequest, CloseSessionResult"),
+    (
+        PROGRESS_ACTION,
+        "How far the bodies behind an answer are that one is reading. Ticket, meridian.v1.Progress where it is under way",
+    ),
     (
         CHECK_ACTION,
         "Whether every body that a query needs would release its part; nothing runs. meridian.v1.RemoteQuery (an analyst \
@@ -183,6 +187,7 @@ async fn of_no_session(action: Action, engine: &Engine, statements: &Statements,
         "CreatePreparedSubstraitPlan" => Err(Status::unimplemented(
             "a node takes SQL text and no Substrait plans, so that its log can be read: send SQL",
         )),
+        PROGRESS_ACTION => progress(&action.body, statements, &caller),
         NEEDS_ACTION => needs(&action.body, statements, caller).await,
         CATALOGUE_ACTION => catalogue::answer(&action.body, engine, &caller),
         CHECK_ACTION => check(&action.body, engine, statements, caller, &verified).await,
@@ -233,6 +238,16 @@ fn cancel(info: &FlightInfo, statements: &Statements, caller: &Caller) -> bool {
         Ok(Ticketed::Statement(handle)) => statements.cancel(caller, &handle) || done,
         Ok(Ticketed::Metadata(_) | Ticketed::Remote(_)) | Err(_) => done,
     })
+}
+
+/// How far the answer to a ticket is, for the one whose ticket it is.
+fn progress(body: &[u8], statements: &Statements, caller: &Caller) -> Result<Vec<Bytes>, Status> {
+    let ticket = Ticket::decode(body).map_err(|why| unreadable(&why))?;
+    let progress = match command::ticketed(&ticket)? {
+        Ticketed::Statement(handle) => statements.progress(caller, &handle),
+        Ticketed::Metadata(_) | Ticketed::Remote(_) => None,
+    };
+    Ok(progress.iter().map(|progress| progress.encode().into()).collect())
 }
 
 async fn check(

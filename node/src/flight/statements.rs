@@ -10,8 +10,8 @@ use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
 use datafusion::scalar::ScalarValue;
 use futures::{Stream, TryStreamExt};
-use meridian_federation::remote::well_formed;
-use meridian_proto::{CheckAnswer, DatasetUse};
+use meridian_federation::remote::{Arrived, well_formed};
+use meridian_proto::{CheckAnswer, DatasetUse, Progress, State};
 use tonic::Response;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
@@ -112,6 +112,9 @@ impl Statements {
         };
         let answer = answer.map_err(|error| named(status::of(&error), &query_id))?;
         let progress = answer.closing.progress().clone();
+        if let Some(under_way) = &under_way {
+            under_way.watch(answer.closing.receipts());
+        }
         let messages = encode::answer(answer, under_way, self.limits.message_bytes);
         let mut response = Response::new(messages);
         response.extensions_mut().insert(progress);
@@ -142,6 +145,17 @@ impl Statements {
         Handle::parse(handle).is_some_and(|handle| {
             self.tickets.take(Instant::now(), &owner, &handle).is_some() || self.running.cancel(&owner, &handle)
         })
+    }
+
+    /// How far the bodies behind an answer are that is under way.
+    pub(super) fn progress(&self, caller: &Caller, handle: &[u8]) -> Option<Progress> {
+        let receipts = self.running.receipts(&caller.spiffe(), &Handle::parse(handle)?)?;
+        let state = |part: &Arrived| match (part.bytes, part.first) {
+            (Some(_), _) => State::Whole,
+            (None, Some(_)) => State::Arriving,
+            (None, None) => State::Asked,
+        };
+        Some(Progress(receipts.arrived().iter().map(|part| (part.body.clone(), state(part))).collect()))
     }
 
     /// Prepares a statement whose parameters are bound later.

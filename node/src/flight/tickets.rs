@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use meridian_federation::remote::Receipts;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio_util::sync::CancellationToken;
@@ -149,7 +150,15 @@ impl<T: Clone> Handles<T> {
 
 /// The answers that are under way, so that whoever asked can end them.
 #[derive(Default)]
-pub(super) struct Running(Mutex<HashMap<Handle, (String, CancellationToken)>>);
+pub(super) struct Running(Mutex<HashMap<Handle, Entry>>);
+
+/// One of them.
+struct Entry {
+    owner: String,
+    token: CancellationToken,
+    /// Where what arrives for it is counted, once it has begun.
+    receipts: Option<Arc<Receipts>>,
+}
 
 /// An answer that is under way; it no longer is when this is dropped.
 pub(super) struct UnderWay {
@@ -162,27 +171,39 @@ impl Running {
     /// The answer to the ticket with this handle begins.
     pub(super) fn begin(self: &Arc<Self>, owner: String, handle: Handle) -> UnderWay {
         let token = CancellationToken::new();
-        self.all().insert(handle, (owner, token.clone()));
+        self.all().insert(handle, Entry { owner, token: token.clone(), receipts: None });
         UnderWay { running: Arc::clone(self), handle, token }
     }
 
     /// Ends an answer of this owner; false where there is none.
     pub(super) fn cancel(&self, owner: &str, handle: &Handle) -> bool {
         match self.all().get(handle) {
-            Some((of, token)) if of == owner => {
-                token.cancel();
+            Some(entry) if entry.owner == owner => {
+                entry.token.cancel();
                 true
             }
             _ => false,
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Handle, (String, CancellationToken)>> {
+    /// Where what arrives for an answer of this owner is counted; none where it has not begun or has ended.
+    pub(super) fn receipts(&self, owner: &str, handle: &Handle) -> Option<Arc<Receipts>> {
+        self.all().get(handle).filter(|entry| entry.owner == owner)?.receipts.clone()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Handle, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl UnderWay {
+    /// It has begun: what arrives for it is counted there.
+    pub(super) fn watch(&self, receipts: Arc<Receipts>) {
+        if let Some(entry) = self.running.all().get_mut(&self.handle) {
+            entry.receipts = Some(receipts);
+        }
+    }
+
     /// Waits until the answer is cancelled.
     pub(super) async fn cancelled(&self) {
         self.token.cancelled().await;

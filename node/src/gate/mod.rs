@@ -61,6 +61,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 pub use caller::{Caller, Onward};
 pub use facts::{Facts, ForeignUse};
+pub use functions::answered as answered_functions;
 pub use guard::{Guarded, guard};
 pub use observed::{Observed, Operator, Visible};
 pub use permit::InForce;

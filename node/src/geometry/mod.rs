@@ -35,6 +35,8 @@ mod tests;
 
 pub(crate) use function::all as functions;
 
+use geo::CoordsIter;
+
 use crate::telemetry;
 
 /// Why bytes or a text are no geometry, or none that can be computed with. Holds nothing of them.
@@ -53,4 +55,15 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, NoGeometry> {
 /// take for the same.
 pub(crate) fn of_geojson(text: &str) -> Result<Option<Vec<u8>>, NoGeometry> {
     written::of_geojson(text)?.map(|geometry| binary::write(&geometry)).transpose()
+}
+
+/// Well-known binary as a GeoJSON geometry, which is of longitudes and latitudes (RFC 7946, 4): other coordinates are refused.
+pub(crate) fn to_geojson(bytes: &[u8]) -> Result<String, NoGeometry> {
+    let geometry = binary::read(bytes)?;
+    let is_on_earth = |x: f64, y: f64| x.abs() <= 180.0 && y.abs() <= 90.0;
+    if geometry.coords_iter().all(|point| is_on_earth(point.x, point.y)) {
+        Ok(written::geojson(&geometry))
+    } else {
+        Err(NoGeometry("its coordinates are no longitudes and latitudes, which GeoJSON is made of"))
+    }
 }

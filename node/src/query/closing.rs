@@ -85,6 +85,11 @@ impl Closing {
         &self.progress
     }
 
+    /// Where what arrives from other bodies is counted.
+    pub fn receipts(&self) -> Arc<Receipts> {
+        Arc::clone(&self.receipts)
+    }
+
     /// What other bodies were asked, and what has arrived of it.
     pub(super) fn arrived(&self) -> Vec<Arrived> {
         self.receipts.arrived()

@@ -286,7 +286,8 @@ fn planning_text(error: &DataFusionError) -> String {
 
 /// The name that an error is about: an unknown field's, or the first thing in quotes.
 fn named(text: &str) -> Option<&str> {
-    let name = match text.strip_prefix("No field named ") {
+    let dataset = text.strip_prefix("no dataset ").filter(|rest| !rest.starts_with("conforms "));
+    let name = match text.strip_prefix("No field named ").or(dataset) {
         Some(rest) => {
             let name = rest.split_whitespace().next().unwrap_or_default().trim_end_matches(['.', ',']);
             name.rsplit('.').next().map(|part| part.trim_matches('"'))

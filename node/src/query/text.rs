@@ -64,7 +64,11 @@ pub(super) fn parse(sql: &str) -> Result<Ask, QueryError> {
         (Some(one), 0) => one,
         (None, _) => return Err(QueryError::sql(sql, None, "there is no statement: send one SELECT".into())),
         (Some(_), more) => {
-            return Err(QueryError::sql(sql, None, format!("there are {} statements: send one", more + 1)));
+            return Err(QueryError::sql(
+                sql,
+                None,
+                format!("there are {} statements: send one, or run them one by one in meridian shell", more + 1),
+            ));
         }
     };
     classify(sql, one, explain)
@@ -148,7 +152,10 @@ fn classify(sql: &str, statement: Statement, own: Explain) -> Result<Ask, QueryE
 fn bound(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
         let at = (error.location.line > 0).then_some((error.location.line, error.location.column));
-        QueryError::sql(sql, at, format!("this is not SQL that can be read: {}", error.message))
+        let open = ["Unterminated", "Expected close delimiter", "Unexpected EOF"];
+        let is_open = open.iter().any(|words| error.message.starts_with(words));
+        let remedy = if is_open { "; what is opened here by a quote or by /* is not closed: close it" } else { "" };
+        QueryError::sql(sql, at, format!("this is not SQL that can be read: {}{remedy}", error.message))
     })?;
     let mut depth = 0usize;
     let mut operators = 0usize;

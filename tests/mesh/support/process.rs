@@ -14,6 +14,8 @@ pub(crate) fn meridian() -> Command {
     for variable in ["MERIDIAN_LOG", "MERIDIAN_PROFILE", "RUST_BACKTRACE"] {
         command.env_remove(variable);
     }
+    // Nor the profiles of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", "/nowhere");
     command
 }
 

@@ -22,6 +22,7 @@ pub(super) fn text(plan: &Plan, kept: bool) -> String {
     format!(
         "
 Ask more, from another terminal:
+  {program} shell --profile {profile}
   {program} query --profile {profile} -f {another}
   {program} explain --profile {profile} -f {another}
   {program} catalogue --profile {profile}

@@ -24,7 +24,8 @@ use self::ports::{Ports, Reserved};
 use self::process::Processes;
 use self::progress::Progress;
 use super::client::Client;
-use super::query::{self, Output};
+use super::output::Output;
+use super::query;
 use super::statement::Statement;
 use super::{Error, Interrupts, catalogue, say};
 

@@ -84,6 +84,16 @@ impl Why {
     }
 }
 
+/// The functions that may stand in a question, sorted.
+pub fn answered() -> Vec<&'static str> {
+    let tables = [scalar::SCALAR, aggregate::AGGREGATE, window::WINDOW];
+    let answered = tables.into_iter().flatten().filter(|(_, class)| !matches!(class, Class::Never(_)));
+    let mut names: Vec<_> = answered.map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// How a scalar function is classified, or the refusal of one that is not.
 pub(super) fn scalar(name: &str) -> Result<Class, Refused> {
     found(scalar::SCALAR, name)
