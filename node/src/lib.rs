@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod flight;
+mod format;
 pub mod gate;
 mod geometry;
 pub mod history;
@@ -31,6 +32,7 @@ pub mod telemetry;
 mod versions;
 pub mod web;
 pub mod witness;
+pub mod workbench;
 
 #[cfg(test)]
 mod proofs;

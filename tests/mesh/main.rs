@@ -48,3 +48,4 @@ mod tickets;
 mod told;
 mod views;
 mod witnesses;
+mod workbench;

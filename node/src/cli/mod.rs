@@ -11,7 +11,6 @@ mod demo;
 mod doctor;
 mod error;
 mod explain;
-mod format;
 mod join;
 mod profile;
 mod query;
@@ -31,6 +30,8 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::format;
 
 pub use error::Error;
 

@@ -137,5 +137,9 @@ fn encode(format: Format, source: ArrowError) -> FormatError {
     FormatError::Encode { format, source }
 }
 
+mod words;
+
+pub(crate) use words::{refusal, sql_type, verdicts};
+
 #[cfg(test)]
 mod tests;
