@@ -23,7 +23,7 @@ use crate::format::{Format, Sheet};
 /// What is sent: an Arrow IPC stream.
 pub(super) const KIND: &str = "application/vnd.apache.arrow.stream";
 /// The largest answer that is written again, in bytes.
-pub(super) const MOST_BYTES: usize = 256 << 20;
+pub(super) const MOST_BYTES: usize = 128 << 20;
 /// Answers that are written at the same time.
 pub(super) const AT_ONCE: usize = 2;
 /// Size of the pieces that are sent, in bytes.

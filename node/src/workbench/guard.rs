@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 
 /// What every answer tells the browser. Nothing runs, is shown or is fetched but what this server sends; no text becomes
 /// markup by script; nobody frames it, opens it or keeps it.
-const HEADERS: [(&str, &str); 9] = [
+const HEADERS: [(&str, &str); 8] = [
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
@@ -18,7 +18,6 @@ const HEADERS: [(&str, &str); 9] = [
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-store"),
-    ("strict-transport-security", "max-age=31536000"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),

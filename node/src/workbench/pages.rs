@@ -34,6 +34,7 @@ assets! {
     "dom.js": JS,
     "downloads.js": JS,
     "editor.js": JS,
+    "first.js": JS,
     "flows.js": JS,
     "history.js": JS,
     "map.js": JS,

@@ -12,13 +12,14 @@ import { tabs } from "./tabs.js";
 import { title as named, word } from "./flows.js";
 import * as before from "./before.js";
 import * as datasets from "./datasets.js";
+import * as first from "./first.js";
 import * as past from "./history.js";
 import * as receipts from "./receipt.js";
 import * as refusal from "./refusal.js";
 import * as saved from "./saved.js";
 import { downloads } from "./downloads.js";
 
-const FIRST = "-- Whose data may be asked for stands at the left; Ctrl+Space completes a name.\nSELECT ";
+const FIRST = "-- Ctrl+Space completes the name of a dataset or a column.\nSELECT ";
 const UNKNOWN = "A cell without a value is unknown, never 0: withheld under a threshold, or not there.";
 const OVER = new Set(["done", "unavailable", "refused", "limit", "failed"]);
 
@@ -53,6 +54,12 @@ tabs(at("shelf-tabs"), (name) => {
   if (name === "history") past.show(at("history"), open);
 });
 
+/** Whether the picture is of what would be, and not of what was. */
+function ahead(is) {
+  page.isAhead = is;
+  at("tab-flows").textContent = is ? "What would leave" : "What left whom";
+}
+
 function redraw(...which) {
   for (const name of which) stale.add(name);
   const current = views_of.current;
@@ -78,6 +85,7 @@ function begin(text) {
   at("status").className = "status busy";
   at("status").textContent = text;
   document.body.classList.remove("changed");
+  at("first").hidden = true;
 }
 
 function fail(told, sql) {
@@ -93,6 +101,9 @@ function apply(offer) {
   if (offer.purpose !== undefined) {
     at("purpose").value = offer.purpose;
     at("purpose").focus();
+  } else if (offer.partial) {
+    at("partial").checked = true;
+    at("run").focus();
   } else if (offer.sql !== undefined) {
     editor.text = offer.sql;
     editor.focus();
@@ -225,7 +236,7 @@ function finish(answer, ended, live) {
   if (answer.hasNull && answer.hasStatistics) told.unshift(UNKNOWN);
   replace(at("notes"), told.map((text) => el("li", {}, text)));
   page.flows = (host) => receipts.show(host, answer.receipt, asker());
-  page.isAhead = false;
+  ahead(false);
   at("notes").hidden = false;
   at("outcome").hidden = false;
   for (const name of ["table", "chart", "map"]) at(`tab-${name}`).disabled = false;
@@ -280,7 +291,7 @@ async function look(path, doing, draw) {
     for (const name of ["table", "chart", "map"]) at(`tab-${name}`).disabled = !whole;
     at("downloads").hidden = !whole;
     if (!whole) replace(at("notes"));
-    page.isAhead = true;
+    ahead(true);
     if (views_of.current !== "flows") page.before = views_of.current;
     stale.add("flows");
     views_of.show("flows");
@@ -374,6 +385,10 @@ async function begin_page() {
     names.set(listed.datasets, session.federation);
     datasets.show(at("datasets"), at("find"), names.datasets, (text) => editor.insert(text));
     downloads(at("downloads"), session.formats, session.download_bytes, () => page.answer, (told) => fail(told, editor.text));
+    first.show(at("first"), names.datasets, (sql) => {
+      editor.text = sql;
+      editor.focus();
+    });
     const purposes = new Set([past.last()?.purpose].filter(Boolean));
     replace(at("purposes"), [...purposes].map((value) => el("option", { value })));
     const id = saved.here();

@@ -8,8 +8,9 @@ const TITLES = {
 };
 
 /** What can be put in: words for a button, and what it does to the page. */
-function remedies({ refusal }, sql) {
-  if (!refusal?.remedy) return [];
+function remedies(told, sql) {
+  const { refusal, message } = told;
+  if (!refusal?.remedy) return unrefused(told, message ?? "");
   const { rule, remedy, dataset } = refusal;
   const place = refusal.line && { line: refusal.line, column: refusal.column_number };
   const found = [];
@@ -28,6 +29,13 @@ function remedies({ refusal }, sql) {
     found.push({ label: `Count by ${meant} instead`, sql: `SELECT ${meant}, COUNT(*) AS n\nFROM ${dataset}\nGROUP BY ${meant}\nORDER BY n DESC` });
   }
   return found;
+}
+
+/** The same where no gate has refused it. */
+function unrefused({ line, column }, message) {
+  if (/ask for a partial answer/.test(message)) return [{ label: "Do without bodies that do not answer", partial: true }];
+  const meant = /did you mean ['"`]?([a-z_][\w.]*)/i.exec(message);
+  return meant && line ? [{ label: `Put ${meant[1]} there`, place: { line, column }, text: meant[1] }] : [];
 }
 
 /** Shows a problem; `apply` does what a remedy's button says. */
