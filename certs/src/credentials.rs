@@ -25,6 +25,8 @@ const RENEW_AGAIN: &str = "renew it again with `meridian node renew`";
 
 /// The application protocol, as ALPN names it.
 pub(crate) const ALPN: &[u8] = b"h2";
+/// The application protocol of browsers.
+const ALPN_WEB: &[u8] = b"http/1.1";
 
 /// Own chain and key, and whom to trust. The key does not leave it, and it does not print.
 pub struct Credentials {
@@ -180,6 +182,13 @@ impl Credentials {
     /// For those who call us: TLS 1.3, a certificate of the federation from every caller, HTTP/2.
     pub fn server_acceptor(&self) -> Acceptor {
         Acceptor::new(self.server.clone(), self.trust.clone())
+    }
+
+    /// The same for browsers, which speak HTTP/1.1 here.
+    pub fn web_acceptor(&self) -> Acceptor {
+        let mut config = ServerConfig::clone(&self.server);
+        config.alpn_protocols = vec![ALPN_WEB.to_vec()];
+        Acceptor::new(Arc::new(config), self.trust.clone())
     }
 
     /// For calling nodes.

@@ -28,7 +28,7 @@ use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{Config, NodeConfig, PublicTls, Reader};
+use crate::config::{Config, NodeConfig, PublicTls, Reader, WorkbenchConfig};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
@@ -40,6 +40,7 @@ use crate::register::Registers;
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::web::{self, Readiness};
 use crate::witness::{self, Witnessing};
+use crate::workbench::{self, Workbench};
 pub(crate) use abroad::membership_file;
 use describe::Describer;
 
@@ -113,6 +114,13 @@ pub async fn serve(
     }
     let public = match node.public.listen {
         Some(listen) => Some(web::public::Public::bind(listen, node.public.tls.as_ref().map(files)).await?),
+        None => None,
+    };
+    let workbench = match &node.workbench {
+        Some(WorkbenchConfig { listen: address, address: named }) => {
+            let bound = Workbench::bind(*address, named.as_deref()).await;
+            Some(listen("the workbench's port", "[workbench] listen", *address, bound)?)
+        }
         None => None,
     };
     let credentials = credentials(node)?;
@@ -218,7 +226,19 @@ pub async fn serve(
         time: Duration::from_secs(node.limits.seconds),
     };
     let incoming = credentials.server_acceptor().incoming(listener);
-    let served = flight::serve(incoming, engine, limits, shutdown).await;
+    let door = flight::Door::new(engine, limits).map_err(|error| Error::Service(error.to_string()))?;
+    if let Some(workbench) = workbench {
+        let parts = workbench::Parts {
+            door: door.clone(),
+            federation: node.federation.clone(),
+            body: node.body.clone(),
+            title: node.title.clone(),
+            saved: node.state.join("questions"),
+            portal: portal_address(node),
+        };
+        background.push(tokio::spawn(workbench.serve(Arc::clone(&credentials), parts)));
+    }
+    let served = flight::serve(incoming, door, shutdown).await;
     readiness.set(false);
     for task in background {
         task.abort();
@@ -235,16 +255,24 @@ async fn witnessed(log: Arc<Log>, witnessing: Arc<Witnessing>, readiness: Readin
     readiness.set(false);
 }
 
+/// Where anybody reads what is published, as far as the node knows.
+fn portal_address(node: &NodeConfig) -> Option<String> {
+    let public = &node.public;
+    let scheme = if public.tls.is_some() { "https" } else { "http" };
+    let served = || public.listen.map(|listen| format!("{scheme}://{listen}/"));
+    Some(format!("{}catalogue/", public.address.clone().or_else(served)?))
+}
+
 fn files(tls: &PublicTls) -> web::public::Files {
     web::public::Files { certificate: tls.certificate.clone(), key: tls.key.clone() }
 }
 
-fn listen(
+fn listen<T>(
     what: &'static str,
     key: &'static str,
     address: std::net::SocketAddr,
-    bound: std::io::Result<TcpListener>,
-) -> Result<TcpListener, Error> {
+    bound: std::io::Result<T>,
+) -> Result<T, Error> {
     bound.map_err(|why| Error::Port { what, address, why, key })
 }
 

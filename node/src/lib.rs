@@ -32,6 +32,7 @@ pub mod telemetry;
 mod versions;
 pub mod web;
 pub mod witness;
+pub mod workbench;
 
 #[cfg(test)]
 mod proofs;

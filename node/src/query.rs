@@ -21,6 +21,7 @@ mod purpose;
 mod redacted;
 mod text;
 mod view;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -66,8 +67,9 @@ pub use error::{ErrorKind, QueryError};
 pub use partial::Partial;
 pub use place::caret;
 pub use progress::Progress;
-pub use purpose::{Malformed, is_blank, set_purpose};
+pub use purpose::{Malformed, is_blank, set_purpose, without_purpose};
 pub use view::view;
+pub use watch::Watch;
 
 /// What a caller asks.
 #[derive(Debug, Clone)]
@@ -82,6 +84,8 @@ pub struct Asked {
     pub query_id: String,
     /// Where an analyst takes an answer that does without some bodies.
     pub partial: Option<Arc<Partial>>,
+    /// Where somebody in this process watches the bodies answer.
+    pub watch: Option<Watch>,
 }
 
 /// What a prepared statement looks like before its parameters are bound.
@@ -439,6 +443,9 @@ impl Engine {
     async fn session(&self, asked: &Asked, statement: &Statement) -> Result<(SessionState, Arc<Receipts>), QueryError> {
         let view = self.view(asked, statement).await?;
         let receipts = self.receipts();
+        if let Some(watch) = &asked.watch {
+            watch.follow(&receipts, asked.partial.as_ref());
+        }
         let Onward { asker, groups, via } = asked.caller.onward();
         let context = QueryContext {
             query_id: asked.query_id.clone(),

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers of `node`, top to bottom; a line is one layer. Imports go down only.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     // Tests of all of it together.
     &["proofs"],
     &["main"],
     &["cli"],
     &["app"],
+    &["workbench"],
     &["config"],
     &["flight", "web"],
     &["portal", "query"],

@@ -51,3 +51,4 @@ mod tickets;
 mod told;
 mod views;
 mod witnesses;
+mod workbench;

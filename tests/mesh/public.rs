@@ -79,7 +79,7 @@ fn every_page_is_for_everybody() {
         "no/such/page",
     ];
     let with = |task: &str, more: &[&str]| {
-        let ran = browser(task, &[&[root.as_str()], more].concat());
+        let ran = browser("public.mjs", task, &[&[root.as_str()], more].concat());
         assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
     };
     if let Some(folder) = std::env::var_os("MERIDIAN_TEST_PICTURES") {
@@ -116,7 +116,7 @@ fn every_page_of_the_catalogue_is_for_everybody() {
         "no/such/page",
     ];
     let with = |task: &str, more: &[&str]| {
-        let ran = browser(task, &[&[root.as_str()], more].concat());
+        let ran = browser("public.mjs", task, &[&[root.as_str()], more].concat());
         assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
     };
     if let Some(folder) = std::env::var_os("MERIDIAN_TEST_PICTURES") {

@@ -63,10 +63,10 @@ pub(crate) fn python(script: &str, arguments: &[&str]) -> Ran {
     Running::start(&mut command).end()
 }
 
-/// Has the browser read the public pages; `task` is one of `tests/clients/public.mjs`.
-pub(crate) fn browser(task: &str, arguments: &[&str]) -> Ran {
+/// Has a browser do a task of a script of `tests/clients`.
+pub(crate) fn browser(script: &str, task: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new("node");
-    command.env("MERIDIAN_TEST_BROWSER", browser_folder()).arg(client_script("public.mjs")).arg(task).args(arguments);
+    command.env("MERIDIAN_TEST_BROWSER", browser_folder()).arg(client_script(script)).arg(task).args(arguments);
     Running::start(&mut command).end()
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use meridian_proto::BodyName;
 
+use super::RemoteErrorKind;
 use crate::node::RemotePart;
 
 /// How far the answer of one body to one part of a query has come.
@@ -22,6 +23,8 @@ pub struct Arrived {
     pub first: Option<Duration>,
     /// From the request to the receipt; `None` where it was not waited for, since enough had arrived.
     pub all: Option<Duration>,
+    /// Why it failed, where it did.
+    pub failed: Option<RemoteErrorKind>,
 }
 
 /// When a part was asked, and when the first of its answer was there, for who reads it later.
@@ -39,7 +42,7 @@ impl Parts {
     /// A part is asked now.
     pub(super) fn asked(&self, part: &RemotePart) -> Measure {
         let (body, sql) = (part.body.clone(), part.sql.clone());
-        let arrived = Arc::new(Mutex::new(Arrived { body, sql, rows: 0, bytes: None, first: None, all: None }));
+        let arrived = Arc::new(Mutex::new(Arrived { body, sql, rows: 0, bytes: None, first: None, all: None, failed: None }));
         lock(&self.0).push(Arc::clone(&arrived));
         Measure { arrived, asked: Instant::now(), ready: None }
     }
@@ -80,6 +83,11 @@ impl Measure {
     pub(super) fn end(&mut self) {
         let at = self.at();
         lock(&self.arrived).all = Some(at);
+    }
+
+    /// It came to no end.
+    pub(super) fn failed(&self, kind: RemoteErrorKind) {
+        lock(&self.arrived).failed = Some(kind);
     }
 
     /// The size that the release record tells.

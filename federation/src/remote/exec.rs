@@ -27,6 +27,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Barrier;
 use tokio::sync::mpsc::Sender;
 
+use super::arrived::Measure;
 use super::shared::Shared;
 use super::{QueryContext, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream};
 use crate::node::{RemoteNode, RemotePart};
@@ -250,15 +251,28 @@ async fn ask(
     out: Sender<Result<RecordBatch>>,
     start: Arc<Start>,
 ) -> Result<(), RemoteError> {
-    let body = &part.body;
     let mut measure = context.receipts.measure(&part);
-    let begun = context.begun.as_ref().and_then(|begun| begun.take(&part));
+    let read = read(&part, with_keys, schema, &context, out, &start, &mut measure).await;
+    read.inspect_err(|error| measure.failed(error.kind))
+}
+
+async fn read(
+    part: &RemotePart,
+    with_keys: Option<String>,
+    schema: SchemaRef,
+    context: &QueryContext,
+    out: Sender<Result<RecordBatch>>,
+    start: &Start,
+    measure: &mut Measure,
+) -> Result<(), RemoteError> {
+    let body = &part.body;
+    let begun = context.begun.as_ref().and_then(|begun| begun.take(part));
     let mut answer = match begun {
         Some((answer, opened)) => {
             measure.opened(opened);
             answer
         }
-        None => begin(&part, with_keys.as_deref(), &context).await?,
+        None => begin(part, with_keys.as_deref(), context).await?,
     };
     let mut rows = 0u64;
     while let Some(item) = answer.items.next().await {
@@ -284,7 +298,7 @@ async fn ask(
                 }
             }
             RemoteItem::Receipt(receipt) => {
-                let bytes = context.receipts.take((&part, start.several), &context.query_id, rows, receipt)?;
+                let bytes = context.receipts.take((part, start.several), &context.query_id, rows, receipt)?;
                 measure.bytes(bytes);
                 return Ok(());
             }

@@ -81,7 +81,8 @@ async fn connect(node: &InProcess, who: &Identity) -> FlightServiceClient<Channe
     let incoming = stream::iter([Ok::<_, io::Error>(Known { io: far, verified: node.verified(who) })]);
     let limits =
         Limits { streams: 64, message_bytes: 1 << 24, statement_bytes: 1 << 20, time: Duration::from_secs(300) };
-    tokio::spawn(flight::serve(incoming.chain(stream::pending()), node.engine.clone(), limits, future::pending()));
+    let door = flight::Door::new(node.engine.clone(), limits).unwrap();
+    tokio::spawn(flight::serve(incoming.chain(stream::pending()), door, future::pending()));
     let mut near = Some(near);
     let connector = tower::service_fn(move |_| {
         let near = near.take().ok_or_else(|| io::Error::other("the node closed the connection"));

@@ -124,9 +124,14 @@ impl Add {
     }
 
     fn run(self) -> Result<(), Error> {
-        let (name, days) = (self.name.clone(), self.days);
+        let (name, days, dir) = (self.name.clone(), self.days, self.dir.clone());
         let file = self.sign()?;
         say(format_args!("{name} may ask for {days} days, with {}", file.display()));
+        if let Some(dir) = dir {
+            let [key, certificate, both] =
+                ["analyst.key", "analyst.pem", "analyst.p12"].map(|file| dir.join(file).display().to_string());
+            say(format_args!("for a browser: openssl pkcs12 -export -inkey {key} -in {certificate} -out {both}"));
+        }
         Ok(())
     }
 

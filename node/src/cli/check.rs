@@ -4,11 +4,10 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use meridian_proto::{Admission, CheckAnswer, Decision, Refusal, Verdict};
-use serde_json::{Value, json};
 
 use super::Error;
 use super::client::Client;
-use super::format::{printable, printable_lines};
+use super::format::{printable_lines, verdicts};
 use super::profile::Connection;
 use super::receipt::some;
 use super::statement::Source;
@@ -48,7 +47,7 @@ pub(crate) async fn check(client: &mut Client, sql: &str, format: Format, out: &
     let answer = client.check(sql).await?;
     match format {
         Format::Table => out.write_all(table(&answer, sql).as_bytes())?,
-        Format::Json => writeln!(out, "{:#}", object(&answer))?,
+        Format::Json => writeln!(out, "{:#}", verdicts(&answer))?,
     }
     out.flush()?;
     outcome(&answer)
@@ -176,50 +175,6 @@ fn item(name: &str, value: &str, text: &mut String) {
     }
 }
 
-fn object(answer: &CheckAnswer) -> Value {
-    json!({
-        "query_id": printable(&answer.query_id),
-        "released": answer.verdicts.iter().all(|verdict| is_yes(&verdict.decision)),
-        "bodies": answer.verdicts.iter().map(verdict).collect::<Vec<_>>(),
-    })
-}
-
-fn verdict(verdict: &Verdict) -> Value {
-    let (decision, details) = match &verdict.decision {
-        Decision::Admitted(admission) => ("yes", admission_object(admission)),
-        Decision::Refused(refusal) => ("no", refusal_object(refusal)),
-        Decision::Unreachable(why) => ("unreachable", json!({ "why": why })),
-        Decision::Undecided(why) => ("undecided", json!({ "why": why })),
-    };
-    json!({ "body": verdict.body, "sql": verdict.sql, "decision": decision, "details": details })
-}
-
-fn admission_object(admission: &Admission) -> Value {
-    let datasets = admission.datasets.iter();
-    let datasets = datasets
-        .map(|used| json!({ "name": used.name, "form": used.form.to_string(), "columns": used.columns }))
-        .collect::<Vec<_>>();
-    json!({
-        "datasets": datasets,
-        "agreements": admission.agreements,
-        "rules": admission.rules,
-        "leaves": admission.columns,
-        "notices": admission.notices,
-    })
-}
-
-fn refusal_object(refusal: &Refusal) -> Value {
-    json!({
-        "rule": refusal.rule,
-        "dataset": refusal.dataset,
-        "column": refusal.column,
-        "reason": refusal.reason,
-        "remedy": refusal.remedy,
-        "line": refusal.place.map(|place| place.line),
-        "column_number": refusal.place.map(|place| place.column),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
@@ -277,7 +232,7 @@ camden, hackney: yes
 ";
         assert_eq!(table(&answer, SQL), expected);
         assert!(outcome(&answer).is_ok());
-        assert_eq!(object(&answer)["released"], true);
+        assert_eq!(verdicts(&answer)["released"], true);
     }
 
     #[test]
@@ -315,8 +270,8 @@ gla: can't be reached
 ";
         assert_eq!(table(&answer, SQL), expected);
         assert_eq!(outcome(&answer).unwrap_err().exit_code(), 3);
-        assert_eq!(object(&answer)["bodies"][0]["details"]["line"], 1);
-        assert_eq!(object(&answer)["bodies"][1]["decision"], "unreachable");
+        assert_eq!(verdicts(&answer)["bodies"][0]["details"]["line"], 1);
+        assert_eq!(verdicts(&answer)["bodies"][1]["decision"], "unreachable");
     }
 
     #[test]
@@ -324,6 +279,6 @@ gla: can't be reached
         let answer = answer(vec![("loda", SQL, yes("loda")), ("gla", SQL, Decision::Undecided("a limit".into()))]);
         assert!(table(&answer, SQL).starts_with("Not known: gla did not decide."));
         assert_eq!(outcome(&answer).unwrap_err().exit_code(), 1);
-        assert_eq!(object(&answer)["released"], false);
+        assert_eq!(verdicts(&answer)["released"], false);
     }
 }

@@ -58,14 +58,7 @@ fn from_stdin() -> Result<String, Error> {
 impl Statement {
     /// Takes the purpose out of the text, if the first statement sets it.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let (sql, purpose) = match query::set_purpose(text).map_err(|malformed| Error::Usage(malformed.to_string()))? {
-            Some((end, purpose)) => {
-                let (set, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-                let blank = set.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { ' ' });
-                (blank.chain(rest.chars()).collect(), Some(purpose))
-            }
-            None => (text.to_owned(), None),
-        };
+        let (sql, purpose) = query::without_purpose(text).map_err(|malformed| Error::Usage(malformed.to_string()))?;
         if query::is_blank(&sql) {
             return Err(Error::Usage("the SQL is empty: write one query".into()));
         }

@@ -18,6 +18,7 @@ mod raw;
 mod standard;
 mod store;
 mod view;
+mod workbench;
 
 #[cfg(test)]
 mod tests;
@@ -95,6 +96,8 @@ pub struct NodeConfig {
     pub tls: TlsPaths,
     /// What the register tells anybody, and where it is served, if it is.
     pub public: PublicConfig,
+    /// Where the body's analysts open their workbench in a browser, if they do.
+    pub workbench: Option<WorkbenchConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -165,6 +168,15 @@ pub struct PublicConfig {
     pub address: Option<String>,
     /// As of when use is counted.
     pub counts: Counts,
+}
+
+/// Where the body's analysts open their workbench.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkbenchConfig {
+    /// The port: TLS with the node's own certificate, and with an analyst's.
+    pub listen: SocketAddr,
+    /// What browsers call it where that is another name: `https://node.camden.example:8443`.
+    pub address: Option<String>,
 }
 
 /// As of when the register counts use.

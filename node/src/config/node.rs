@@ -11,7 +11,7 @@ use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
-    engine, raw, store,
+    engine, raw, store, workbench,
 };
 
 /// The folders of datasets, views, agreements, algorithms and standards.
@@ -64,6 +64,8 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let contact = raw.contact.as_ref().and_then(|raw| about::contact(file, raw, report));
     let tls = tls(file, &base, &raw.tls, report);
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
+    let ports = [listen, health.flatten(), public.as_ref().and_then(|public| public.as_ref()?.listen)];
+    let workbench = raw.workbench.as_ref().map(|raw| workbench::check(file, raw, &ports, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let authorities = authorities(file, &raw.authorities, report);
@@ -97,6 +99,10 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         public: match public {
             Some(checked) => checked?,
             None => PublicConfig::default(),
+        },
+        workbench: match workbench {
+            Some(checked) => Some(checked?),
+            None => None,
         },
         limits,
         audit,
@@ -151,7 +157,7 @@ fn body(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<Name
     Some(name)
 }
 
-fn address(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<SocketAddr> {
+pub(super) fn address(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<SocketAddr> {
     let address = text.get_ref().parse().ok();
     if address.is_none() {
         let what = format!("{key} is {:?}, which is no address", text.get_ref());
@@ -310,7 +316,7 @@ fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member>
     members
 }
 
-fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
+pub(super) fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
     let is_endpoint = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority =

@@ -32,6 +32,7 @@ pub(super) struct Node {
     pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
     pub(super) public: Option<Public>,
+    pub(super) workbench: Option<Workbench>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -130,6 +131,13 @@ pub(super) struct Public {
     pub(super) key: Option<Spanned<String>>,
     pub(super) address: Option<Spanned<String>>,
     pub(super) counts: Option<Counts>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Workbench {
+    pub(super) listen: Spanned<String>,
+    pub(super) address: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

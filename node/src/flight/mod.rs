@@ -3,6 +3,7 @@
 //! What leaves is what the gate released ([`crate::gate::Released`]) and what the catalogue lists; no handler here
 //! can make a stream of anything else. The parts, in the order in which a call meets them:
 //!
+//! - `door`: all of it as one service, for the network and for the workbench
 //! - `layers`: who is calling, one trace of the call, and its limits
 //! - `service`: the Flight calls, each handed to whoever answers it
 //! - `command`: what a descriptor or a ticket asks for
@@ -19,6 +20,7 @@
 mod actions;
 mod catalogue;
 mod command;
+mod door;
 mod encode;
 mod layers;
 mod logs;
@@ -33,17 +35,19 @@ mod status;
 mod tickets;
 
 use std::io;
+#[cfg(test)]
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_flight::flight_service_server::FlightServiceServer;
 use futures::Stream;
 use meridian_certs::Verified;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::server::{Connected, Server};
 
+#[cfg(test)]
 use crate::query::Engine;
 
+pub use door::{Door, Inside};
 pub use remote::{REMOTE_QUERY_URL, remote_ticket};
 
 #[cfg(test)]
@@ -106,23 +110,12 @@ pub(crate) fn service(engine: Arc<Engine>, limits: Limits) -> Result<Service, Se
 /// Serves connections whose callers are verified, until `shutdown`; calls under way are finished first.
 pub async fn serve<IO>(
     incoming: impl Stream<Item = io::Result<IO>>,
-    engine: Arc<Engine>,
-    limits: Limits,
+    door: Door,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError>
 where
     IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Verified> + Unpin + Send + 'static,
 {
-    let sessions = sessions::Sessions::new();
-    let identity = layers::Identity::new(
-        (engine.federation().clone(), engine.body().clone()),
-        Arc::clone(engine.credentials()),
-        sessions.clone(),
-    );
-    let service = service::Service::new(Arc::clone(&engine), limits, sessions)?;
-    let flight = FlightServiceServer::new(service)
-        .max_decoding_message_size(limits.message_bytes)
-        .max_encoding_message_size(limits.message_bytes);
     Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
@@ -131,11 +124,7 @@ where
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .http2_max_header_list_size(HEADER_BYTES)
         .max_connection_age(CONNECTION_LIFE)
-        .layer(layers::Membership::new(engine.members().cloned()))
-        .layer(identity)
-        .layer(layers::Trace)
-        .layer(layers::Bounded::new(limits))
-        .serve_with_incoming_shutdown(flight, incoming, shutdown)
+        .serve_with_incoming_shutdown(door, incoming, shutdown)
         .await?;
     Ok(())
 }

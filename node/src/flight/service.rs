@@ -26,7 +26,7 @@ use super::statements::Statements;
 use super::tickets::Handle;
 use super::{Limits, QUERY_ID_HEADER, actions, metadata, partial, remote, status};
 use crate::gate::Caller;
-use crate::query::{Asked, Engine, Partial};
+use crate::query::{Asked, Engine, Partial, Watch};
 
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
 
@@ -185,9 +185,9 @@ impl FlightService for Service {
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Messages>, Status> {
-        let caller = caller(&request)?;
+        let (caller, watch) = (caller(&request)?, request.extensions().get::<Watch>().cloned());
         match command::ticketed(request.get_ref())? {
-            Ticketed::Statement(handle) => self.statements.read(&caller, &handle).await,
+            Ticketed::Statement(handle) => self.statements.read(&caller, &handle, watch).await,
             Ticketed::Metadata(command) => {
                 let batch = metadata::batch(&command, &self.engine, &self.info, &caller)?;
                 Ok(Response::new(encode::metadata(batch, self.limits.message_bytes)))

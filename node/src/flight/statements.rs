@@ -20,7 +20,7 @@ use super::encode::{self, Messages, cancelled, cancelled_status};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
 use super::{Limits, QUERY_ID_HEADER, sessions, status};
 use crate::gate::Caller;
-use crate::query::{Asked, Engine, Partial, Shape};
+use crate::query::{Asked, Engine, Partial, Shape, Watch};
 
 /// The statements that are known here: planned ones that wait for their reader, and prepared ones.
 pub(super) struct Statements {
@@ -61,7 +61,7 @@ impl Statements {
         self.bounded(&sql)?;
         let query_id = Handle::random()?.to_string();
         tracing::Span::current().record("query_id", &query_id);
-        Ok(Asked { caller, sql, parameters, query_id, partial: None })
+        Ok(Asked { caller, sql, parameters, query_id, partial: None, watch: None })
     }
 
     /// What a caller asks by a prepared statement.
@@ -83,8 +83,13 @@ impl Statements {
         self.tickets.put(Instant::now(), asked.caller.spiffe(), asked, bytes)
     }
 
-    /// The answer to a statement that was planned before.
-    pub(super) async fn read(&self, caller: &Caller, handle: &[u8]) -> Result<Response<Messages>, Status> {
+    /// The answer to a statement that was planned before, which this process may watch.
+    pub(super) async fn read(
+        &self,
+        caller: &Caller,
+        handle: &[u8],
+        watch: Option<Watch>,
+    ) -> Result<Response<Messages>, Status> {
         let owner = caller.spiffe();
         let found = Handle::parse(handle)
             .and_then(|handle| Some((handle, self.tickets.take(Instant::now(), &owner, &handle)?)));
@@ -97,7 +102,7 @@ impl Statements {
             ))
         })?;
         let under_way = self.running.begin(owner, handle);
-        self.answer(asked, Some(under_way)).await
+        self.answer(Asked { watch, ..asked }, Some(under_way)).await
     }
 
     /// The answer to whatever is asked.

@@ -8,10 +8,12 @@
 //! | `grid` | tables and Markdown |
 //! | `binary` | Parquet and both forms of Arrow IPC |
 //! | `features` | GeoJSON |
+//! | `words` | types, decisions and refusals, which stand beside an answer |
 
 mod binary;
 mod features;
 mod grid;
+mod words;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -26,6 +28,7 @@ use clap::ValueEnum;
 pub(crate) use crate::printable::{csv_cell, printable, printable_json, printable_lines};
 use binary::Binary;
 use features::Features;
+pub(crate) use words::{refusal, sql_type, verdicts};
 use grid::Grid;
 
 /// How an answer is written.

@@ -148,7 +148,7 @@ impl From<Operator> for Step {
 }
 
 impl From<Arrived> for Answered {
-    fn from(Arrived { rows, bytes, first, all, body: _, sql: _ }: Arrived) -> Self {
+    fn from(Arrived { rows, bytes, first, all, body: _, sql: _, failed: _ }: Arrived) -> Self {
         Self { rows, bytes, first_ms: first.map(milliseconds), all_ms: all.map(milliseconds) }
     }
 }

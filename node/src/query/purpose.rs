@@ -20,6 +20,15 @@ pub fn set_purpose(text: &str) -> Result<Option<(usize, String)>, Malformed> {
     }
 }
 
+/// A text without the statement in front of it that sets a purpose, and the purpose. What was taken out is blank, so that lines
+/// and columns still point into the whole.
+pub fn without_purpose(text: &str) -> Result<(String, Option<String>), Malformed> {
+    let Some((end, purpose)) = set_purpose(text)? else { return Ok((text.to_owned(), None)) };
+    let (set, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let blank = set.chars().map(|c| if matches!(c, '\n' | '\r') { c } else { ' ' });
+    Ok((blank.chain(rest.chars()).collect(), Some(purpose)))
+}
+
 /// Whether a text is white space and comments.
 pub fn is_blank(text: &str) -> bool {
     after_blank(text).is_empty()

@@ -7,7 +7,7 @@ use std::path::Path;
 /// A class of attacks: each with the tests that try it, `file::test`.
 type Class = (&'static str, &'static [(&'static str, &'static [&'static str])]);
 
-const LIST: [Class; 12] = [
+const LIST: [Class; 13] = [
     (
         "direct reads",
         &[
@@ -255,6 +255,21 @@ const LIST: [Class; 12] = [
                 "terminal escapes, bidirectional text, HTML and spreadsheet formulas in titles, queries and data",
                 &["log::terminal_escapes_bidirectional_text_html_and_formulas"],
             ),
+        ],
+    ),
+    (
+        "the workbench",
+        &[
+            ("a page of another site that asks with the analyst's certificate", &["workbench::another_site_asks"]),
+            ("a name that is made to point here", &["workbench::a_name_that_points_here"]),
+            (
+                "no certificate, another body's analyst, a node",
+                &["workbench::no_certificate_or_that_of_another_body"],
+            ),
+            ("an analyst who was removed", &["workbench::an_analyst_who_was_removed"]),
+            ("a saved question of another body", &["workbench::a_saved_question_of_another_body"]),
+            ("markup in values, names and titles", &["workbench::markup_in_values_names_and_titles"]),
+            ("what is larger than it may be, and what is no Arrow", &["workbench::too_much_and_no_arrow"]),
         ],
     ),
 ];

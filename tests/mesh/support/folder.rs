@@ -117,6 +117,7 @@ pub(super) fn renew(dir: &Path) -> BTreeMap<String, Ports> {
             node.insert("listen".into(), own.flight.to_string().into());
             node.insert("health".into(), own.health.to_string().into());
             node.remove("public");
+            node.remove("workbench");
         });
         // Whom the body vouches for stays; nothing that a node of before remembers does.
         let (state, kept) = (folder.join("state"), folder.join("kept"));

@@ -14,6 +14,7 @@ pub(super) fn text(plan: &Plan, kept: bool) -> String {
     let another = london::queries().get(1).map(|query| quoted(&queries.join(format!("{}.sql", query.name))));
     let another = another.unwrap_or_default();
     let (python, dir, public) = (python(plan), plan.dir.display(), plan.public);
+    let workbench = workbench(plan);
     let end = if kept {
         "Ctrl-C ends all nodes; the folder is kept."
     } else {
@@ -33,6 +34,7 @@ Shut a body out, and let it in again:
 
 From Python (pip install adbc-driver-flightsql adbc-driver-manager pyarrow):
 {python}
+{workbench}
 Read in a browser what the bodies share and how often it was used: http://{public}/register/
 
 Look at:
@@ -44,6 +46,19 @@ Look at:
   {dir}/lfb/node.log     what its node says
 
 {end}"
+    )
+}
+
+/// How a browser gets the analyst's certificate: it takes key and certificate in one file.
+fn workbench(plan: &Plan) -> String {
+    let (address, analyst) = (plan.workbench, plan.analyst());
+    let [key, certificate, both, ca] =
+        ["analyst.key", "analyst.pem", "analyst.p12", "ca.pem"].map(|name| quoted(&absolute(&analyst.join(name))));
+    format!(
+        "In a browser, with completion, maps, charts and a picture of what left whom: https://{address}/
+  openssl pkcs12 -export -inkey {key} -in {certificate} -out {both}
+  Import that file among your own certificates, and {ca} among the authorities (Firefox: Settings,
+  Certificates; Chromium: chrome://certificate-manager); remove both when you are done."
     )
 }
 

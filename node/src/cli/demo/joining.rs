@@ -65,7 +65,7 @@ fn limit(plan: &Plan, site: &Site) -> Result<(), Error> {
     let mut text = format!("\n[limits]\nmemory_mib = {memory}\nworker_threads = {threads}\ntarget_partitions = 1\n");
     text += "\n[public]\ncounts = \"live\"\n";
     if site.body.slug == ASKER {
-        text += &format!("listen = \"{}\"\n", plan.public);
+        text += &format!("listen = \"{}\"\n\n[workbench]\nlisten = \"{}\"\n", plan.public, plan.workbench);
     }
     let written = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| Error::Write { path, source })

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) authority: SocketAddr,
     /// Where the asker's node serves the register.
     pub(super) public: SocketAddr,
+    /// Where it serves its analysts' workbench.
+    pub(super) workbench: SocketAddr,
     pub(super) sites: Vec<Site>,
     pub(super) published: Option<PathBuf>,
     pub(super) seed: u64,

@@ -91,7 +91,7 @@ impl Demo {
     ) -> Result<(Arc<Plan>, Ports), Error> {
         let reserve = |_: &Body| Ok([Reserved::new()?, Reserved::new()?]);
         let nodes = bodies.iter().map(reserve).collect::<Result<Vec<_>, Error>>()?;
-        let ports = Ports { authority: Reserved::new()?, nodes, public: Reserved::new()? };
+        let ports = Ports { authority: Reserved::new()?, nodes, public: Reserved::new()?, workbench: Reserved::new()? };
         let sites = bodies.into_iter().zip(&ports.nodes).map(|(body, [flight, health])| Site {
             body,
             flight: flight.address(),
@@ -101,6 +101,7 @@ impl Demo {
             dir: folder.path().to_owned(),
             authority: ports.authority.address(),
             public: ports.public.address(),
+            workbench: ports.workbench.address(),
             sites: sites.collect(),
             published: self.data.clone(),
             seed: self.seed,
@@ -154,11 +155,11 @@ impl Demo {
         processes: &mut Processes,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
-        let Ports { authority, nodes, public } = ports;
+        let Ports { authority, nodes, public, workbench } = ports;
         processes.start_authority(plan, authority).await?;
         joining::join(plan, progress).await?;
         let began = Instant::now();
-        drop(public);
+        drop((public, workbench));
         processes.start(plan, nodes)?;
         let mut client = Client::new(&plan.analyst_profile())?;
         tokio::time::timeout(START_TIME, processes.ready(plan, progress)).await.map_err(|_| {

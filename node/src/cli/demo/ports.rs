@@ -11,6 +11,8 @@ pub(super) struct Ports {
     pub(super) nodes: Vec<[Reserved; 2]>,
     /// Where the asker's node serves the register.
     pub(super) public: Reserved,
+    /// Where it serves its analysts' workbench.
+    pub(super) workbench: Reserved,
 }
 
 /// A port that nobody else gets as long as this lives.

@@ -50,6 +50,21 @@ fn node_toml() {
     ] {
         check(node, "[limits]", &public(lines), expected);
     }
+    let workbench = |lines: &str| format!("[workbench]\n{lines}\n\n[limits]");
+    for (lines, expected) in [
+        ("listen = \"here\"", "node.toml:14: workbench.listen is \"here\", which is no address: write"),
+        (
+            "listen = \"127.0.0.1:50052\"",
+            "node.toml:14: workbench.listen is 127.0.0.1:50052, as is another port of this node: choose",
+        ),
+        ("listen = \"0.0.0.0:8443\"", "node.toml:14: workbench.listen is 0.0.0.0:8443, and nothing says under which"),
+        (
+            "listen = \"0.0.0.0:8443\"\naddress = \"http://x\"",
+            "node.toml:15: workbench.address is \"http://x\", which is no https address: write",
+        ),
+    ] {
+        check(node, "[limits]", &workbench(lines), expected);
+    }
     check(
         node,
         "https://",
