@@ -181,7 +181,14 @@ pub(crate) fn hosts(der: &CertificateDer<'_>) -> Vec<String> {
 
 /// When a certificate ends; `None` where it can't be read.
 pub(crate) fn not_after(der: &CertificateDer<'_>) -> Option<SystemTime> {
-    parse(der).ok().map(|certificate| time(certificate.validity().not_after))
+    validity(der).map(|(_, not_after)| not_after)
+}
+
+/// When a certificate begins and ends; `None` where it can't be read.
+pub(crate) fn validity(der: &CertificateDer<'_>) -> Option<(SystemTime, SystemTime)> {
+    let certificate = parse(der).ok()?;
+    let validity = certificate.validity();
+    Some((time(validity.not_before), time(validity.not_after)))
 }
 
 fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Unfit> {

@@ -18,7 +18,9 @@ use crate::anchors::{Anchors, CallerVerifier};
 use crate::certificate::{self, EndEntity, Usage};
 use crate::standing::Excluded;
 use crate::trust::{Federation, Trust};
-use crate::{Acceptor, AuthorityConnector, Connector, Error, Identity, Result, Verified, files, reason, signed};
+use crate::{
+    Acceptor, AuthorityConnector, Connector, Error, Facts, Identity, Result, Root, Verified, files, reason, signed,
+};
 
 const WHAT: &str = "the certificate";
 const RENEW_AGAIN: &str = "renew it again with `meridian node renew`";
@@ -161,6 +163,14 @@ impl Credentials {
     /// Since when our certificate holds.
     pub fn valid_from(&self) -> SystemTime {
         self.current.held().own.not_before
+    }
+
+    /// The roots of one's own federation that count, oldest first.
+    pub fn roots(&self) -> Vec<Root> {
+        let (roots, held) = (self.trust.own().roots(), self.current.held());
+        let carries = |root: &CertificateDer<'_>| held.key.cert.iter().any(|der| certificate::is_signed_by(der, root));
+        let said = |root| Some(Root { facts: Facts::of(root)?, is_own: carries(root) });
+        roots.certificates().iter().filter_map(said).collect()
     }
 
     /// From now on these are shut out: they can neither connect nor be called, and what they signed does not count. Connections

@@ -14,6 +14,7 @@ mod client;
 mod contact;
 mod credentials;
 mod error;
+mod facts;
 mod files;
 mod guarded;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use client::Connector;
 pub use contact::{AuthorityAcceptor, AuthorityConnector};
 pub use credentials::Credentials;
 pub use error::{Error, Result};
+pub use facts::{Facts, Root};
 pub use identity::Identity;
 pub use request::{KeyAndRequest, Request};
 pub use roots::Succession;

@@ -86,6 +86,11 @@ impl Roots {
         &self.federation
     }
 
+    /// Their certificates, oldest first.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
+    }
+
     /// Their public keys.
     pub(crate) fn keys(&self) -> &BTreeSet<Vec<u8>> {
         &self.keys

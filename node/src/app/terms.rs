@@ -13,7 +13,7 @@ use crate::config::{AgreementConfig, DatasetConfig, GrantConfig, NodeConfig, Uni
 use crate::gate::{Belongs, ColumnTerms, Grant, Precision, Terms, Unit};
 use crate::history::History;
 use crate::secrets::{Purpose, Secret};
-use crate::sources::{self, AsOf, OuterUnitSpec, SnapshotStore, SourceError, SourceSpec, UnitSpec};
+use crate::sources::{self, AsOf, OuterUnitSpec, SNAPSHOTS, SnapshotStore, SourceError, SourceSpec, UnitSpec};
 
 /// What all datasets of a node have in common.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ pub(super) fn unmarked(node: &NodeConfig, config: &DatasetConfig, secret: &Secre
         }
     });
     let as_of = if unit.is_some() { config.as_of } else { AsOf::Live };
-    let snapshots = SnapshotStore { folder: node.state.join("snapshots"), key: secret.key(Purpose::Snapshots) };
+    let snapshots = SnapshotStore { folder: node.state.join(SNAPSHOTS), key: secret.key(Purpose::Snapshots) };
     SourceSpec { unit, as_of, snapshots: Some(snapshots), ..config.source.clone() }
 }
 

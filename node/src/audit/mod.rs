@@ -55,7 +55,7 @@ pub fn durable_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()>
 }
 
 /// Locked by whoever writes the log.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 /// Why the log can't take a record, so that the node answers nothing.
 #[derive(Debug, Clone, thiserror::Error)]

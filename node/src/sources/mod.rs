@@ -55,7 +55,7 @@ pub use look::{Records, Unread, below, layout, records, tidied};
 pub use postgres::{Fault, Host, Postgres, Server, ServerConfig};
 pub use predicate::predicate;
 pub use remote::WholeQueries;
-pub use snapshot::{AsOf, Beside, period_end, period_start};
+pub use snapshot::{AsOf, Beside, SNAPSHOTS, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use sqlite::{Sqlite, SqliteFault};
 pub use store::{InStore, Key, ObjectFault, SCHEME as STORE_SCHEME, Store, StoreConfig, StoreFault};

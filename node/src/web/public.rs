@@ -202,6 +202,11 @@ impl Tls {
     }
 }
 
+/// Whether certificate and key can be read and belong together; why not, otherwise.
+pub fn usable(files: &Files) -> Result<(), String> {
+    acceptor(files).map(drop)
+}
+
 fn changed(Files { certificate, key }: &Files) -> [Option<SystemTime>; 2] {
     [certificate, key].map(|path| fs::metadata(path).and_then(|data| data.modified()).ok())
 }

@@ -22,6 +22,9 @@ pub use hold::Refusal;
 /// Cosignatures from which on a checkpoint counts as witnessed.
 pub const ENOUGH: usize = 2;
 
+/// The file of the newest checkpoint of one's own that was cosigned, in the folder of witnessing: a `Witnessed`.
+pub const COSIGNED: &str = "cosigned";
+
 /// What the witnessing of a node is made of.
 #[derive(Debug)]
 pub struct Parts {
@@ -95,13 +98,18 @@ impl Witnessing {
         Ok(Some(Witnessed { body: self.parts.body.clone(), index, proof, witnesses }))
     }
 
+    /// How many others have cosigned the newest checkpoint that any has.
+    pub fn confirmed(&self) -> usize {
+        self.seen().map_or(0, |seen| seen.witnesses.len())
+    }
+
     fn seen(&self) -> Option<Arc<Seen>> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The file of the newest checkpoint that was cosigned: a `Witnessed` whose proof is the note alone.
     fn file(&self) -> PathBuf {
-        self.parts.folder.join("cosigned")
+        self.parts.folder.join(COSIGNED)
     }
 
     fn signed_keys(&self) -> Result<Signed, String> {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::super::format::printable;
+use super::code::Code;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,8 +23,7 @@ pub(super) enum Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     level: Level,
-    /// The name of what was looked at, the same in every version.
-    check: &'static str,
+    code: Code,
     what: String,
     /// What to do; empty where all is well.
     fix: String,
@@ -34,16 +34,16 @@ pub(super) struct Finding {
 pub(super) struct Report(Vec<Finding>);
 
 impl Report {
-    pub(super) fn good(&mut self, check: &'static str, what: impl Into<String>) {
-        self.0.push(Finding { level: Level::Good, check, what: what.into(), fix: String::new() });
+    pub(super) fn good(&mut self, code: Code, what: impl Into<String>) {
+        self.0.push(Finding { level: Level::Good, code, what: what.into(), fix: String::new() });
     }
 
-    pub(super) fn warning(&mut self, check: &'static str, what: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Finding { level: Level::Warning, check, what: what.into(), fix: fix.into() });
+    pub(super) fn warning(&mut self, code: Code, what: impl Into<String>, fix: impl Into<String>) {
+        self.0.push(Finding { level: Level::Warning, code, what: what.into(), fix: fix.into() });
     }
 
-    pub(super) fn fault(&mut self, check: &'static str, what: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Finding { level: Level::Fault, check, what: what.into(), fix: fix.into() });
+    pub(super) fn fault(&mut self, code: Code, what: impl Into<String>, fix: impl Into<String>) {
+        self.0.push(Finding { level: Level::Fault, code, what: what.into(), fix: fix.into() });
     }
 
     /// How many faults there are.
@@ -51,23 +51,28 @@ impl Report {
         self.0.iter().filter(|finding| finding.level == Level::Fault).count()
     }
 
+    #[cfg(test)]
+    pub(super) fn levels(&self) -> Vec<Level> {
+        self.0.iter().map(|finding| finding.level).collect()
+    }
+
     /// A line each; below what is not well stands what to do.
     pub(super) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Finding { level, check, what, fix } in &self.0 {
+        for Finding { level, code, what, fix } in &self.0 {
             let mark = match level {
                 Level::Good => "ok     ",
                 Level::Warning => "warning",
                 Level::Fault => "FAULT  ",
             };
-            writeln!(out, "{mark} {check:<22} {}", printable(what))?;
+            writeln!(out, "{mark} {:<26} {}", code.name(), printable(what))?;
             if !fix.is_empty() {
-                writeln!(out, "{:30} → {}", "", printable(fix))?;
+                writeln!(out, "{:34} → {}", "", printable(fix))?;
             }
         }
         Ok(())
     }
 
-    /// An array of objects with `level`, `check`, `what` and `fix`.
+    /// An array of objects with `level`, `code`, `what` and `fix`.
     pub(super) fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut *out, &self.0)?;
         writeln!(out)

@@ -24,6 +24,8 @@ use crate::secrets::{Opener, Sealer};
 
 pub use period::{AsOf, period_end, period_start};
 
+/// The folder of snapshots in a node's state folder.
+pub const SNAPSHOTS: &str = "snapshots";
 const SUFFIX: &str = ".snapshot";
 /// Bytes of the definition's hash that stand in a file's name.
 const DEFINITION: usize = 16;
