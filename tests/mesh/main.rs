@@ -18,6 +18,7 @@ mod databases;
 mod demo;
 mod disk;
 mod doctor;
+mod downloads;
 mod faults;
 mod federations;
 mod groups;
