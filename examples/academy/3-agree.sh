@@ -23,7 +23,7 @@ see "agreement" "and why: there is none for this purpose"
 into winter.toml meridian agreement draft --id winter-visits-2026 -f months.sql
 see "legal_power" "what is to be filled in before it can be proposed"
 run cat winter.toml
-see 'columns = ["month", "year"]' "the columns of the question"
+see 'columns = ["year", "month"]' "the columns of the question"
 
 # Proposed as it is, it is sent back: a person has to say the rest.
 ends_with 1 meridian agreement propose winter.toml --config london/loda/node.toml

@@ -29,7 +29,11 @@ fn publish(folder: &Path, name: &str, head: &str, columns: &[&str]) {
         format!("\n[[columns]]\nname = \"{}\"\ntype = \"{}\"\n{role}", words[0], words[1])
     });
     let columns: String = columns.collect();
-    let source = if head.contains("[source]") { String::new() } else { format!("[source]\nkind = \"csv\"\npath = \"{name}.csv\"\n") };
+    let source = if head.contains("[source]") {
+        String::new()
+    } else {
+        format!("[source]\nkind = \"csv\"\npath = \"{name}.csv\"\n")
+    };
     let dataset = format!(
         "name = \"{name}\"\ntitle = \"About {name}\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\n{head}\n\n{source}{columns}"
     );
@@ -43,7 +47,12 @@ fn served(lines: &str) -> (Mesh, SocketAddr) {
     let file = fs::OpenOptions::new().append(true).open(folder.join("node.toml"));
     writeln!(file.unwrap(), "\n[public]\nlisten = \"{address}\"\ncounts = \"live\"\n{lines}").unwrap();
     fs::write(folder.join("trees.csv"), TREES).unwrap();
-    publish(&folder, "trees", "form = \"open\"", &["kind varchar", "note varchar", "owner varchar hidden", "height double"]);
+    publish(
+        &folder,
+        "trees",
+        "form = \"open\"",
+        &["kind varchar", "note varchar", "owner varchar hidden", "height double"],
+    );
     (mesh, address)
 }
 
@@ -143,9 +152,8 @@ fn many_readers_are_one_release_until_the_data_changes() {
 
     // Another file: another version, once.
     fs::write(mesh.folder("gla").join("trees.csv"), TREES.replace("oak", "yew")).unwrap();
-    let changed = until("the file has the new rows", || {
-        Some(text(address, "gla/trees.csv")).filter(|csv| csv.contains("yew"))
-    });
+    let changed =
+        until("the file has the new rows", || Some(text(address, "gla/trees.csv")).filter(|csv| csv.contains("yew")));
     assert!(!changed.contains("oak"), "{changed}");
     assert_ne!(header(&fetched(address, "gla/trees.csv", "").0, "etag"), tag);
     assert_eq!(releases(&mesh).len(), 2);

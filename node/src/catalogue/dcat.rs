@@ -342,7 +342,10 @@ mod tests {
         assert_eq!((&page["dct:license"]["@id"], &page["dcat:downloadURL"]), (&LICENCES[0].1.into(), &Value::Null));
         assert_eq!(csv["dct:license"]["@id"], LICENCES[0].1);
         assert_eq!(csv["dcat:downloadURL"]["@id"], "https://data.example/catalogue/datasets/lfb/stations.csv");
-        assert_eq!((&csv["dcat:mediaType"]["@id"], &csv["dcat:byteSize"]["@value"]), (&format!("{MEDIA}text/csv").into(), &"12".into()));
+        assert_eq!(
+            (&csv["dcat:mediaType"]["@id"], &csv["dcat:byteSize"]["@value"]),
+            (&format!("{MEDIA}text/csv").into(), &"12".into())
+        );
         assert_eq!(told["dcat:contactPoint"]["vcard:hasEmail"]["@id"], "mailto:data@lfb.example");
         assert!(told["@context"].is_object(), "nothing has to be fetched");
     }

@@ -114,7 +114,7 @@ impl Writer {
 }
 
 fn rows(batch: &RecordBatch, out: &mut Counted, sample: &mut Sample) -> Result<(), Error> {
-    let options = FormatOptions::default();
+    let options = FormatOptions::default().with_display_error(false);
     let columns = batch.columns().iter().map(|column| {
         let is_text = matches!(column.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
         Ok((ArrayFormatter::try_new(column, &options)?, column, is_text))
