@@ -28,7 +28,8 @@ use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{Config, NodeConfig, PublicTls, Reader, WorkbenchConfig};
+use crate::config::{Config, Counts, NodeConfig, PublicTls, Reader, WorkbenchConfig};
+use crate::downloads::{self, Downloads};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
@@ -78,6 +79,9 @@ pub enum Error {
         /// The key in node.toml.
         key: &'static str,
     },
+    /// Open data can't be kept as files.
+    #[error("the folder of downloads can't be used: {0}; correct it, or remove downloads from [public] in node.toml")]
+    Downloads(std::io::Error),
     /// The register can't be served.
     #[error(transparent)]
     Public(#[from] web::public::PublicError),
@@ -198,12 +202,17 @@ pub async fn serve(
     })?;
     log.hold();
     let (follow, followed) = watch::channel(config.clone());
+    let files = files_of(node, &engine, &datasets, &clock)?;
     if let Some(public) = public {
         let known = followed.clone();
         let standards = move || known.borrow().standards.iter().map(|known| Arc::clone(&known.standard)).collect();
         let address = node.public.address.clone();
         let portal = Portal::new(node.body.clone(), Arc::clone(&directory), standards, address);
-        public.serve(Arc::clone(&registers), portal, clock.clone())?;
+        let portal = match &files {
+            Some(files) => portal.with_files(Arc::clone(files)),
+            None => portal,
+        };
+        public.serve(Arc::clone(&registers), portal, files.clone(), clock.clone())?;
     }
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
@@ -213,6 +222,7 @@ pub async fn serve(
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
         tokio::spawn(register::keep(followed, registers, log, clock)),
     ];
+    background.extend(files.map(|files| tokio::spawn(files.keep())));
     background.extend(members.map(|members| tokio::spawn(members.follow_authorities())));
     for abroad::Other { directory, members, .. } in others {
         background.push(tokio::spawn(directory.learn()));
@@ -244,6 +254,26 @@ pub async fn serve(
         task.abort();
     }
     served.map_err(|error| Error::Service(error.to_string()))
+}
+
+/// Open data as files, where the configuration gives it so.
+fn files_of(
+    node: &NodeConfig,
+    engine: &Arc<Engine>,
+    datasets: &Arc<datasets::Datasets>,
+    clock: &Clock,
+) -> Result<Option<Arc<Downloads>>, Error> {
+    let Some(most_mib) = node.public.download_mib else { return Ok(None) };
+    let datasets = Arc::clone(datasets);
+    let opened = Downloads::open(downloads::Parts {
+        engine: Arc::clone(engine),
+        versions: Box::new(move |name: &Name| datasets.version(name)),
+        state: node.state.clone(),
+        most_mib,
+        clock: clock.clone(),
+        live: node.public.counts == Counts::Live,
+    });
+    opened.map(Some).map_err(Error::Downloads)
 }
 
 /// Lets the log be witnessed. The node is ready when the first witnesses were asked, and not if its log is not the newest

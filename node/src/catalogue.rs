@@ -26,7 +26,7 @@ use meridian_proto::{BodyName, Dataset, EVERY, Form, Name};
 use crate::gate::{Caller, ForeignUse, PublishedTable, Terms};
 use crate::peers::Directory;
 
-pub use dcat::{Addresses, catalogue as dcat, dataset as dcat_of};
+pub use dcat::{Addresses, Distribution, catalogue as dcat, dataset as dcat_of};
 pub use entry::{Entry, public, quality, sizes};
 pub use exchange_model::{Lack, record, records};
 use foreign::Foreign;

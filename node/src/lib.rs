@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod downloads;
 pub mod flight;
 mod format;
 pub mod gate;

@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 14] = [
     &["workbench"],
     &["config"],
     &["flight", "web"],
+    &["downloads"],
     &["portal", "query"],
     &["catalogue", "news", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod academy;
 mod addresses;
 mod agreements;
 mod allowances;
@@ -17,6 +18,7 @@ mod databases;
 mod demo;
 mod disk;
 mod doctor;
+mod downloads;
 mod engines;
 mod faults;
 mod federations;

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use meridian_federation::session;
 use meridian_proto::{Dataset, Form, Name, Quality};
+use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -26,6 +27,7 @@ use super::terms::{self, Ground};
 use super::views::Views;
 use crate::catalogue::{Catalogue, Own};
 use crate::config::{Config, DatasetConfig, NodeConfig, Reader};
+use crate::downloads::{self, Version};
 use crate::gate::{Grant, PublishedTable, Tables};
 use crate::sources::{self, Inputs, Loaded};
 
@@ -155,6 +157,23 @@ impl Datasets {
         };
         listed.extend(self.views().listed(&listed));
         listed
+    }
+
+    /// A dataset that anybody may have whole, as it is now; `None` for one that is not open to all, or out of order.
+    pub(super) fn version(&self, name: &Name) -> Option<Version> {
+        let held = self.lock();
+        let held = held.get(name).filter(|held| held.config.listed)?;
+        let loaded = held.loaded.as_ref()?;
+        let dataset = described(held);
+        if !downloads::is_for_anybody(&dataset) {
+            return None;
+        }
+        let day = self.ground.clock.now().date_naive();
+        // Of what tells no time of a change, each day's is one.
+        let of = loaded.changed.map_or_else(|| day.to_string(), |changed| changed.to_rfc3339());
+        let all = format!("{dataset:?} {of} {} {:?} {:?}", loaded.rows, loaded.rights, loaded.as_of);
+        let id = hex::encode(Sha256::digest(all)).get(..16).map(str::to_owned)?;
+        Some(Version { id, dataset })
     }
 
     /// Puts the views over the datasets as they are now into the catalogue. Before anybody is told of them: who takes

@@ -2,7 +2,7 @@
 //!
 //! DCAT: <https://www.w3.org/TR/vocab-dcat-3/>; the profile: <https://semiceu.github.io/DCAT-AP/releases/3.0.0/>. Controlled
 //! vocabularies are those of the EU's Publications Office, as the profile has it. An open dataset has a distribution, the page on
-//! which it is found; what is not open has none, since there is nothing that somebody could be given.
+//! which it is found, and one for each file that it can be had as; what is not open has none, since there is nothing that somebody could be given.
 
 use chrono::NaiveDate;
 use meridian_proto::{ColumnType, Covers, Dataset, Form, Frequency, Name};
@@ -14,6 +14,9 @@ const ACCESS: &str = "http://publications.europa.eu/resource/authority/access-ri
 const FREQUENCY: &str = "http://publications.europa.eu/resource/authority/frequency/";
 /// Areas by the codes of the Office for National Statistics.
 const AREA: &str = "http://statistics.data.gov.uk/id/statistical-geography/";
+
+/// Formats as IANA knows them.
+const MEDIA: &str = "https://www.iana.org/assignments/media-types/";
 
 /// Licences that have an address of their own, by their SPDX identifiers.
 const LICENCES: [(&str, &str); 9] = [
@@ -80,6 +83,22 @@ impl Addresses {
     }
 }
 
+/// A file that a dataset can be had as, at the address of its page with an ending.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Distribution {
+    /// The ending: `csv`.
+    pub ending: &'static str,
+    /// The format for people.
+    pub title: &'static str,
+    /// The format as IANA knows it.
+    pub media: &'static str,
+    /// Its length; `None` where it is made when somebody asks for it.
+    pub bytes: Option<u64>,
+}
+
+/// The files of a dataset.
+type Files<'a> = &'a dyn Fn(&Entry) -> Vec<Distribution>;
+
 /// The address of a licence; `None` where it is none that is known, or no address.
 pub(super) fn licence(said: &str) -> Option<String> {
     let known = LICENCES.iter().find(|(id, _)| *id == said).map(|(_, address)| (*address).to_owned());
@@ -97,8 +116,9 @@ pub fn catalogue(
     (federation, body, publisher): (&Name, &Name, &str),
     addresses: &Addresses,
     today: NaiveDate,
+    files: Files<'_>,
 ) -> Value {
-    let of = |entry: &Entry| described(entry, addresses, today);
+    let of = |entry: &Entry| described(entry, addresses, today, files);
     let mut catalogue = json!({
         "@context": context(),
         "@id": addresses.catalogue(federation),
@@ -116,8 +136,8 @@ pub fn catalogue(
 }
 
 /// One dataset as a document of its own.
-pub fn dataset(entry: &Entry, addresses: &Addresses, today: NaiveDate) -> Value {
-    let mut described = described(entry, addresses, today);
+pub fn dataset(entry: &Entry, addresses: &Addresses, today: NaiveDate, files: Files<'_>) -> Value {
+    let mut described = described(entry, addresses, today, files);
     if let Some(object) = described.as_object_mut() {
         object.insert("@context".into(), context());
     }
@@ -136,7 +156,7 @@ fn context() -> Value {
     })
 }
 
-fn described(entry: &Entry, addresses: &Addresses, today: NaiveDate) -> Value {
+fn described(entry: &Entry, addresses: &Addresses, today: NaiveDate, files: Files<'_>) -> Value {
     let Entry { federation, body, publisher, dataset } = entry;
     let page = addresses.dataset(entry);
     let fresh = Freshness::of(dataset, today);
@@ -187,11 +207,29 @@ fn described(entry: &Entry, addresses: &Addresses, today: NaiveDate) -> Value {
         if let (Some(licence), Some(object)) = (licence, distribution.as_object_mut()) {
             object.insert("dct:license".into(), licence);
         }
-        say("dcat:distribution", distribution);
+        let file = |file: &Distribution| file_of(&distribution, &page, file);
+        let files: Vec<Value> = files(entry).iter().map(file).collect();
+        say("dcat:distribution", std::iter::once(distribution.clone()).chain(files).collect());
     } else {
         say("dct:rights", rights);
     }
     Value::Object(told)
+}
+
+/// The distribution that a file is, with the terms of the page.
+fn file_of(page: &Value, address: &str, file: &Distribution) -> Value {
+    let mut told = page.clone();
+    if let Some(object) = told.as_object_mut() {
+        let media = format!("{MEDIA}{}", file.media);
+        object.insert("dct:title".into(), english(file.title));
+        object.insert("dcat:downloadURL".into(), json!({ "@id": format!("{address}.{}", file.ending) }));
+        object.insert("dcat:mediaType".into(), json!({ "@id": media, "@type": "dct:MediaType" }));
+        if let Some(bytes) = file.bytes {
+            let bytes = json!({ "@value": bytes.to_string(), "@type": "xsd:nonNegativeInteger" });
+            object.insert("dcat:byteSize".into(), bytes);
+        }
+    }
+    told
 }
 
 /// The terms in words, with the licence where it has no address of its own.
@@ -278,7 +316,7 @@ fn period(dataset: &Dataset) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
     use super::super::testing::{column, dataset as described_as, entry, name};
     use super::*;
 
@@ -288,7 +326,9 @@ mod tests {
         let mut stations = described_as("stations", "Fire stations");
         change(&mut stations);
         let entry = entry("lfb", "London Fire Brigade", stations);
-        dataset(&entry, &Addresses::Below("https://data.example/catalogue/".into()), TODAY.parse().unwrap())
+        let csv = Distribution { ending: "csv", title: "CSV", media: "text/csv", bytes: Some(12) };
+        let addresses = Addresses::Below("https://data.example/catalogue/".into());
+        dataset(&entry, &addresses, TODAY.parse().unwrap(), &|_| vec![csv.clone()])
     }
 
     #[test]
@@ -298,7 +338,14 @@ mod tests {
         assert_eq!(told["dct:modified"]["@value"], "2024-10-04");
         assert_eq!(told["dct:accrualPeriodicity"]["@id"], format!("{FREQUENCY}MONTHLY"));
         assert_eq!(told["dct:spatial"][0]["@id"], format!("{AREA}E09000007"));
-        assert_eq!(told["dcat:distribution"]["dct:license"]["@id"], LICENCES[0].1);
+        let [page, csv] = told["dcat:distribution"].as_array().unwrap().as_slice() else { panic!("{told}") };
+        assert_eq!((&page["dct:license"]["@id"], &page["dcat:downloadURL"]), (&LICENCES[0].1.into(), &Value::Null));
+        assert_eq!(csv["dct:license"]["@id"], LICENCES[0].1);
+        assert_eq!(csv["dcat:downloadURL"]["@id"], "https://data.example/catalogue/datasets/lfb/stations.csv");
+        assert_eq!(
+            (&csv["dcat:mediaType"]["@id"], &csv["dcat:byteSize"]["@value"]),
+            (&format!("{MEDIA}text/csv").into(), &"12".into())
+        );
         assert_eq!(told["dcat:contactPoint"]["vcard:hasEmail"]["@id"], "mailto:data@lfb.example");
         assert!(told["@context"].is_object(), "nothing has to be fetched");
     }

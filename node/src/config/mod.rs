@@ -168,6 +168,8 @@ pub struct PublicConfig {
     pub address: Option<String>,
     /// As of when use is counted.
     pub counts: Counts,
+    /// The largest file, in MiB, as which open data is given; none is where there is no number.
+    pub download_mib: Option<u32>,
 }
 
 /// Where the body's analysts open their workbench.

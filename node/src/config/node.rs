@@ -187,6 +187,9 @@ fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<
     Some(TlsPaths { ca: ca?, cert: cert?, key: key? })
 }
 
+/// The largest file of open data, in MiB, where nobody says.
+const DOWNLOAD_MIB: u32 = 64;
+
 /// Plain HTTP stays on the machine, for the body's own web server; whoever reads over a network does so by TLS.
 fn public(
     file: &File,
@@ -199,7 +202,12 @@ fn public(
     let key = raw.key.as_ref().map(|text| file.existing(report, base, "public.key", text));
     let counts = raw.counts.unwrap_or_default();
     let address_of_readers = raw.address.as_ref().map(|text| readers(file, text, report));
+    let downloads = raw.downloads.as_ref().filter(|said| *said.get_ref());
+    let largest = number(file, "public.download_mib", raw.download_mib.as_ref(), DOWNLOAD_MIB, report);
     let Some(said) = &raw.listen else {
+        if let Some(said) = downloads {
+            file.problem(report, said.span(), "public has downloads, and no listen", "add listen, or remove downloads");
+        }
         if let Some(text) = raw.certificate.as_ref().or(raw.key.as_ref()) {
             let fix = "add listen, or remove certificate and key";
             file.problem(report, text.span(), "public has a certificate or a key, and no listen", fix);
@@ -231,7 +239,8 @@ fn public(
         file.problem(report, said.span(), what, fix);
         return None;
     }
-    Some(PublicConfig { listen: Some(listen), tls, address: address_of_readers.flatten(), counts })
+    let download_mib = downloads.map(|_| largest);
+    Some(PublicConfig { listen: Some(listen), tls, address: address_of_readers.flatten(), counts, download_mib })
 }
 
 /// Where readers find the public pages, or a problem.

@@ -131,6 +131,8 @@ pub(super) struct Public {
     pub(super) key: Option<Spanned<String>>,
     pub(super) address: Option<Spanned<String>>,
     pub(super) counts: Option<Counts>,
+    pub(super) downloads: Option<Spanned<bool>>,
+    pub(super) download_mib: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -30,7 +30,8 @@ pub(super) fn answer(body: &[u8], engine: &Engine, caller: &Caller) -> Result<Ve
         wire::CatalogueForm::Dcat => {
             let publisher = publisher(engine);
             let of = (engine.federation(), engine.body(), publisher.as_str());
-            catalogue::dcat(&engine.public_entries(), of, &addresses(&request)?, engine.today())
+            // Whether somebody else's pages give files is not known here.
+            catalogue::dcat(&engine.public_entries(), of, &addresses(&request)?, engine.today(), &|_| Vec::new())
         }
         wire::CatalogueForm::ExchangeModel => {
             catalogue::records(&engine.public_entries(), &addresses(&request)?, engine.today())

@@ -21,6 +21,7 @@ pub(super) fn page(frame: &Frame<'_>, entry: &Entry) -> String {
         h2 { "Columns" }
         @if dataset.columns.is_empty() { p { "Its rows can be counted; it has no columns that others may know of." } }
         @else { (wide("Columns", &columns(&dataset.columns, dataset.form))) }
+        (super::files::part(frame, entry))
         h2 { "How to use it" }
         (usage(entry))
         p.beside-page {

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `` | the search, and all datasets |
 //! | `datasets/<body>/<dataset>` | a dataset; with `.json` all that is told of it, with `.jsonld` the same as DCAT-AP |
+//! | `datasets/<own body>/<dataset>.csv`, `.geojson`, `.parquet` | its rows, where they are open and the node gives files: [`Files`] |
 //! | `bodies/<body>` | what one body publishes |
 //! | `standards`, `standards/<name>` | the agreed shapes of data |
 //! | `catalogue.json`, `catalogue.jsonld`, `exchange-model.json` | everything: as it is told, as DCAT-AP, as records of the UK model |
@@ -12,22 +13,25 @@
 //! It holds what anybody may know of, and nothing else: a dataset for members alone is as one that is not there.
 
 mod dataset;
+mod files;
 mod lists;
 mod pages;
 mod standards;
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
 use meridian_proto::Name;
 use serde_json::{Value, json};
 
-use crate::catalogue::{self, Addresses, Entry, Index};
+use crate::catalogue::{self, Addresses, Distribution, Entry, Index};
 use crate::peers::Directory;
 use crate::register::{Document, HTML, JSON};
 use crate::standards::Standard;
 
+pub use files::{Files, Offer, Sample, Sampled};
 use pages::Frame;
 
 /// JSON-LD, as IANA knows it.
@@ -42,6 +46,7 @@ pub struct Portal {
     directory: Arc<Directory>,
     standards: Standards,
     address: Option<String>,
+    files: Option<Arc<dyn Files>>,
     kept: Mutex<Option<([u64; 2], Arc<Known>)>>,
 }
 
@@ -68,6 +73,7 @@ pub struct Pages {
     standards: Vec<Arc<Standard>>,
     /// Where it is known to be, with a slash at its end.
     address: Option<String>,
+    files: Option<Arc<dyn Files>>,
 }
 
 impl Portal {
@@ -79,7 +85,17 @@ impl Portal {
         address: Option<String>,
     ) -> Self {
         let address = address.map(|address| address + "catalogue/");
-        Self { body, directory, standards: Box::new(standards), address, kept: Mutex::default() }
+        Self { body, directory, standards: Box::new(standards), address, files: None, kept: Mutex::default() }
+    }
+
+    /// The same, with open data of the body as files.
+    pub fn with_files(self, files: impl Files + 'static) -> Self {
+        Self { files: Some(Arc::new(files)), ..self }
+    }
+
+    /// The body whose node shows this.
+    pub fn body(&self) -> &Name {
+        &self.body
     }
 
     /// As it is now, on a day.
@@ -91,6 +107,7 @@ impl Portal {
             known: self.known(),
             standards: (self.standards)(),
             address: self.address.clone(),
+            files: self.files.clone(),
         }
     }
 
@@ -144,7 +161,8 @@ impl Pages {
             ["catalogue.jsonld"] => {
                 let title = self.publisher();
                 let of = (&self.federation, &self.body, title);
-                let told = catalogue::dcat(self.entries(), of, &self.addresses(address), self.today);
+                let files = |entry: &Entry| self.distributions(entry);
+                let told = catalogue::dcat(self.entries(), of, &self.addresses(address), self.today, &files);
                 return Some(data(JSON_LD, &told));
             }
             ["exchange-model.json"] => {
@@ -154,7 +172,9 @@ impl Pages {
             }
             ["datasets", body, name] => {
                 if let Some(name) = name.strip_suffix(".jsonld") {
-                    let told = catalogue::dcat_of(self.entry(body, name)?, &self.addresses(address), self.today);
+                    let entry = self.entry(body, name)?;
+                    let files = |entry: &Entry| self.distributions(entry);
+                    let told = catalogue::dcat_of(entry, &self.addresses(address), self.today, &files);
                     return Some(data(JSON_LD, &told));
                 }
                 if let Some(name) = name.strip_suffix(".json") {
@@ -171,6 +191,41 @@ impl Pages {
     pub fn missing(&self, address: &str) -> Document {
         let frame = Frame { pages: self, address, search: None, part: 1 };
         Document { media: HTML, text: pages::missing(&frame), next: None }
+    }
+
+    /// What else than the moment a document depends on: the files that there are of what it tells.
+    pub fn stamp(&self, address: &str) -> u64 {
+        let mut parts = address.split('/');
+        let mut stamp = DefaultHasher::new();
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some("datasets"), Some(body), Some(name)) if body == self.body.as_str() => {
+                let name = name.split('.').next().unwrap_or_default();
+                self.entry(body, name).and_then(|entry| self.offer(entry)).hash(&mut stamp);
+            }
+            (Some("catalogue.jsonld"), None, None) => {
+                let own = self.entries().iter().filter(|entry| entry.body == self.body);
+                own.for_each(|entry| self.offer(entry).hash(&mut stamp));
+            }
+            _ => {}
+        }
+        stamp.finish()
+    }
+
+    /// What there is of a dataset as files.
+    fn offer(&self, entry: &Entry) -> Option<Offer> {
+        self.files.as_ref().filter(|_| entry.body == self.body)?.offer(entry)
+    }
+
+    fn distributions(&self, entry: &Entry) -> Vec<Distribution> {
+        let offer = self.offer(entry).filter(|offer| !matches!(offer.sample, Sampled::TooLarge(_)));
+        offer.map(|offer| offer.files).unwrap_or_default()
+    }
+
+    /// Somebody looks at a dataset.
+    fn wish(&self, entry: &Entry) {
+        if let Some(files) = self.files.as_ref().filter(|_| entry.body == self.body) {
+            files.wish(entry);
+        }
     }
 
     fn entries(&self) -> &[Entry] {

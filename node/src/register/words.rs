@@ -24,7 +24,7 @@ fn no(what: &'static str, text: &str) -> NoWord {
 }
 
 /// A day, as `2026-01-31`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(try_from = "String", into = "String")]
 pub struct Day(pub NaiveDate);
 
@@ -52,7 +52,7 @@ impl fmt::Display for Day {
 }
 
 /// A month, as `2026-01`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(try_from = "String", into = "String")]
 pub struct MonthName(Day);
 

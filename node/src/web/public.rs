@@ -1,6 +1,8 @@
 //! The register and the catalogue for anybody: HTTP that only reads, on a thread of its own, so that many readers take nothing from those who
 //! ask questions.
 
+mod files;
+mod sent;
 mod shelf;
 
 use std::convert::Infallible;
@@ -8,9 +10,10 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,14 +27,19 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
+use crate::downloads::Downloads;
 use crate::portal::Portal;
 use crate::register::Registers;
+use files::Files;
+use sent::Sent;
 use shelf::Shelf;
 
 /// Connections at once; further ones wait in the listener's backlog.
 const MOST_CONNECTIONS: usize = 256;
 /// Longest time of a connection.
 const LONGEST: Duration = Duration::from_secs(60);
+/// Longest time of one from the beginning of a file on.
+const LONGEST_OF_FILE: Duration = Duration::from_secs(900);
 /// Longest time for a request's headers, and for a handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
@@ -99,11 +107,18 @@ impl Public {
     }
 
     /// Answers for as long as the process runs.
-    pub fn serve(self, registers: Arc<Registers>, portal: Portal, clock: Clock) -> Result<(), PublicError> {
+    pub fn serve(
+        self,
+        registers: Arc<Registers>,
+        portal: Portal,
+        downloads: Option<Arc<Downloads>>,
+        clock: Clock,
+    ) -> Result<(), PublicError> {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
         let serve = move || {
-            let shelf = Shelf::new(registers, portal, clock);
+            let files = downloads.map(|downloads| Files::new(portal.body().clone(), downloads));
+            let shelf = Shelf::new(registers, portal, files, clock);
             let served = runtime.block_on(self.answer(Arc::new(shelf)));
             if let Err(error) = served {
                 tracing::error!(%error, "the register is not served any more");
@@ -129,27 +144,66 @@ impl Public {
             let shelf = Arc::clone(&shelf);
             tokio::spawn(async move {
                 let _place = place;
-                let _ = timeout(LONGEST, connection(tcp, acceptor, shelf)).await;
+                let end = Arc::new(End::after(LONGEST));
+                tokio::select! {
+                    () = connection(tcp, acceptor, shelf, Arc::clone(&end)) => {}
+                    () = end.passed() => {}
+                }
             });
         }
     }
 }
 
-async fn connection(tcp: TcpStream, acceptor: Option<TlsAcceptor>, shelf: Arc<Shelf>) {
+/// When a connection is cut off.
+struct End(Mutex<Instant>);
+
+impl End {
+    fn after(time: Duration) -> Self {
+        Self(Mutex::new(Instant::now() + time))
+    }
+
+    fn put_off(&self, time: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + time;
+    }
+
+    async fn passed(&self) {
+        loop {
+            let at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at.into()).await;
+        }
+    }
+}
+
+async fn connection(tcp: TcpStream, acceptor: Option<TlsAcceptor>, shelf: Arc<Shelf>, end: Arc<End>) {
     match acceptor {
-        None => requests(tcp, shelf, false).await,
+        None => requests(tcp, shelf, false, end).await,
         Some(acceptor) => match timeout(PATIENCE, acceptor.accept(tcp)).await {
-            Ok(Ok(stream)) => requests(stream, shelf, true).await,
+            Ok(Ok(stream)) => requests(stream, shelf, true, end).await,
             Ok(Err(error)) => tracing::debug!(%error, "a reader's handshake was cut off"),
             Err(_) => tracing::debug!("a reader's handshake took too long"),
         },
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shelf: Arc<Shelf>, secure: bool) {
-    let service = service_fn(move |request| {
-        let response = shelf.respond(&request, secure);
-        async move { Ok::<_, Infallible>(response) }
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    shelf: Arc<Shelf>,
+    secure: bool,
+    end: Arc<End>,
+) {
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (shelf, end) = (Arc::clone(&shelf), Arc::clone(&end));
+        async move {
+            let (head, _) = request.into_parts();
+            let response = shelf.respond(&head, secure).await;
+            if matches!(response.body(), Sent::File(_)) {
+                end.put_off(LONGEST_OF_FILE);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

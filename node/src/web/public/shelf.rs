@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
+use super::files::Files;
+use super::sent::Sent;
 use crate::clock::Clock;
 use crate::portal::{Pages, Portal};
 use crate::register::{Document, Registers, View};
@@ -39,6 +42,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) struct Shelf {
     registers: Arc<Registers>,
     portal: Portal,
+    files: Option<Files>,
     clock: Clock,
     shown: Mutex<Shown<View>>,
     catalogue: Mutex<Shown<Pages>>,
@@ -49,6 +53,9 @@ trait Moment: Clone {
     /// Whether another one says the very same.
     fn is(&self, other: &Self) -> bool;
 
+    /// What else a document depends on: another number where that is another.
+    fn stamp(&self, address: &str) -> u64;
+
     /// A part of the document at an address, from 1.
     fn part(&self, address: &str, search: Option<&str>, part: usize) -> Option<Document>;
 
@@ -57,10 +64,14 @@ trait Moment: Clone {
 }
 
 macro_rules! moments {
-    ($($moment:ty),*) => {$(
+    ($($moment:ty: $stamp:expr),*) => {$(
         impl Moment for $moment {
             fn is(&self, other: &Self) -> bool {
                 <$moment>::is(self, other)
+            }
+
+            fn stamp(&self, address: &str) -> u64 {
+                ($stamp)(self, address)
             }
 
             fn part(&self, address: &str, search: Option<&str>, part: usize) -> Option<Document> {
@@ -74,7 +85,7 @@ macro_rules! moments {
     )*};
 }
 
-moments!(View, Pages);
+moments!(View: |_: &View, _: &str| 0, Pages: Pages::stamp);
 
 /// What was made of a moment, for the next who reads it.
 #[derive(Debug)]
@@ -96,6 +107,7 @@ struct Wanted {
     address: String,
     search: Option<String>,
     part: usize,
+    stamp: u64,
 }
 
 /// A document as it is sent.
@@ -132,21 +144,24 @@ impl<M: Moment> Shown<M> {
 }
 
 impl Shelf {
-    pub(super) fn new(registers: Arc<Registers>, portal: Portal, clock: Clock) -> Self {
-        Self { registers, portal, clock, shown: Mutex::default(), catalogue: Mutex::default() }
+    pub(super) fn new(registers: Arc<Registers>, portal: Portal, files: Option<Files>, clock: Clock) -> Self {
+        Self { registers, portal, files, clock, shown: Mutex::default(), catalogue: Mutex::default() }
     }
 
     /// Answers a request.
-    pub(super) fn respond<B>(&self, request: &http::Request<B>, secure: bool) -> Response<Full<Bytes>> {
-        let is_head = request.method() == Method::HEAD;
-        let mut response = match *request.method() {
-            Method::GET | Method::HEAD => self.read(request.uri().path(), request.uri().query().unwrap_or_default()),
+    pub(super) async fn respond(&self, request: &Parts, secure: bool) -> Response<Sent> {
+        let is_head = request.method == Method::HEAD;
+        let mut response = match request.method {
+            Method::GET | Method::HEAD => match self.file(request).await {
+                Some(response) => response,
+                None => self.read(request.uri.path(), request.uri.query().unwrap_or_default()).map(Sent::Text),
+            },
             _ => {
                 let text = Bytes::from_static(b"the register can only be read: GET and HEAD\n");
                 let said = Made { media: "text/plain", text, next: None };
                 let mut response = document(StatusCode::METHOD_NOT_ALLOWED, said);
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-                response
+                response.map(Sent::Text)
             }
         };
         let headers = response.headers_mut();
@@ -159,9 +174,15 @@ impl Shelf {
         if is_head {
             let length = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
             response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-            *response.body_mut() = Full::default();
+            *response.body_mut() = Sent::Text(Full::default());
         }
         response
+    }
+
+    /// What is said where the address is that of a file of open data.
+    async fn file(&self, request: &Parts) -> Option<Response<Sent>> {
+        let (files, address) = (self.files.as_ref()?, request.uri.path().strip_prefix(CATALOGUE)?);
+        files.respond(address, &request.method, &request.headers).await
     }
 
     fn read(&self, path: &str, query: &str) -> Response<Full<Bytes>> {
@@ -186,7 +207,7 @@ impl Shelf {
 /// The document at an address, of what is known now.
 fn shown<M: Moment>(kept: &Mutex<Shown<M>>, now: &M, address: &str, query: &str) -> Response<Full<Bytes>> {
     let part = value(query, "part").and_then(|part| part.parse().ok()).unwrap_or(1);
-    let wanted = Wanted { address: address.to_owned(), search: search(query), part };
+    let wanted = Wanted { address: address.to_owned(), search: search(query), part, stamp: now.stamp(address) };
     let found = kept.lock().unwrap_or_else(PoisonError::into_inner).get(now, &wanted);
     let Some(found) = found else { return document(StatusCode::NOT_FOUND, now.missing(address).into()) };
     let is_data = [".json", ".jsonld", ".csv"].iter().any(|ending| address.ends_with(ending));
@@ -284,7 +305,7 @@ mod tests {
             Directory::open(Some(name("lfb")), credentials.home(), Arc::clone(&peers), folder.join("peers"));
         let portal = Portal::new(name("lfb"), directory, Vec::new, None);
         let registers = Registers::open(name("lfb"), name("london"), credentials, peers, folder.join("registers"));
-        Shelf::new(registers, portal, Clock::system())
+        Shelf::new(registers, portal, None, Clock::system())
     }
 
     /// A register with so many agreements.
@@ -308,7 +329,7 @@ mod tests {
         let shelf = shelf(folder.path());
         let read = |address: &str| {
             let view = shelf.registers.view(shelf.clock.now().date_naive());
-            let wanted = Wanted { address: address.into(), search: None, part: 1 };
+            let wanted = Wanted { address: address.into(), search: None, part: 1, stamp: 0 };
             shelf.shown.lock().unwrap().get(&view, &wanted).map(|made| made.text)
         };
         shelf.registers.say(register("Brigade", 1));
