@@ -52,7 +52,8 @@ pub(super) async fn channel(config: &EngineConfig) -> Result<Channel, EngineFaul
     let (host, port) = (host.clone(), *port);
     let tls = config.tls.as_ref().map(|tls| connector(tls, &host)).transpose()?;
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
     let endpoint = endpoint.map_err(|error| EngineFault::Unreachable(error.to_string()))?;
     let endpoint = endpoint
         .initial_stream_window_size(STREAM_WINDOW)
