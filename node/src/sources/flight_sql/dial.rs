@@ -18,10 +18,11 @@ use crate::sources::tls;
 
 /// Longest time until a connection stands, TLS included.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// HTTP/2 flow control (bytes): what an engine may send before anybody reads on.
+/// HTTP/2 flow control (bytes): what an engine may send of one answer before anybody reads on.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// For all streams of one connection together (bytes).
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// For all answers on the connection together (bytes): as much as so many have that nobody reads on, which would hold up the
+/// others.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
 /// What is spoken under TLS.
 const ALPN: &[u8] = b"h2";
 
