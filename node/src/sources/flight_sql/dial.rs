@@ -18,13 +18,11 @@ use crate::sources::tls;
 
 /// Longest time until a connection stands, TLS included.
 const CONNECTING: Duration = Duration::from_secs(5);
-/// HTTP/2 flow control (bytes): what an engine may send before anybody reads on.
+/// HTTP/2 flow control (bytes): what an engine may send of one answer before anybody reads on.
 const STREAM_WINDOW: u32 = 1 << 20;
-/// For all streams of one connection together (bytes).
-const CONNECTION_WINDOW: u32 = 8 << 20;
-/// How often to ask a silent connection whether it lives, and how long to wait for the answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_TIME: Duration = Duration::from_secs(10);
+/// For all answers on the connection together (bytes): as much as so many have that nobody reads on, which would hold up the
+/// others.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
 /// What is spoken under TLS.
 const ALPN: &[u8] = b"h2";
 
@@ -52,14 +50,12 @@ pub(super) async fn channel(config: &EngineConfig) -> Result<Channel, EngineFaul
     let (host, port) = (host.clone(), *port);
     let tls = config.tls.as_ref().map(|tls| connector(tls, &host)).transpose()?;
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let endpoint = Endpoint::from_shared(format!("http://{address}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
     let endpoint = endpoint.map_err(|error| EngineFault::Unreachable(error.to_string()))?;
-    let endpoint = endpoint
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIME)
-        .keep_alive_while_idle(true);
+    // No pings: many engines take them for an attack, and a silent one is given up after `request_seconds`.
+    let endpoint =
+        endpoint.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     let connecting = endpoint.connect_with_connector(tower::service_fn(move |_: Uri| {
         let (host, tls) = (host.clone(), tls.clone());
         async move { dial(&host, port, tls).await.map(TokioIo::new) }

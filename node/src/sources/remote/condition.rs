@@ -148,7 +148,7 @@ impl<'a> Writer<'a> {
             (Side::Column(one), Side::Column(other)) => {
                 let word = word(op)?;
                 let comparable = one.comparable && other.comparable && one.kind.compares_with(other.kind);
-                let digits = one.kind == other.kind || self.dialect.compares_decimals();
+                let digits = one.kind.has_digits_of(other.kind) || self.dialect.compares_decimals();
                 // The columns may have collations that do not go together.
                 let order = if one.kind == Kind::Text {
                     self.order(one.kind, op).map(|_| self.dialect.by_bytes())?

@@ -70,6 +70,11 @@ impl Kind {
         }
     }
 
+    /// Whether both are whole numbers, or have the same digits: neither has to be made another decimal to be compared.
+    pub(super) fn has_digits_of(self, other: Self) -> bool {
+        self == other || !matches!(self, Self::Decimal(..)) && !matches!(other, Self::Decimal(..))
+    }
+
     /// Whether a cast keeps every value and can't fail, so that what is compared is the same without it.
     pub(super) fn is_kept_as(self, to: &DataType) -> bool {
         let (digits, scale) = match self {

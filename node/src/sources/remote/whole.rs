@@ -250,7 +250,7 @@ impl Maker {
 
 /// The two columns are equal; texts by their bytes, whatever the collations of their columns.
 fn equal(one: &Column, other: &Column, query: &Query) -> Option<String> {
-    let digits = one.kind == other.kind || query.dialect.compares_decimals();
+    let digits = one.kind.has_digits_of(other.kind) || query.dialect.compares_decimals();
     if !one.comparable || !other.comparable || !one.kind.compares_with(other.kind) || !digits {
         return None;
     }

@@ -5,6 +5,7 @@ mod addresses;
 mod csv;
 mod excel;
 mod folders;
+pub(super) mod generated;
 mod geojson;
 mod geoparquet;
 mod json;

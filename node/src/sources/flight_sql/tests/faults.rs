@@ -18,8 +18,8 @@ async fn homes() -> Own {
     own
 }
 
-async fn asked_of(own: &Own) -> (SourceSpec, Loaded, SessionContext) {
-    let engine = FlightEngine::new(EngineConfig { request_seconds: 1, ..config(own.port, EngineDialect::DataFusion) });
+async fn asked_of(own: &Own, request_seconds: u32) -> (SourceSpec, Loaded, SessionContext) {
+    let engine = FlightEngine::new(EngineConfig { request_seconds, ..config(own.port, EngineDialect::DataFusion) });
     let spec = spec(&engine, Form::Open, "homes", &COLUMNS);
     let loaded = loaded(&spec).await.unwrap();
     let context = session(&BTreeMap::from([("d", loaded.clone())]));
@@ -56,7 +56,7 @@ async fn an_engine_that_is_away_or_another_or_without_the_table_is_said() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_of_an_engine_fails_the_question_and_tells_nothing_of_rows() {
     let own = homes().await;
-    let (spec, loaded, context) = asked_of(&own).await;
+    let (spec, loaded, context) = asked_of(&own, 60).await;
     let places = |count, address: &str| Way::Places(count, vec![address.to_owned()]);
     let unfit = |text: &str| EngineFault::Malformed(text.into());
     for (way, expected) in [
@@ -71,7 +71,6 @@ async fn each_fault_of_an_engine_fails_the_question_and_tells_nothing_of_rows() 
         (Way::Fewer, EngineFault::Columns { found: 1, asked: 2 }),
         (Way::Malformed, unfit("a record batch lies outside the bytes that came with it")),
         (Way::Garbled, unfit("it can't be decoded")),
-        (Way::Silent, EngineFault::Slow(1)),
         (Way::Places(0, Vec::new()), EngineFault::Places(0, 10_000)),
         (places(1, "grpc://127.0.0.1:9"), EngineFault::Elsewhere),
         (places(1, "grpc+tls://attacker.example:443"), EngineFault::Elsewhere),
@@ -92,9 +91,19 @@ async fn each_fault_of_an_engine_fails_the_question_and_tells_nothing_of_rows() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_says_nothing_is_not_waited_for_without_end() {
+    let own = homes().await;
+    let (_, _, context) = asked_of(&own, 3).await;
+    own.goes(Way::Silent);
+    let error = ask(&context, SQL).await.unwrap_err();
+    assert_eq!(fault(&error), EngineFault::Slow(3));
+    assert!(error.to_string().contains("longer than its owner allows"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_in_several_places_are_taken_from_the_engine_itself() {
     let own = homes().await;
-    let (_, _, context) = asked_of(&own).await;
+    let (_, _, context) = asked_of(&own, 60).await;
     let here = format!("grpc+tcp://127.0.0.1:{}", own.port);
     for addresses in [
         vec![],
@@ -103,16 +112,17 @@ async fn rows_in_several_places_are_taken_from_the_engine_itself() {
         vec!["grpc://elsewhere.example:1".to_owned(), here],
     ] {
         own.goes(Way::Places(2, addresses.clone()));
-        let found =
-            shown(&ask(&context, "SELECT COUNT(*) AS n, SUM(id) AS s FROM (SELECT id FROM d LIMIT 9)").await.unwrap());
-        assert!(found.contains("| 2 | 3 |"), "{addresses:?}: {found}");
+        own.state.shown.lock().unwrap().clear();
+        let found = ask(&context, SQL).await.unwrap();
+        assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), 2, "{addresses:?}");
+        assert_eq!(own.state.shown.lock().unwrap().len(), 3, "a plan, and each place");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_without_end_are_held_back_and_ended_when_nobody_reads_on() {
     let own = homes().await;
-    let (_, _, context) = asked_of(&own).await;
+    let (_, _, context) = asked_of(&own, 60).await;
     own.goes(Way::Endless);
     let mut stream = context.sql(SQL).await.unwrap().execute_stream().await.unwrap();
     for _ in 0..100 {

@@ -23,9 +23,7 @@ use meridian_proto::Form;
 
 use super::super::tests::questions::{ask, loaded, session, shown};
 use super::super::tests::{dataset_called, now};
-use super::super::{
-    Cause, Fault, Loaded, RightsSpec, SourceError, SourceKind, SourceSpec, unanswered,
-};
+use super::super::{Cause, Fault, Loaded, RightsSpec, SourceError, SourceKind, SourceSpec, unanswered};
 use super::*;
 use own::{Own, Way};
 

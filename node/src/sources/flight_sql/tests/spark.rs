@@ -2,13 +2,36 @@
 
 use std::sync::Weak;
 
+use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use tokio::sync::Mutex;
 
-use super::alike::{HOMES, TOWNS, Traps, compare};
+use super::super::super::tests::generated;
+use super::alike::{HOMES, TOWNS, Traps, compare, generated_rows, tables};
 use super::logins::Files;
 use super::sail::Sail;
 use super::*;
+
+/// A view with a column of every type that Parquet of ours does not have.
+const KINDS: &str = "CREATE VIEW census.kinds AS SELECT CAST(-7 AS TINYINT) AS tiny, CAST(300 AS SMALLINT) AS small, \
+    CAST(1.5 AS FLOAT) AS single, X'00ff' AS bytes, array(1, 2) AS list, named_struct('a', 1) AS struct, \
+    TIMESTAMP '2024-07-03 10:46:40+01:00' AS moment, CAST(1 AS DECIMAL(38, 10)) AS wide, CAST(NULL AS STRING) AS nothing";
+
+/// One that has these tables in the schema census.
+async fn sail(tables: Vec<(&'static str, RecordBatch)>) -> Sail {
+    let sail = Sail::start().unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it"));
+    sail.run(&["CREATE SCHEMA census", KINDS]).await;
+    for (name, batch) in tables {
+        let folder = sail.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let file = std::fs::File::create(folder.join("part.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        sail.run(&[&format!("CREATE TABLE census.{name} USING parquet LOCATION '{}'", folder.display())]).await;
+    }
+    sail
+}
 
 /// One for all tests that read.
 async fn shared() -> Arc<Sail> {
@@ -17,39 +40,10 @@ async fn shared() -> Arc<Sail> {
     if let Some(sail) = shared.upgrade() {
         return sail;
     }
-    let sail = Sail::start().unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it"));
-    sail.run(&["CREATE SCHEMA census"]).await;
-    sail.run(&MADE).await;
-    let sail = Arc::new(sail);
+    let sail = Arc::new(sail(tables().await).await);
     *shared = Arc::downgrade(&sail);
     sail
 }
-
-/// The tables of traps, and one of every type.
-const MADE: [&str; 5] = [
-    "CREATE TABLE census.homes (id INT, town STRING, note STRING, price DECIMAL(12,2), built DATE, sold TIMESTAMP, seen TIMESTAMP_NTZ, \
-     area DOUBLE, free BOOLEAN, rooms BIGINT) USING parquet LOCATION 'homes'",
-    "INSERT INTO census.homes VALUES \
-     (1, 'York', 'Hull', 1.50, DATE '2000-02-29', TIMESTAMP '2024-07-03 09:46:40.000001Z', TIMESTAMP_NTZ '2024-07-03 09:46:40.000001', 0.0D, true, 1), \
-     (2, CAST(X'4f2748617261' AS STRING), CAST(X'4f2748617261' AS STRING), 2.00, DATE '0001-01-01', TIMESTAMP '1969-12-31 23:59:59.999999Z', \
-      TIMESTAMP_NTZ '1969-12-31 23:59:59.999999', -0.0D, false, 2), \
-     (3, CAST(X'615c62' AS STRING), 'a', -0.05, DATE '9999-12-31', TIMESTAMP '2024-07-03 09:46:40Z', TIMESTAMP_NTZ '2024-07-03 09:46:40', 1.5D, true, \
-      9223372036854775807), \
-     (4, CAST(X'247b787d' AS STRING), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), \
-     (5, NULL, 'x', 99999999.99, DATE '1970-01-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', CAST('NaN' AS DOUBLE), false, 5), \
-     (6, CAST(X'74776f0a6c696e6573' AS STRING), '', 0.00, DATE '2000-02-28', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', \
-      CAST('Infinity' AS DOUBLE), true, -6), \
-     (7, 'élm', 'elm', 7.00, DATE '2000-03-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', -1e300D, false, 7), \
-     (8, '', ' ', 8.00, DATE '2000-03-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', 5e-324D, NULL, 8), \
-     (-1, 'Hull', 'York', 1.50, DATE '2000-03-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', 1e301D, true, 2), \
-     (9, 'z', 'Z', 1.50, DATE '2000-03-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', 2.0D, true, 9), \
-     (10, 'York', 'york ', 1.00, DATE '2000-03-01', TIMESTAMP '2024-01-01 00:00:00Z', TIMESTAMP_NTZ '2024-01-01 00:00:00', 2.0D, true, 10)",
-    "CREATE TABLE census.towns (name STRING, people INT) USING parquet LOCATION 'towns'",
-    "INSERT INTO census.towns VALUES ('York', 200000), ('Hull', 260000), (CAST(X'4f2748617261' AS STRING), 1), ('Leeds', 790000)",
-    "CREATE VIEW census.kinds AS SELECT CAST(-7 AS TINYINT) AS tiny, CAST(300 AS SMALLINT) AS small, CAST(1.5 AS FLOAT) AS single, \
-     X'00ff' AS bytes, array(1, 2) AS list, named_struct('a', 1) AS struct, TIMESTAMP '2024-07-03 10:46:40+01:00' AS moment, \
-     CAST(1 AS DECIMAL(38, 10)) AS wide, CAST(NULL AS STRING) AS nothing",
-];
 
 fn engine(sail: &Sail) -> Arc<FlightEngine> {
     FlightEngine::new(config(sail.port(), EngineDialect::Spark))
@@ -58,9 +52,7 @@ fn engine(sail: &Sail) -> Arc<FlightEngine> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_done_by_sail_is_what_would_be_done_here() {
     // Alone, since its log is read.
-    let sail = Sail::start().unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it"));
-    sail.run(&["CREATE SCHEMA census"]).await;
-    sail.run(&MADE).await;
+    let sail = sail(tables().await).await;
     let engine = engine(&sail);
     let (homes, towns) =
         (spec(&engine, Form::Open, "census.homes", &HOMES), spec(&engine, Form::Open, "census.towns", &TOWNS));
@@ -71,6 +63,17 @@ async fn what_is_done_by_sail_is_what_would_be_done_here() {
         asked
     };
     compare(Traps { homes, towns, asked: &mut asked }, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn generated_questions_have_the_same_answers_there() {
+    let mut rng = generated::chooser();
+    let sail = sail(vec![("values_of", generated_rows(&mut rng).await)]).await;
+    let dataset = spec(&engine(&sail), Form::Open, "census.values_of", &generated::COLUMNS);
+    let context = generated::both(loaded(&dataset).await.unwrap()).await;
+    generated::conditions(&context, &mut rng, 40).await;
+    let before = sail.log();
+    generated::questions(&context, &mut rng, || sail.asked(&before)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,7 +132,7 @@ async fn under_tls_it_is_read_as_well() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_is_killed_and_comes_back_without_its_tables_is_said_each_time() {
-    let mut sail = Sail::start().unwrap_or_else(|why| panic!("{why}: run tests/run, which installs it"));
+    let mut sail = sail(Vec::new()).await;
     let view = "CREATE VIEW many AS SELECT id, repeat('x', 1000) AS town FROM range(3000000)";
     sail.run(&[view]).await;
     let dataset = spec(&engine(&sail), Form::Open, "default.many", &["id bigint", "town varchar"]);
