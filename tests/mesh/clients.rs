@@ -1,6 +1,8 @@
 //! A client that no one here wrote, the ADBC driver, over mutual TLS: queries, parameters, metadata, size, cancellation.
 
-use super::support::{Mesh, python};
+use std::fs;
+
+use super::support::{Mesh, example, python, scratch};
 
 fn check(name: &str) {
     let mesh = Mesh::shared();
@@ -42,4 +44,23 @@ fn adbc_is_told_why_it_is_refused() {
 #[test]
 fn adbc_keeps_a_session() {
     check("session");
+}
+
+/// The lines to copy for people who work with pandas, Polars, DuckDB or marimo say what they are to say.
+#[test]
+fn the_examples_for_other_clients_run() {
+    let mesh = Mesh::small();
+    let folder = scratch("examples");
+    let said = |script: &str| example(script, &mesh.profile(), &folder).ok().to_owned();
+    let frame = said("with_pandas.py");
+    assert!(frame.contains("property_type") && frame.contains("2023") && frame.contains("missing: "), "{frame}");
+    let frame = said("with_polars.py");
+    assert!(frame.contains("Camden") && frame.contains("households"), "{frame}");
+    let joined = said("with_duckdb.py");
+    assert!(joined.contains("E09000007") && joined.contains("120"), "{joined}");
+    let notebook = said("fire_risk.py");
+    assert!(notebook.contains("3 boroughs"), "{notebook}");
+    let map = fs::read_to_string(folder.join("map.svg")).unwrap();
+    assert_eq!((map.matches("<circle").count(), map.matches("Camden: ").count()), (3, 1), "{map}");
+    mesh.assert_sound();
 }

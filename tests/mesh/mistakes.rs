@@ -100,13 +100,13 @@ fn connections(bench: &Bench<'_>) -> Vec<Mistake> {
     }
     let gone = bench.folder.join("gone.pem");
     vec![
-        bench.by("nothing listens", &[("node", Some(&silent))], &[&nobody.to_string(), "is the node running"]),
+        bench.by("nothing listens", &[("node", Some(&silent))], &[nobody.to_string().as_str(), "is the node running"]),
         bench.by("the health port", &[("node", Some(&health))], &["does not speak TLS", "plain HTTP", "another port"]),
         bench
             .by("no port", &[("node", Some(Path::new("https://127.0.0.1")))], &["no port", "https://host:port"])
             .ends(2),
         bench.by("plain HTTP", &[("node", Some(Path::new("http://127.0.0.1:1")))], &["mutual TLS", "https://"]).ends(2),
-        bench.by("an expired certificate", &pair(&expired), &["expired", "meridian analyst add"]),
+        bench.by("an expired certificate", &pair(&expired), &["pair.pem ended on", "meridian analyst add"]),
         bench.by("the certificate of another body", &pair(&bola), &["refused our certificate", "own body's node"]),
         bench.by("the anchor of another federation", &[("ca", Some(&elsewhere))], &["not signed by", "authority"]),
         bench.by(

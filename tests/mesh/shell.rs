@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::support::{Mesh, Ran, Terminal, scratch, until};
+use super::support::{Line, Mesh, Ran, Terminal, scratch, until};
 
 /// More rows than anybody waits for, at the GLA's node.
 const ENDLESS: &str = "SELECT MAX(length(a.name || b.name || c.name || d.name || e.name || f.name || g.name)) FROM \
@@ -23,6 +23,18 @@ fn shell(mesh: &Mesh, state: &Path) -> Terminal {
     shell
 }
 
+/// Types an entry, and waits for what it is to show and for the next prompt.
+#[track_caller]
+fn enter(shell: &mut Terminal, keys: &str, expected: &str) -> String {
+    shell.type_keys(keys);
+    let shown = shell.until(expected);
+    // Keys that come before it are not the shell's.
+    shell.until("]> ");
+    shown
+}
+
+const HOLD: &str = "all signatures hold";
+
 #[test]
 fn questions_are_asked_at_a_terminal() {
     let mesh = Mesh::small();
@@ -32,56 +44,46 @@ fn questions_are_asked_at_a_terminal() {
     // An entry goes on until its semicolon.
     shell.type_keys("SELECT gss,\r");
     shell.until("…");
-    shell.type_keys("  name FROM gla.boroughs ORDER BY gss LIMIT 2;\r");
-    let answer = shell.until("all signatures hold");
+    let answer = enter(&mut shell, "  name FROM gla.boroughs ORDER BY gss LIMIT 2;\r", HOLD);
     assert!(answer.contains("E09000001") && answer.contains("2 rows"), "{answer}");
 
     // A column of the dataset that the statement names is completed.
     shell.type_keys("SELECT borough_gss, COUNT(*) FROM lfb.incidents GROUP BY borough_g");
-    shell.type_keys("\t;\r");
-    let answer = shell.until("all signatures hold");
-    assert!(answer.contains("GROUP BY borough_gss") && answer.contains("E09000007"), "{answer}");
+    shell.until("BY borough_g");
+    shell.type_keys("\t");
+    shell.until("BY borough_gss");
+    let answer = enter(&mut shell, ";\r", HOLD);
+    assert!(answer.contains("E09000007"), "{answer}");
 
     // An error points into one's own SQL and says what would work.
-    shell.type_keys("SELECT nme FROM gla.boroughs;\r");
-    let error = shell.until("^");
+    let error = enter(&mut shell, "SELECT nme FROM gla.boroughs;\r", "^");
     assert!(error.contains("1 | SELECT nme FROM gla.boroughs"), "{error}");
 
-    shell.type_keys("\\d gla.boroughs\r");
-    let described = shell.until("varchar");
-    assert!(described.contains("form") && described.contains("open"), "{described}");
-    shell.type_keys("\\d gla.borough\r");
-    shell.until("did you mean gla.boroughs?");
+    let described = enter(&mut shell, "\\d gla.boroughs\r", "Name of the borough");
+    assert!(described.contains("open") && described.contains("varchar"), "{described}");
+    enter(&mut shell, "\\d gla.borough\r", "did you mean gla.boroughs?");
 
     // A purpose is the session's.
-    shell.type_keys("\\purpose curiosity\r");
-    shell.until("loda [curiosity]> ");
-    shell.type_keys("SELECT COUNT(*) FROM lfb.incidents;\r");
-    shell.until("purpose");
-    shell.type_keys("SET purpose = 'fire-risk';\r");
-    shell.until("loda [fire-risk]> ");
+    enter(&mut shell, "\\purpose curiosity\r", "The purpose is curiosity");
+    enter(&mut shell, "SELECT COUNT(*) FROM lfb.incidents;\r", "fire-risk");
+    enter(&mut shell, "SET purpose = 'fire-risk';\r", "loda [fire-risk");
 
-    // Ctrl-C ends the question and not the shell.
+    // Ctrl-C ends the question and not the shell; meanwhile it is told whom the answer waits for.
     shell.type_keys(ENDLESS);
     shell.type_keys("\r");
-    let asked =
-        |line: &super::support::Line| line.json["release"]["sql"].as_str().is_some_and(|sql| sql.contains("length"));
-    until("the question is under way", || mesh.records("gla").iter().any(asked).then_some(()));
-    shell.type_keys("\u{3}");
-    shell.until("Cancelled");
-    let ended = |line: &super::support::Line| line.json["outcome"]["outcome"]["interrupted"].is_object();
+    let waiting = shell.until("running");
+    assert!(waiting.contains("0 of 1 bodies done") && waiting.contains("gla"), "{waiting}");
+    enter(&mut shell, "\u{3}", "Cancelled");
+    let ended = |line: &Line| line.json["outcome"]["outcome"]["interrupted"].is_object();
     until("the question has ended at its owner", || mesh.records("gla").iter().any(ended).then_some(()));
-    shell.type_keys("SELECT COUNT(*) AS boroughs FROM gla.boroughs;\r");
-    shell.until("all signatures hold");
-    shell.type_keys("\\receipt\r");
-    shell.until("commitments");
+    enter(&mut shell, "SELECT COUNT(*) AS boroughs FROM gla.boroughs;\r", HOLD);
+    enter(&mut shell, "\\receipt\r", "commitments");
 
     // What is on the line is given up by Ctrl-C, and Ctrl-D leaves.
-    shell.type_keys(" SELECT 'not to be kept' AS secret;\r");
-    shell.until("all signatures hold");
-    shell.until("> ");
-    shell.type_keys("SELECT given up\u{3}");
-    shell.until("> ");
+    enter(&mut shell, " SELECT 'not to be kept' AS secret;\r", HOLD);
+    shell.type_keys("SELECT given up");
+    shell.until("given up");
+    enter(&mut shell, "\u{3}", "loda [fire-risk");
     assert!(shell.raw().contains("\u{1b}[1;34mSELECT"), "keywords have no colour");
     shell.type_keys("\u{4}");
     assert_eq!(shell.end(), Some(0));
@@ -106,13 +108,11 @@ fn what_was_entered_comes_back_and_no_colours_are_shown_where_nobody_wants_them(
     let mut command = mesh.command(&["shell", "--receipt", "none"]);
     command.env("XDG_STATE_HOME", &state).env("TERM", "xterm-256color").env("NO_COLOR", "1");
     let mut shell = Terminal::start(&command);
-    shell.until("> ");
+    shell.until("]> ");
     // Cursor up, then Enter.
     shell.type_keys("\u{1b}[A");
     shell.until("E09000007");
-    shell.type_keys("\r");
-    shell.until("Camden");
-    shell.until("> ");
+    enter(&mut shell, "\r", "Camden");
     shell.type_keys("\\q\r");
     let raw = shell.raw();
     assert_eq!(shell.end(), Some(0));

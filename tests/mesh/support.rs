@@ -63,6 +63,14 @@ pub(crate) fn python(script: &str, arguments: &[&str]) -> Ran {
     Running::start(&mut command).end()
 }
 
+/// Runs a script of `examples/clients` as a profile says; what it writes goes into a folder.
+pub(crate) fn example(script: &str, profile: &Path, folder: &Path) -> Ran {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/clients").join(script);
+    let mut command = Command::new(python_program());
+    command.arg(script).env("MERIDIAN_PROFILE", profile).env("MERIDIAN_MAP", folder);
+    Running::start(&mut command).end()
+}
+
 /// Has a browser do a task of a script of `tests/clients`.
 pub(crate) fn browser(script: &str, task: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new("node");

@@ -4,7 +4,6 @@ mod export;
 mod search;
 
 use std::io::Write;
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -14,7 +13,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::client::Client;
-use super::format::{Format, FormatError, Sheet, Whole, printable_json};
+use super::format::{Format, printable_json};
 use super::output::Output;
 use super::profile::Connection;
 use export::Export;
@@ -196,7 +195,8 @@ fn write(entries: &[Entry], format: Format, out: &mut dyn Write) -> Result<(), E
         ("columns", |entry| &entry.columns),
     ];
     let columns = columns.map(|(name, of)| (name, StringArray::from_iter_values(entries.iter().map(of))));
-    texts(columns.into(), format, out)
+    let output = Output { format: Some(format), ..Output::default() };
+    output.write_texts(columns.into(), out)
 }
 
 /// Writes JSON whose texts act on no terminal.
@@ -205,19 +205,6 @@ fn document(value: &Value, out: &mut dyn Write) -> Result<(), Error> {
     for line in text.lines() {
         writeln!(out, "{}", printable_json(line))?;
     }
-    Ok(())
-}
-
-/// Writes columns of text.
-fn texts(columns: Vec<(&str, StringArray)>, format: Format, out: &mut dyn Write) -> Result<(), Error> {
-    let fields = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let columns = columns.into_iter().map(|(_, texts)| -> Arc<dyn Array> { Arc::new(texts) }).collect();
-    let encode = |source| FormatError::Encode { format: "a list", source };
-    let batch = RecordBatch::try_new(schema.clone(), columns).map_err(encode)?;
-    let mut sheet = Sheet::new(format, schema)?;
-    sheet.write(&batch, out)?;
-    sheet.finish(&Whole::default(), out)?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use arrow_flight::sql::CommandGetTables;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{Action, FlightInfo, Ticket};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
 use meridian_proto::{
@@ -53,6 +54,11 @@ impl Client {
             let others: Vec<_> = profile.other_ca.iter().map(|path| (None, path.as_path())).collect();
             Credentials::load_trusting(&profile.ca, &profile.cert, &profile.key, &others)?
         };
+        let until = credentials.valid_until();
+        if until < SystemTime::now() {
+            let until = DateTime::<Utc>::from(until).format("%Y-%m-%d %H:%M UTC").to_string();
+            return Err(Error::Expired { path: profile.cert.clone(), until });
+        }
         let channel = credentials.client_connector().channel(&profile.node, None)?;
         let flight = flight(channel.clone());
         let mut client = Self { node: profile.node.clone(), credentials, channel, flight, partial: false };

@@ -3,11 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use clap::Args;
 use meridian_proto::Receipt;
 
-use super::format::{Format, Sheet, Whole};
+use super::format::{Format, FormatError, Sheet, Whole};
 use super::pager;
 use super::receipt::Detail;
 use super::terminal::Screen;
@@ -71,6 +74,19 @@ impl Output {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Writes columns of text as an answer is written.
+    pub(crate) fn write_texts(&self, columns: Vec<(&str, StringArray)>, out: &mut dyn Write) -> Result<(), Error> {
+        let fields = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let columns = columns.into_iter().map(|(_, texts)| -> ArrayRef { Arc::new(texts) }).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
+        let batch = batch.map_err(|source| FormatError::Encode { format: "a list", source })?;
+        let mut sheet = Sheet::new(self.format()?, schema)?;
+        let mut target = Target::open(self, out)?;
+        sheet.write(&batch, target.writer())?;
+        target.finish(sheet, Whole::default())
     }
 
     /// Keeps the receipt where that was asked for.

@@ -277,6 +277,9 @@ mod tests {
     async fn an_answer_is_cancelled_by_its_owner_while_it_is_under_way() {
         let (running, handle) = (Arc::new(Running::default()), Handle::random().unwrap());
         let under_way = running.begin("asha".into(), handle);
+        assert!(running.receipts("asha", &handle).is_none(), "it has not begun");
+        under_way.watch(Receipts::new(Arc::new(|_| Err("nobody signs here".into()))));
+        assert!(running.receipts("asha", &handle).is_some() && running.receipts("bola", &handle).is_none());
         assert!(!running.cancel("bola", &handle));
         assert!(running.cancel("asha", &handle));
         under_way.cancelled().await;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::super::client::Client;
 use super::super::format::Format;
+use super::super::output::Output;
 use super::super::profile::Connection;
 use super::super::{Error, say};
 
@@ -47,7 +48,8 @@ impl Search {
             let text = |dataset: &Value, key: &str| dataset.get(key).and_then(Value::as_str).map(str::to_owned);
             let column =
                 |key: &'static str| (key, datasets.iter().map(|dataset| text(dataset, key)).collect::<StringArray>());
-            super::texts(columns.map(column).into(), self.format, out)?;
+            let output = Output { format: Some(self.format), ..Output::default() };
+            output.write_texts(columns.map(column).into(), out)?;
         }
         let shown = datasets.len() as u64;
         if shown < found {

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::StringArray;
 
 use super::super::Error;
 use super::super::catalogue::{self, Listing};
-use super::super::format::{Format, FormatError, Sheet, Whole, printable, printable_lines};
-use super::super::output::{Output, Target};
+use super::super::format::{printable, printable_lines};
+use super::super::output::Output;
 use super::names::Names;
 
 /// The key of Flight SQL for what is said of a column.
@@ -127,13 +125,6 @@ pub(super) fn agreements(
 
 /// Columns of text, on the screen as answers are.
 fn table(columns: Vec<(&str, Vec<String>)>, output: &Output, out: &mut dyn Write) -> Result<(), Error> {
-    let fields = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let columns = columns.into_iter().map(|(_, texts)| -> Arc<dyn Array> { Arc::new(StringArray::from(texts)) });
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect());
-    let batch = batch.map_err(|source| FormatError::Encode { format: "a list", source })?;
-    let mut sheet = Sheet::new(Format::Table, schema)?;
-    sheet.write(&batch, out)?;
     let screen = Output { wide: output.wide, no_pager: output.no_pager, ..Output::default() };
-    Target::open(&screen, out)?.finish(sheet, Whole::default())
+    screen.write_texts(columns.into_iter().map(|(name, texts)| (name, StringArray::from(texts))).collect(), out)
 }
