@@ -130,6 +130,11 @@ async function way([portal, sql, csv, bodies]) {
     }
     is((await page.locator("#map .tile.absent").count()) === 33 - rows.length, "boroughs that are not in the answer are not told apart");
     await look(page, "map", size);
+    await page.locator("#map button.quiet").click();
+    await page.waitForSelector("#map svg.outlines");
+    is((await page.locator("#map svg.outlines path").count()) === rows.length, "not every borough has its outline");
+    await page.locator("#map svg.outlines path").first().press("ArrowRight");
+    await look(page, "outlines", size);
     await page.locator("#tab-flows").click();
     is((await page.locator("#flows svg.flows").getAttribute("data-bodies")) === bodies, "the receipt shows other bodies");
     is((await text(page, "#flows .lead")).startsWith("All signatures hold"), `the receipt says ${await text(page, "#flows .lead")}`);

@@ -26,6 +26,7 @@ impl Served {
         let (address, public) = (free(), free());
         serve(&mesh, "loda", address);
         add(&mesh, "loda", &format!("[public]\nlisten = \"{public}\"\n"));
+        outlines(&mesh);
         mesh.start_all();
         Self { mesh, address, portal: format!("http://{public}/catalogue/") }
     }
@@ -56,6 +57,31 @@ fn add(mesh: &Mesh, body: &str, lines: &str) {
 
 fn serve(mesh: &Mesh, body: &str, address: SocketAddr) {
     add(mesh, body, &format!("[workbench]\nlisten = \"{address}\"\n"));
+}
+
+/// LODA publishes outlines of the three boroughs, as they might be.
+fn outlines(mesh: &Mesh) {
+    let feature = |(gss, x, y): (&str, f64, f64)| {
+        let ring = [(x, y), (x + 0.04, y), (x + 0.03, y + 0.03), (x, y + 0.04), (x, y)];
+        let ring: Vec<String> = ring.iter().map(|(x, y)| format!("[{x:.3}, {y:.3}]")).collect();
+        format!(
+            "{{\"type\": \"Feature\", \"properties\": {{\"gss\": \"{gss}\"}}, \"geometry\": {{\"type\": \"Polygon\", \
+             \"coordinates\": [[{}]]}}}}",
+            ring.join(", ")
+        )
+    };
+    let features = [("E09000007", -0.18, 51.53), ("E09000012", -0.08, 51.53), ("E09000001", -0.1, 51.5)].map(feature);
+    let folder = mesh.folder("loda");
+    for name in ["datasets", "data"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    let collection = format!("{{\"type\": \"FeatureCollection\", \"features\": [{}]}}", features.join(", "));
+    fs::write(folder.join("data/outlines.geojson"), collection).unwrap();
+    let dataset = "name = \"outlines\"\ntitle = \"Outlines\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\nform = \"open\"\n\n\
+                   [source]\nkind = \"geojson\"\npath = \"data/outlines.geojson\"\n\n\
+                   [[columns]]\nname = \"gss\"\ntype = \"varchar\"\nrole = \"dimension\"\nconcept = \"gss:borough\"\n\n\
+                   [[columns]]\nname = \"geometry\"\ntype = \"bytea\"\n";
+    fs::write(folder.join("datasets/outlines.toml"), dataset).unwrap();
 }
 
 /// A request as the workbench's own page makes it; `other` headers stand in place of those of the same name.
