@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 13] = [
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["geometry"],
-    &["audit", "authority", "clock", "history", "secrets", "telemetry"],
+    &["audit", "authority", "clock", "history", "metrics", "secrets", "telemetry", "traces"],
     &["printable", "seal", "spelling", "testing", "versions"],
 ];
 

@@ -36,6 +36,7 @@ pub(super) struct Node {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) audit: Audit,
+    pub(super) telemetry: Option<Telemetry>,
     #[serde(default)]
     pub(super) members: Vec<Member>,
     #[serde(default)]
@@ -113,6 +114,13 @@ pub(super) struct Public {
     pub(super) key: Option<Spanned<String>>,
     pub(super) address: Option<Spanned<String>>,
     pub(super) counts: Option<Counts>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Telemetry {
+    pub(super) otlp: Spanned<String>,
+    pub(super) percent: Option<Spanned<u8>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -123,6 +123,11 @@ impl Mesh {
         self.ports[body].flight
     }
 
+    /// Where a body's node tells its health.
+    pub(crate) fn health_address(&self, body: &str) -> SocketAddr {
+        self.ports[body].health
+    }
+
     /// The command that runs a body's node.
     pub(crate) fn serve(&self, body: &str) -> Command {
         let mut command = meridian();
