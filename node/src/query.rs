@@ -278,11 +278,13 @@ impl Engine {
 
     /// What a statement's answer and parameters look like before values are bound.
     pub async fn shape(self: &Arc<Self>, asked: &Asked) -> Result<Shape, QueryError> {
-        let text::Ask::Query(statement) = text::parse(&asked.sql)? else {
+        let counted = |error| self.unanswered(asked, error);
+        let text::Ask::Query(statement) = text::parse(&asked.sql).map_err(counted)? else {
             return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });
         };
-        let (state, _) = self.session(asked, &statement).await?;
-        let plan = state.statement_to_plan(*statement).await.map_err(|e| QueryError::from_planning(&asked.sql, e))?;
+        let (state, _) = self.session(asked, &statement).await.map_err(counted)?;
+        let planned = state.statement_to_plan(*statement).await;
+        let plan = planned.map_err(|error| counted(QueryError::from_planning(&asked.sql, error)))?;
         let fields = plan.get_parameter_fields().map_err(|e| QueryError::from_planning(&asked.sql, e))?;
         if fields.is_empty() {
             return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });

@@ -84,6 +84,7 @@ async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
         parameters: vec![],
         query_id: "benchmark".into(),
         partial: None,
+        trace: meridian::traces::Trace::default(),
     };
     let answer = engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let batches: Vec<RecordBatch> = answer.released.try_collect().await.unwrap();

@@ -61,6 +61,7 @@ async fn main() {
                     parameters: vec![],
                     query_id: "benchmark".into(),
                     partial: None,
+                    trace: meridian::traces::Trace::default(),
                 };
                 let began = Instant::now();
                 let planned = node.engine.describe(&asked).await;
