@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -39,11 +40,17 @@ pub(crate) const READ_AHEAD: usize = 256 << 10;
 pub struct Acceptor {
     tls: TlsAcceptor,
     trust: Arc<Trust>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Acceptor {
     pub(crate) fn new(config: Arc<ServerConfig>, trust: Arc<Trust>) -> Self {
-        Self { tls: config.into(), trust }
+        Self { tls: config.into(), trust, refused: Arc::default() }
+    }
+
+    /// Counts those of [`Self::incoming`] that did not prove who they are.
+    pub fn refused(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.refused)
     }
 
     /// Shakes hands on a connection, within 10 seconds.
@@ -95,7 +102,10 @@ impl Acceptor {
                 match acceptor.accept(tcp).await {
                     // Nobody takes it if the server has stopped.
                     Ok(connection) => drop(sender.send(Ok(connection)).await),
-                    Err(error) => tracing::warn!("caller refused: {error}"),
+                    Err(error) => {
+                        acceptor.refused.fetch_add(1, Ordering::Relaxed);
+                        tracing::warn!("caller refused: {error}");
+                    }
                 }
             });
         }

@@ -3,8 +3,11 @@
 mod abroad;
 pub(crate) mod conformance;
 mod controls;
+pub(crate) mod copies;
 mod datasets;
 mod describe;
+mod monitored;
+mod notify;
 pub(crate) mod register;
 pub(crate) mod renewal;
 pub(crate) mod rights;
@@ -28,17 +31,19 @@ use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::config::{Config, Counts, NodeConfig, PublicTls, Reader, WorkbenchConfig};
+use crate::config::{Config, Counts, NodeConfig, PublicTls, Reader, TelemetryConfig, WorkbenchConfig};
 use crate::downloads::{self, Downloads};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
+use crate::metrics::Metrics;
 use crate::news::{self, News};
 use crate::peers::Directory;
 use crate::portal::Portal;
 use crate::query::{Engine, Parts, QueryError};
 use crate::register::Registers;
 use crate::secrets::{Purpose, Secret, SecretError};
+use crate::traces::Exporting;
 use crate::web::{self, Readiness};
 use crate::witness::{self, Witnessing};
 use crate::workbench::{self, Workbench};
@@ -110,11 +115,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let node = &config.node;
+    let exporting = exporting(node)?;
     let listener = listen("the Flight SQL port", "listen", node.listen, TcpListener::bind(node.listen).await)?;
-    let readiness = Readiness::default();
+    let (readiness, metrics) = (Readiness::default(), Metrics::new());
     if let Some(address) = node.health {
         let health = listen("the health port", "health", address, web::bind(address).await)?;
-        tokio::spawn(web::serve(health, readiness.clone()));
+        tokio::spawn(web::serve(health, readiness.clone(), Arc::clone(&metrics)));
     }
     let public = match node.public.listen {
         Some(listen) => Some(web::public::Public::bind(listen, node.public.tls.as_ref().map(files)).await?),
@@ -146,8 +152,9 @@ pub async fn serve(
         folder: node.state.join("witness"),
     });
     let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
-    let history = History::open(&node.state.join("history.redb"), &secret.key(Purpose::History))?;
+    let history = History::open(&node.state.join(copies::HISTORY), &secret.key(Purpose::History))?;
     let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
+    let copied = copies::keep(node.state.clone(), Arc::clone(&history));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
     let datasets = datasets::Datasets::load(&config, ground).await;
     let mut describer = Describer {
@@ -190,7 +197,7 @@ pub async fn serve(
         agreements: Arc::clone(&agreements),
         near_alert: node.audit.near_alert.into(),
         credentials: Arc::clone(&credentials),
-        routes: Routes::new(peers, others.iter().map(|other| Arc::clone(&other.peers))),
+        routes: Routes::new(Arc::clone(&peers), others.iter().map(|other| Arc::clone(&other.peers))),
         members: members.clone(),
         registers: Arc::clone(&registers),
         news: Arc::clone(&news),
@@ -199,7 +206,24 @@ pub async fn serve(
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
+        metrics: Arc::clone(&metrics),
     })?;
+    let acceptor = credentials.server_acceptor();
+    let monitored = monitored::Monitored {
+        readiness: readiness.clone(),
+        engine: Arc::downgrade(&engine),
+        memory: node.limits.memory_mib << 20,
+        log: Arc::clone(&log),
+        witnessing: Arc::clone(&witnessing),
+        peers: std::iter::once(&peers).chain(others.iter().map(|other| &other.peers)).cloned().collect(),
+        credentials: Arc::clone(&credentials),
+        members: members.clone(),
+        catalogue: Arc::clone(&catalogue),
+        refused: acceptor.refused(),
+        state: node.state.clone(),
+        clock: clock.clone(),
+    };
+    metrics.read_by(move || monitored.read());
     log.hold();
     let (follow, followed) = watch::channel(config.clone());
     let files = files_of(node, &engine, &datasets, &clock)?;
@@ -217,6 +241,7 @@ pub async fn serve(
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(news.follow()),
+        tokio::spawn(copied),
         tokio::spawn(agreements.follow()),
         tokio::spawn(renewal::keep(node.clone(), Arc::clone(&credentials), members.clone())),
         tokio::spawn(datasets.watch(Reader::new(file, config.clone()), catalogue, describer, follow)),
@@ -235,7 +260,7 @@ pub async fn serve(
         statement_bytes: node.limits.statement_bytes,
         time: Duration::from_secs(node.limits.seconds),
     };
-    let incoming = credentials.server_acceptor().incoming(listener);
+    let incoming = acceptor.incoming(listener);
     let door = flight::Door::new(engine, limits).map_err(|error| Error::Service(error.to_string()))?;
     if let Some(workbench) = workbench {
         let parts = workbench::Parts {
@@ -250,8 +275,12 @@ pub async fn serve(
     }
     let served = flight::serve(incoming, door, shutdown).await;
     readiness.set(false);
+    notify::stopping();
     for task in background {
         task.abort();
+    }
+    if let Some(exporting) = exporting {
+        exporting.end().await;
     }
     served.map_err(|error| Error::Service(error.to_string()))
 }
@@ -280,7 +309,9 @@ fn files_of(
 /// that they know.
 async fn witnessed(log: Arc<Log>, witnessing: Arc<Witnessing>, readiness: Readiness) {
     witnessing.begin(WITNESS_PATIENCE).await;
-    readiness.set(log.stopped().is_none());
+    let stopped = log.stopped().map(|error| error.to_string());
+    readiness.set(stopped.is_none());
+    notify::ready(stopped.as_deref());
     witnessing.run().await;
     readiness.set(false);
 }
@@ -291,6 +322,15 @@ fn portal_address(node: &NodeConfig) -> Option<String> {
     let scheme = if public.tls.is_some() { "https" } else { "http" };
     let served = || public.listen.map(|listen| format!("{scheme}://{listen}/"));
     Some(format!("{}catalogue/", public.address.clone().or_else(served)?))
+}
+
+/// Spans go to the operator's collector, where there is one.
+fn exporting(node: &NodeConfig) -> Result<Option<Exporting>, Error> {
+    let begin = |to: &TelemetryConfig| {
+        Exporting::begin(&to.otlp, to.percent, node.federation.as_str(), node.body.as_str())
+            .map_err(|why| Error::Service(format!("traces can't be sent to {}: {why}", to.otlp)))
+    };
+    node.telemetry.as_ref().map(begin).transpose()
 }
 
 fn files(tls: &PublicTls) -> web::public::Files {

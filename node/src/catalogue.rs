@@ -113,6 +113,12 @@ impl Catalogue {
         *self.views.write().unwrap_or_else(PoisonError::into_inner) = views;
     }
 
+    /// The datasets of this body, and whether each can be asked.
+    pub fn in_order(&self) -> Vec<(Name, bool)> {
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        own.iter().map(|(name, own)| (name.clone(), matches!(own, Own::Ready(_)))).collect()
+    }
+
     /// The terms of a dataset of this body as they are now; `None` where it can't be asked.
     pub fn terms(&self, name: &Name) -> Option<Arc<Terms>> {
         match self.own.read().unwrap_or_else(PoisonError::into_inner).get(name)? {

@@ -154,7 +154,10 @@ impl News {
     async fn exchange(&self, body: &Name, learnt: &[(Name, u64)]) -> Result<bool, String> {
         let request = self.request(body, learnt).encode_to_vec();
         let asked = self.parts.peers.action(body, NEWS_ACTION, request);
-        let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| "it did not answer in time".to_owned())?;
+        let answer = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| {
+            self.parts.peers.note(body, false);
+            "it did not answer in time".to_owned()
+        })?;
         let results = match answer {
             Ok(results) => results,
             // A node of an earlier version, which tells each thing by itself.

@@ -20,6 +20,7 @@ mod progress;
 mod purpose;
 mod redacted;
 mod text;
+mod traced;
 mod view;
 mod watch;
 
@@ -56,9 +57,11 @@ use crate::clock::Clock;
 use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
 use crate::geometry;
 use crate::membership::Members;
+use crate::metrics::{Metrics, Party};
 use crate::news::News;
 use crate::register::Registers;
 use crate::sources::WholeQueries;
+use crate::traces::Trace;
 use crate::witness::Witnessing;
 
 pub use crate::catalogue::Listed;
@@ -86,6 +89,8 @@ pub struct Asked {
     pub partial: Option<Arc<Partial>>,
     /// Where somebody in this process watches the bodies answer.
     pub watch: Option<Watch>,
+    /// Where it belongs in its trace.
+    pub trace: Trace,
 }
 
 /// What a prepared statement looks like before its parameters are bound.
@@ -143,6 +148,8 @@ pub struct Parts {
     pub patience: Duration,
     /// Partitions that one query is run in.
     pub target_partitions: usize,
+    /// What an operator's monitoring is told.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Answers questions, one road for all.
@@ -212,6 +219,11 @@ impl Engine {
         &self.parts.credentials
     }
 
+    /// Memory that queries hold now, in bytes.
+    pub fn memory_held(&self) -> usize {
+        self.session.runtime_env().memory_pool.reserved()
+    }
+
     /// The body whose node this is.
     pub fn body(&self) -> &Name {
         &self.parts.body
@@ -222,8 +234,11 @@ impl Engine {
         let begun = Instant::now();
         let ready = self.ready(&asked).await?;
         let (entry, private) = self.entry(&asked, ready.planned.admitted.facts());
-        let logged = self.parts.log.release(entry, &private).await?;
-        let mut closing = Closing::new(self, &asked, &ready.planned, &logged);
+        let logging = asked.trace.begin("log");
+        let logged =
+            self.parts.log.release(entry, &private).await.map_err(|error| self.unanswered(&asked, error.into()))?;
+        drop(logging);
+        let mut closing = Closing::new(self, &asked, &ready.planned, &logged, begun);
         let Ready { mut planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
         closing.rests_on(&planned);
         let task = planned.state.task_ctx();
@@ -241,15 +256,15 @@ impl Engine {
     async fn ready(&self, asked: &Asked) -> Result<Ready, QueryError> {
         let planned = match self.plan(asked, Intent::Release).await {
             Ok(planned) => planned,
-            Err(refused) => return Err(self.refuse(asked, refused).await),
+            Err(refused) => return Err(self.turned_away(asked, refused).await),
         };
         let physical = match self.bounded(asked, &planned).await {
             Ok(physical) => physical,
-            Err(refused) => return Err(self.refuse(asked, refused).await),
+            Err(refused) => return Err(self.turned_away(asked, refused).await),
         };
         match gate::guard(Arc::clone(&physical), &planned.admitted) {
             Ok(guarded) => Ok(Ready { planned, physical, guarded }),
-            Err(refused) => Err(self.refuse(asked, QueryError::from_refused(&asked.sql, &refused)).await),
+            Err(refused) => Err(self.turned_away(asked, QueryError::from_refused(&asked.sql, &refused)).await),
         }
     }
 
@@ -259,19 +274,21 @@ impl Engine {
         match self.plan(asked, Intent::Release).await {
             Ok(planned) => match self.bounded(asked, &planned).await {
                 Ok(_) => self.answers(asked, &planned),
-                Err(refused) => Err(self.refuse(asked, refused).await),
+                Err(refused) => Err(self.turned_away(asked, refused).await),
             },
-            Err(refused) => Err(self.refuse(asked, refused).await),
+            Err(refused) => Err(self.turned_away(asked, refused).await),
         }
     }
 
     /// What a statement's answer and parameters look like before values are bound.
     pub async fn shape(self: &Arc<Self>, asked: &Asked) -> Result<Shape, QueryError> {
-        let text::Ask::Query(statement) = text::parse(&asked.sql)? else {
+        let counted = |error| self.unanswered(asked, error);
+        let text::Ask::Query(statement) = text::parse(&asked.sql).map_err(counted)? else {
             return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });
         };
-        let (state, _) = self.session(asked, &statement).await?;
-        let plan = state.statement_to_plan(*statement).await.map_err(|e| QueryError::from_planning(&asked.sql, e))?;
+        let (state, _) = self.session(asked, &statement).await.map_err(counted)?;
+        let planned = state.statement_to_plan(*statement).await;
+        let plan = planned.map_err(|error| counted(QueryError::from_planning(&asked.sql, error)))?;
         let fields = plan.get_parameter_fields().map_err(|e| QueryError::from_planning(&asked.sql, e))?;
         if fields.is_empty() {
             return Ok(Shape { dataset: self.describe(asked).await?, parameters: Arc::new(Schema::empty()) });
@@ -357,6 +374,7 @@ impl Engine {
     /// Parse, bind, analyse, gate, optimise.
     async fn plan(&self, asked: &Asked, intent: Intent) -> Result<Planned, QueryError> {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
+        let planning = asked.trace.begin("plan");
         let (statement, explain) = match (text::parse(&asked.sql)?, intent) {
             (text::Ask::Query(statement), _) => (statement, None),
             (text::Ask::Explain(_, text::Explain { analyze: true, .. }), Intent::Release) if asked.caller.is_peer() => {
@@ -370,6 +388,7 @@ impl Engine {
         };
         let (state, receipts) = self.session(asked, &statement).await?;
         let bound = self.aside(state.statement_to_plan(*statement)).await.map_err(wrong)?;
+        drop(planning);
         dialect::check_plan(&bound).map_err(|objection| QueryError::objection(&asked.sql, objection))?;
         let bound = bind(bound, &asked.parameters).map_err(wrong)?;
         self.aside(async { self.decide((asked, intent), bound, explain, state, receipts) }).await
@@ -388,7 +407,9 @@ impl Engine {
         let analysed = state.analyzer().execute_and_check(bound, state.config_options(), |_, _| {}).map_err(wrong)?;
         let analysed = nullable_counts(analysed).map_err(wrong)?;
         let references = References::default();
+        let deciding = asked.trace.begin("gate");
         let admitted = self.gate(analysed, asked, intent, &references)?;
+        drop(deciding);
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
         let planned = Planned { admitted, optimised, state, receipts, references, analysis: None };
@@ -434,6 +455,7 @@ impl Engine {
 
     /// Place what is foreign, and choose how to run it all.
     async fn physical(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        let _placing = asked.trace.begin("place");
         let planner = planned.state.query_planner();
         let physical = self.aside(planner.create_physical_plan(&planned.optimised, &planned.state)).await;
         physical.map_err(|error| QueryError::from_planning(&asked.sql, error))
@@ -453,7 +475,7 @@ impl Engine {
             groups,
             via,
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
-            transport: Arc::new(self.parts.routes.clone()),
+            transport: Arc::new(traced::Routes::new(self.parts.routes.clone(), asked.trace.clone())),
             patience: self.parts.patience,
             receipts: Arc::clone(&receipts),
             begun: asked.partial.as_ref().map(|partial| Arc::clone(partial.begun())),
@@ -521,6 +543,18 @@ impl Engine {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
     }
 
+    /// Counts a question that gets no answer, and records a refusal.
+    async fn turned_away(&self, asked: &Asked, error: QueryError) -> QueryError {
+        let error = self.refuse(asked, error).await;
+        self.unanswered(asked, error)
+    }
+
+    /// Counts a question that gets no answer.
+    fn unanswered(&self, asked: &Asked, error: QueryError) -> QueryError {
+        self.parts.metrics.unanswered(party(&asked.caller), error.kind.ended());
+        error
+    }
+
     /// Records a refusal and hands it on; where the log can't be written, that is the answer.
     async fn refuse(&self, asked: &Asked, error: QueryError) -> QueryError {
         // A peer sends what its planner wrote: names that do not fit were tried, and the owner should see that too.
@@ -579,6 +613,11 @@ impl Engine {
         };
         (entry, private)
     }
+}
+
+/// Whose question it is, as it is counted.
+fn party(caller: &Caller) -> Party {
+    if caller.is_peer() { Party::Other } else { Party::Own }
 }
 
 /// As they are recorded.

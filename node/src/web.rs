@@ -1,4 +1,5 @@
-//! What a node serves beside Flight SQL. Here the health port: plain HTTP on loopback, `/live` and `/ready`, nothing else.
+//! What a node serves beside Flight SQL. Here the health port: plain HTTP on loopback, `/live`, `/ready` and `/metrics`,
+//! nothing else.
 
 pub mod public;
 
@@ -8,12 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+
+/// The text form of OpenMetrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Whether the node answers questions.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +32,8 @@ impl Readiness {
         self.0.store(ready, Ordering::Release);
     }
 
-    fn get(&self) -> bool {
+    /// Whether it does.
+    pub fn get(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -40,16 +48,16 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Answers on the health port until it is dropped.
-pub async fn serve(listener: TcpListener, readiness: Readiness) {
+pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
         };
-        let readiness = readiness.clone();
+        let (readiness, metrics) = (readiness.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let response = respond(&request, &readiness);
+                let response = respond(&request, &readiness, &metrics);
                 async move { Ok::<_, Infallible>(response) }
             });
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
@@ -59,14 +67,21 @@ pub async fn serve(listener: TcpListener, readiness: Readiness) {
     }
 }
 
-fn respond<B>(request: &Request<B>, readiness: &Readiness) -> Response<Full<Bytes>> {
+fn respond<B>(request: &Request<B>, readiness: &Readiness, metrics: &Metrics) -> Response<Full<Bytes>> {
     let (status, text) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/live") => (StatusCode::OK, "live\n"),
         (&Method::GET, "/ready") if readiness.get() => (StatusCode::OK, "ready\n"),
         (&Method::GET, "/ready") => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-        _ => (StatusCode::NOT_FOUND, "only GET /live and GET /ready are answered here\n"),
+        (&Method::GET, "/metrics") => return measured(metrics),
+        _ => (StatusCode::NOT_FOUND, "only GET /live, GET /ready and GET /metrics are answered here\n"),
     };
     let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = status;
+    response
+}
+
+fn measured(metrics: &Metrics) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(metrics.text())));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
     response
 }

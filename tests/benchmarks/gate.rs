@@ -85,6 +85,7 @@ async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
         query_id: "benchmark".into(),
         partial: None,
         watch: None,
+        trace: meridian::traces::Trace::default(),
     };
     let answer = engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let batches: Vec<RecordBatch> = answer.released.try_collect().await.unwrap();

@@ -62,6 +62,7 @@ async fn main() {
                     query_id: "benchmark".into(),
                     partial: None,
                     watch: None,
+                    trace: meridian::traces::Trace::default(),
                 };
                 let began = Instant::now();
                 let planned = node.engine.describe(&asked).await;

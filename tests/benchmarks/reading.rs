@@ -141,6 +141,8 @@ async fn ask(node: &InProcess, caller: &Caller, sql: &str) -> (u64, Duration) {
         parameters: vec![],
         query_id: "benchmark".into(),
         partial: None,
+        watch: None,
+        trace: meridian::traces::Trace::default(),
     };
     let answer = node.engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let mut released = answer.released;

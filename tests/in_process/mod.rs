@@ -17,6 +17,7 @@ use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_COLUMN};
 use meridian::history::History;
+use meridian::metrics::Metrics;
 use meridian::news::{self, News};
 use meridian::peers::Directory;
 use meridian::query::{Engine, Parts};
@@ -132,6 +133,7 @@ impl InProcess {
             memory: 8 << 30,
             patience: Duration::from_secs(600),
             target_partitions: PARTITIONS,
+            metrics: Metrics::new(),
         });
         Self { engine: engine.unwrap(), history, credentials, authority, folder }
     }

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 14] = [
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["format", "gate"],
     &["geometry"],
-    &["audit", "authority", "clock", "history", "secrets", "telemetry"],
+    &["audit", "authority", "clock", "history", "metrics", "secrets", "telemetry", "traces"],
     &["printable", "seal", "spelling", "testing", "versions"],
 ];
 

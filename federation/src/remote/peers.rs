@@ -36,6 +36,8 @@ pub struct Peers {
     connector: Connector,
     known: RwLock<Known>,
     channels: Mutex<HashMap<Name, Channel>>,
+    /// Whether each answered when it was last called.
+    reached: Mutex<HashMap<Name, bool>>,
 }
 
 /// Where the nodes are.
@@ -68,7 +70,14 @@ impl Peers {
             (body.clone(), Member { body, endpoint, suspended: false, valid_from: 0 })
         };
         let known = Known { version: 0, members: endpoints.into_iter().map(member).collect() };
-        Arc::new(Self { federation, abroad, connector, known: RwLock::new(known), channels: Mutex::default() })
+        Arc::new(Self {
+            federation,
+            abroad,
+            connector,
+            known: RwLock::new(known),
+            channels: Mutex::default(),
+            reached: Mutex::default(),
+        })
     }
 
     /// The federation whose nodes they are.
@@ -101,6 +110,18 @@ impl Peers {
         self.known.read().unwrap_or_else(PoisonError::into_inner).members.keys().cloned().collect()
     }
 
+    /// Whether each member that was called answered when it was last called.
+    pub fn reached(&self) -> Vec<(Name, bool)> {
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        reached.into_iter().filter(|(body, _)| known.members.contains_key(body)).collect()
+    }
+
+    /// A member was called, and answered or did not.
+    pub fn note(&self, body: &Name, answered: bool) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).insert(body.clone(), answered);
+    }
+
     /// A message with what goes along with every request.
     fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
@@ -121,6 +142,7 @@ impl Peers {
             Err(first) if broke(&named, &first) => client.do_action(self.request(action)).await,
             other => other,
         };
+        self.note(body, !matches!(&answered, Err(status) if broke(&named, status)));
         let mut answer = answered.map_err(status)?.into_inner();
         let (mut results, mut bytes) = (Vec::new(), 0);
         while let Some(result) = answer.try_next().await.map_err(status)? {
@@ -158,19 +180,28 @@ impl Peers {
     }
 
     /// Puts a query to a body.
-    pub(super) async fn ask(&self, body: &Name, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
+    pub(super) async fn ask(
+        &self,
+        body: &Name,
+        query: RemoteQuery,
+        traceparent: Option<&str>,
+    ) -> Result<RemoteStream, RemoteError> {
         let ticket = remote_ticket(&query);
         let client = self.client(body)?;
-        let body = &self.named(body);
+        let (slug, body) = (body, &self.named(body));
         let ask = || {
-            let (mut client, ticket) = (client.clone(), ticket.clone());
-            async move { client.do_get(self.request(ticket)).await }
+            let (mut client, mut request) = (client.clone(), self.request(ticket.clone()));
+            if let Some(value) = traceparent.and_then(|text| text.parse().ok()) {
+                request.metadata_mut().insert("traceparent", value);
+            }
+            async move { client.do_get(request).await }
         };
         // Nothing has arrived, and an owner charges the same question over the same cells once, so that asking again is safe.
         let answer = match again(ask).await {
             Err(first) if broke(body, &first) && !is_unconnected(&first) => again(ask).await,
             other => other,
         };
+        self.note(slug, !matches!(&answer, Err(status) if broke(body, status)));
         let messages = answer.map_err(|status| RemoteError::from_status(body, &status))?.into_inner();
         let decoder = FlightDataDecoder::new(well_formed(messages));
         let body = body.clone();

@@ -27,6 +27,16 @@ impl Routes {
         self.to(body)?.action(body.slug(), kind, request).await
     }
 
+    /// Puts a query to a body, with the `traceparent` (W3C Trace Context) of the span that it is part of.
+    pub async fn ask(
+        &self,
+        body: &BodyName,
+        query: RemoteQuery,
+        traceparent: Option<&str>,
+    ) -> Result<RemoteStream, RemoteError> {
+        self.to(body)?.ask(body.slug(), query, traceparent).await
+    }
+
     fn to(&self, body: &BodyName) -> Result<&Peers, RemoteError> {
         let Some(federation) = body.abroad() else { return Ok(&self.own) };
         self.others.get(federation).map(AsRef::as_ref).ok_or_else(|| {
@@ -39,6 +49,6 @@ impl Routes {
 #[async_trait]
 impl Transport for Routes {
     async fn query(&self, body: &BodyName, query: RemoteQuery) -> Result<RemoteStream, RemoteError> {
-        self.to(body)?.ask(body.slug(), query).await
+        self.ask(body, query, None).await
     }
 }

@@ -37,7 +37,15 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
 fuzz_target!(|sql: &str| {
     let Place { runtime, node, callers } = &*PLACE;
     for caller in callers {
-        let asked = Asked { caller: caller.clone(), sql: sql.into(), parameters: vec![], query_id: "fuzz".into(), partial: None, watch: None };
+        let asked = Asked {
+            caller: caller.clone(),
+            sql: sql.into(),
+            parameters: vec![],
+            query_id: "fuzz".into(),
+            partial: None,
+            watch: None,
+            trace: meridian::traces::Trace::default(),
+        };
         // On a worker, as a call is answered: planning hands the thread's other work on.
         let engine = node.engine.clone();
         let answered = runtime.spawn(async move {

@@ -4,6 +4,7 @@ mod agreement;
 mod analyst;
 mod audit;
 mod authority;
+mod backup;
 mod board;
 mod catalogue;
 mod check;
@@ -106,6 +107,10 @@ enum Node {
     Join(join::Join),
     /// Look at all that the node needs, and say for each fault what to do
     Check(doctor::Doctor),
+    /// Write what a node has that can't be made again into one file: configuration, keys, log and history, while it runs
+    Backup(backup::Backup),
+    /// Put a backup into a new folder, and say how to go on
+    Restore(backup::Restore),
     /// Have the certificate renewed now; a node that runs does so each day
     Renew(join::Renew),
     /// Trust the nodes of another federation, whose anchor is fetched and known by its fingerprint
@@ -153,6 +158,8 @@ impl Cli {
             Command::Node(Node::Request(request)) => request.run(),
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
             Command::Node(Node::Check(doctor)) => client(or_interrupted(doctor.run(out))),
+            Command::Node(Node::Backup(backup)) => backup.run(),
+            Command::Node(Node::Restore(restore)) => restore.run(),
             Command::Node(Node::Trust(trust)) => client(or_interrupted(trust.run())),
             Command::Node(Node::Renew(renew)) => client(or_interrupted(renew.run())),
             Command::Agreement(agreement) => agreement.run(out),

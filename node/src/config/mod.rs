@@ -102,6 +102,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// What becomes of its log.
     pub audit: AuditConfig,
+    /// Where traces of its work go, if they go anywhere.
+    pub telemetry: Option<TelemetryConfig>,
     /// The federation's authorities, which say who the members are: `https://host:port`. Mostly one.
     pub authorities: Vec<String>,
     /// The bodies of the federation and where their nodes are, where no authority says so.
@@ -249,6 +251,15 @@ impl Default for AuditConfig {
     fn default() -> Self {
         Self { private_days: 90, record_days: None, near_alert: 20 }
     }
+}
+
+/// Where traces of a node's work go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryConfig {
+    /// An OTLP collector on this machine: `http://127.0.0.1:4317`.
+    pub otlp: String,
+    /// How much of all traces is kept, in percent: 1 to 100.
+    pub percent: u8,
 }
 
 /// A body of the federation.

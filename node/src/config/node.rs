@@ -10,9 +10,10 @@ use toml::Spanned;
 use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
-    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
-    engine, raw, store, workbench,
+    AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TelemetryConfig, TlsPaths,
+    addresses, database, engine, raw, store, workbench,
 };
+use crate::traces;
 
 /// The folders of datasets, views, agreements, algorithms and standards.
 pub(super) struct Folders {
@@ -68,6 +69,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let workbench = raw.workbench.as_ref().map(|raw| workbench::check(file, raw, &ports, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
+    let telemetry = raw.telemetry.as_ref().map(|raw| telemetry(file, raw, report));
     let authorities = authorities(file, &raw.authorities, report);
     if let (Some(text), Some(member)) = (raw.authorities.first(), raw.members.first()) {
         let what = format!("[[members]] stand beside the authority {:?}, which says who they are", text.get_ref());
@@ -106,6 +108,10 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         },
         limits,
         audit,
+        telemetry: match telemetry {
+            Some(checked) => Some(checked?),
+            None => None,
+        },
         authorities: authorities?,
         members,
         federations,
@@ -279,6 +285,27 @@ fn audit(file: &File, raw: &raw::Audit, report: &mut Report) -> AuditConfig {
         private_days: number("audit.private_days", raw.private_days.as_ref(), default.private_days),
         near_alert: number("audit.near_alert", raw.near_alert.as_ref(), default.near_alert),
     }
+}
+
+/// Spans go in the clear, and so to this machine alone: a collector of the operator's own takes them further.
+fn telemetry(file: &File, raw: &raw::Telemetry, report: &mut Report) -> Option<TelemetryConfig> {
+    if !traces::is_collector(raw.otlp.get_ref()) {
+        let what = format!("telemetry.otlp is {:?}, which is no collector on this machine", raw.otlp.get_ref());
+        file.problem(
+            report,
+            raw.otlp.span(),
+            what,
+            "write http, a loopback address and a port, such as \"http://127.0.0.1:4317\"",
+        );
+        return None;
+    }
+    let percent = raw.percent.as_ref().map_or(100, |percent| *percent.get_ref());
+    if let Some(said) = raw.percent.as_ref().filter(|_| !(1..=100).contains(&percent)) {
+        let fix = "write 1 to 100, or remove [telemetry] to trace nothing";
+        file.problem(report, said.span(), format!("telemetry.percent is {percent}"), fix);
+        return None;
+    }
+    Some(TelemetryConfig { otlp: raw.otlp.get_ref().clone(), percent })
 }
 
 fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {

@@ -37,6 +37,7 @@ pub(super) struct Node {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) audit: Audit,
+    pub(super) telemetry: Option<Telemetry>,
     #[serde(default)]
     pub(super) members: Vec<Member>,
     #[serde(default)]
@@ -140,6 +141,13 @@ pub(super) struct Public {
 pub(super) struct Workbench {
     pub(super) listen: Spanned<String>,
     pub(super) address: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Telemetry {
+    pub(super) otlp: Spanned<String>,
+    pub(super) percent: Option<Spanned<u8>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

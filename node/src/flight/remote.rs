@@ -13,6 +13,7 @@ use tonic::Status;
 use super::status;
 use crate::gate::Caller;
 use crate::query::Asked;
+use crate::traces::Trace;
 
 /// The type of a `RemoteQuery` in a ticket.
 pub const REMOTE_QUERY_URL: &str = "type.googleapis.com/meridian.v1.RemoteQuery";
@@ -47,7 +48,15 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     let caller = Caller::new(verified, own, purpose, on_behalf_of)
         .and_then(|caller| caller.in_groups(groups).by_way_of(via, own.1))
         .map_err(|refused| status::refused(&refused))?;
-    Ok(Asked { caller, sql: query.sql, parameters: Vec::new(), query_id: query.query_id, partial: None, watch: None })
+    Ok(Asked {
+        caller,
+        sql: query.sql,
+        parameters: Vec::new(),
+        query_id: query.query_id,
+        partial: None,
+        watch: None,
+        trace: Trace::current(),
+    })
 }
 
 /// The bodies whose nodes passed the question on.

@@ -21,6 +21,7 @@ use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIM
 use super::{Limits, QUERY_ID_HEADER, sessions, status};
 use crate::gate::Caller;
 use crate::query::{Asked, Engine, Partial, Shape, Watch};
+use crate::traces::Trace;
 
 /// The statements that are known here: planned ones that wait for their reader, and prepared ones.
 pub(super) struct Statements {
@@ -61,7 +62,7 @@ impl Statements {
         self.bounded(&sql)?;
         let query_id = Handle::random()?.to_string();
         tracing::Span::current().record("query_id", &query_id);
-        Ok(Asked { caller, sql, parameters, query_id, partial: None, watch: None })
+        Ok(Asked { caller, sql, parameters, query_id, partial: None, watch: None, trace: Trace::current() })
     }
 
     /// What a caller asks by a prepared statement.
@@ -102,7 +103,8 @@ impl Statements {
             ))
         })?;
         let under_way = self.running.begin(owner, handle);
-        self.answer(Asked { watch, ..asked }, Some(under_way)).await
+        let trace = asked.trace.read_here();
+        self.answer(Asked { trace, watch, ..asked }, Some(under_way)).await
     }
 
     /// The answer to whatever is asked.

@@ -239,6 +239,17 @@ impl History {
         outcome.map_err(|fault| fault.at(&self.path))
     }
 
+    /// Copies it as it is at one moment into a file that must not be there yet, while releases go on.
+    ///
+    /// Blocks until the copy is synced.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or the copy can't be written.
+    pub fn copy(&self, path: &Path) -> Result<(), HistoryError> {
+        tables::copy(&self.database, path).map_err(|fault| fault.at(path))
+    }
+
     /// Visible cells spent so far under an agreement, or `None` for all asked without one, and a dataset.
     ///
     /// # Errors

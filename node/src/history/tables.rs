@@ -1,11 +1,14 @@
 //! The tables of the history's file. Keys are keyed hashes or counters and every value is sealed.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use chrono::{Datelike, NaiveDate};
+use redb::backends::FileBackend;
 use redb::{
-    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    WriteTransaction,
 };
 
 use super::error::Fault;
@@ -41,6 +44,36 @@ pub(super) fn open(path: &Path, keys: &Keys) -> Result<Database, Fault> {
     transaction.commit()?;
     sync_folder(path).map_err(redb::Error::Io)?;
     Ok(database)
+}
+
+/// Copies all tables as they are at one moment into a new file.
+pub(super) fn copy(from: &Database, path: &Path) -> Result<(), Fault> {
+    let read = from.begin_read()?;
+    // Before the database makes it, so that nobody else can ever read it.
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+    let file = FileBackend::new(file.map_err(redb::Error::Io)?)?;
+    let copy = Database::builder().set_cache_size(CACHE).create_with_backend(file)?;
+    let write = copy.begin_write()?;
+    copy_table(&read, &write, ANCHORS)?;
+    copy_table(&read, &write, SPENT)?;
+    copy_table(&read, &write, GIVEN)?;
+    copy_table(&read, &write, NEAR)?;
+    copy_table(&read, &write, META)?;
+    write.commit()?;
+    Ok(())
+}
+
+fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'static, K, V>,
+) -> Result<(), Fault> {
+    let (from, mut to) = (from.open_table(table)?, to.open_table(table)?);
+    for entry in from.iter()? {
+        let (key, value) = entry?;
+        to.insert(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 /// Begins a history without a file.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use datafusion::error::DataFusionError;
 use meridian_federation::remote::{Arrived, Receipts};
@@ -12,6 +12,8 @@ use super::{Asked, Engine, ErrorKind, Partial, Planned, Progress, QueryError};
 use crate::audit::{Alert, Committed, Durable, LogError, Outcome, Private};
 use crate::gate::{Refused, Tally};
 use crate::history::{NearToday, Who};
+use crate::metrics::{Answering, Ended, Sent};
+use crate::traces::Span;
 
 /// What is to be said when an answer has left. Dropped before that, it records the release as interrupted.
 pub struct Closing {
@@ -26,6 +28,10 @@ pub struct Closing {
     /// Why it ended early, where that is known, in words that depend on question and terms alone.
     ended: Mutex<Option<String>>,
     closed: bool,
+    begun: Instant,
+    answering: Answering,
+    /// Lasts as long as the answer does.
+    running: Span,
 }
 
 impl fmt::Debug for Closing {
@@ -35,7 +41,13 @@ impl fmt::Debug for Closing {
 }
 
 impl Closing {
-    pub(super) fn new(engine: &Arc<Engine>, asked: &Asked, planned: &Planned, logged: &Durable) -> Self {
+    pub(super) fn new(
+        engine: &Arc<Engine>,
+        asked: &Asked,
+        planned: &Planned,
+        logged: &Durable,
+        begun: Instant,
+    ) -> Self {
         let facts = planned.admitted.facts();
         let record = ReleaseRecord {
             query_id: asked.query_id.clone(),
@@ -66,7 +78,23 @@ impl Closing {
         let (engine, logged) = (Arc::clone(engine), logged.clone());
         let (progress, ended) = (Progress::default(), Mutex::default());
         let partial = asked.partial.clone();
-        Self { engine, logged, record, receipts, tally, progress, partial, ended, closed: false }
+        let running = asked.trace.begin("run");
+        running.datasets(facts.datasets.iter().map(|used| used.name.as_str()));
+        let answering = engine.parts.metrics.begun(super::party(&asked.caller));
+        Self {
+            engine,
+            logged,
+            record,
+            receipts,
+            tally,
+            progress,
+            partial,
+            ended,
+            closed: false,
+            begun,
+            answering,
+            running,
+        }
     }
 
     /// The answer rests on another plan than the one that was recorded: one that asks fewer bodies.
@@ -126,10 +154,26 @@ impl Closing {
     /// Records how it ended, and who made many near pairs of counts with it.
     fn end(&mut self, outcome: Outcome, private: Committed) {
         self.closed = true;
+        self.count(&outcome);
         self.engine.parts.log.outcome(&self.logged, outcome, private);
         let limit = self.engine.parts.near_alert;
         for near in self.tally.near().iter().filter(|near| near.before < limit && limit <= near.now) {
             self.alert(near, limit);
+        }
+    }
+
+    /// Tells the node's metrics of it: what was sent and what came from others for it, and nothing of what was withheld.
+    fn count(&self, outcome: &Outcome) {
+        let ended = match outcome {
+            Outcome::Completed { .. } => Ended::Answered,
+            Outcome::Interrupted { .. } => Ended::Interrupted,
+        };
+        self.running.outcome(ended.word(), matches!(ended, Ended::Answered));
+        let form = self.record.datasets.iter().map(|used| used.form).max();
+        let sent = Sent { rows: self.progress.rows(), bytes: self.progress.bytes(), form };
+        self.answering.ended(ended, self.begun.elapsed(), sent);
+        for part in self.arrived() {
+            self.answering.received(&part.body, part.rows, part.bytes.unwrap_or_default());
         }
     }
 

@@ -10,6 +10,7 @@ use super::dialect::Objection;
 use super::place::{find, pointed};
 use crate::audit::LogError;
 use crate::gate::Refused;
+use crate::metrics::Ended;
 use crate::sources::{Cause, EngineFault, Fault, StoreFault, Unanswered};
 
 /// The kinds of failure that a client may tell apart.
@@ -33,6 +34,21 @@ pub enum ErrorKind {
     Log,
     /// A fault of this node.
     Internal,
+}
+
+impl ErrorKind {
+    /// As it is counted.
+    pub(super) fn ended(self) -> Ended {
+        match self {
+            Self::InvalidSql => Ended::Invalid,
+            Self::Refused => Ended::Refused,
+            Self::PeerUnavailable | Self::PeerFailed => Ended::OtherFailed,
+            Self::TooLarge | Self::Deadline => Ended::Limited,
+            Self::Cancelled => Ended::Interrupted,
+            Self::Log => Ended::Unlogged,
+            Self::Internal => Ended::Fault,
+        }
+    }
 }
 
 /// Why a question got no answer.

@@ -8,15 +8,15 @@ use super::*;
 #[test]
 fn the_faults_of_another_federation_are_found() {
     let (patient, berlin) = (Patient::new(), Town::founded("berlin", &["tempelhof"]));
-    berlin.mesh.start_each();
     let mesh = &patient.town.mesh;
-    let trust = || {
-        let printed = berlin.run(&["authority", "anchors", "--authority", &berlin.url()]);
+    // Each trusts the other's nodes: whoever is trusted by nobody is let in nowhere.
+    for (of, by) in [(&berlin, patient.folder.clone()), (&patient.town, berlin.mesh.folder("tempelhof"))] {
+        let printed = of.run(&["authority", "anchors", "--authority", &of.url()]);
         let command: Vec<&str> = printed.ok().split_whitespace().skip(1).collect();
-        Running::start(meridian().args(command).current_dir(&patient.folder)).end().ok();
-    };
+        Running::start(meridian().args(command).current_dir(by)).end().ok();
+    }
+    berlin.mesh.start_each();
     let ca = patient.at("berlin-ca.pem");
-    trust();
     mesh.stop("lfb");
     mesh.start("lfb");
     until("nothing is to be said", || patient.complaints().is_empty().then_some(()));

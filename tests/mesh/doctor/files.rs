@@ -48,8 +48,8 @@ fn the_faults_of_files_are_found() {
     patient.finds_in(dataset, "warning", "standard.unknown", &["bicycles", "folder standards"], |path| {
         replaced(path, "form = \"open\"", "form = \"open\"\nstandard = \"bicycles\"")
     });
-    let bicycles = "name = \"bicycles\"\ntitle = \"B\"\ndescription = \"\"\n\
-                    [[columns]]\nname = \"number\"\ntype = \"bigint\"\nrequired = true\nfrom = \"100\"\n";
+    let bicycles = "name = \"bicycles\"\ntitle = \"B\"\nkeys = [\"number\"]\n\
+                    [[columns]]\nname = \"number\"\ntype = \"bigint\"\nrequired = true\nfrom = 100\n";
     write(bicycles)(&patient.at("standards/bicycles.toml"));
     patient.finds_in(dataset, "warning", "standard", &["does not conform to bicycles", "standard check"], |path| {
         replaced(path, "form = \"open\"", "form = \"open\"\nstandard = \"bicycles\"")

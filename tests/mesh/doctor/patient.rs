@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::super::support::{Pair, Ran, Running, Town, meridian};
+use super::super::support::{Pair, Ran, Running, Town, meridian, until};
 
 /// What was found of one thing.
 #[derive(Debug, serde::Deserialize)]
@@ -104,11 +104,16 @@ impl Patient {
         found.into_iter().nth(at).unwrap()
     }
 
-    #[track_caller]
+    /// What others have to hear of first takes them a moment.
     fn is_as(&self, before: &BTreeSet<String>, code: &str) {
-        let left = self.complaints();
-        let codes: BTreeSet<String> = left.iter().map(|finding| finding.code.clone()).collect();
-        assert_eq!(codes, *before, "{code} was mended, and there is {left:#?}");
+        until(&format!("all is as before, once {code} is mended"), || {
+            let left = self.complaints();
+            let is_as_before = left.iter().map(|finding| finding.code.clone()).collect::<BTreeSet<_>>() == *before;
+            if !is_as_before {
+                eprintln!("{code} was mended, and there is still {left:#?}");
+            }
+            is_as_before.then_some(())
+        });
     }
 
     /// Runs the command that stands in an advice, word by word.

@@ -7,7 +7,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::Command;
 
-use super::super::support::{Running, meridian, until};
+use super::super::support::{Running, free, meridian, until};
 use super::*;
 
 #[test]
@@ -71,6 +71,18 @@ fn the_faults_of_machine_ports_and_state_are_found() {
         let taken = || *other.borrow_mut() = Some(TcpListener::bind(address).unwrap());
         patient.finds("fault", code, &[address, "in node.toml"], taken, || drop(other.take()));
     }
+    // The collector of traces is away until it is started.
+    let (collector, kept) = (free(), fs::read_to_string(patient.at(toml)).unwrap());
+    let wanted = format!("{kept}\n[telemetry]\notlp = \"http://{collector}\"\n");
+    let other = RefCell::new(None);
+    patient.finds(
+        "warning",
+        "telemetry",
+        &[&collector.to_string(), "start the collector"],
+        || fs::write(patient.at(toml), wanted).unwrap(),
+        || *other.borrow_mut() = Some(TcpListener::bind(collector).unwrap()),
+    );
+    fs::write(patient.at(toml), kept).unwrap();
     // The authority has gone on meanwhile: the node takes that when it is started.
     let moved = || {
         patient.town.run(&["authority", "move", "gla", "--endpoint", "https://127.0.0.1:2"]).ok();

@@ -123,7 +123,7 @@ impl Mesh {
         self.ports[body].flight
     }
 
-    /// Where it tells of its health.
+    /// Where a body's node tells its health.
     pub(crate) fn health_address(&self, body: &str) -> SocketAddr {
         self.ports[body].health
     }

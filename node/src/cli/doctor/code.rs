@@ -56,6 +56,7 @@ codes! {
     Health "node.health" "another program has the health port";
     Listen "node.listen" "the Flight SQL port can't be opened";
     Endpoint "node.endpoint" "the node is not where others look for it";
+    Telemetry "telemetry" "the collector of traces can't be reached";
     PublicListen "public.listen" "the public port can't be opened, or something else answers there";
     PublicCertificate "public.certificate" "the public certificate and its key can't be used, or don't belong together";
     PublicTime "public.time" "the public certificate has expired, or will soon";

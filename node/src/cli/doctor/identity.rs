@@ -208,3 +208,49 @@ fn analysts(node: &NodeConfig, report: &mut Report) {
         report.warning(code, what, "meridian analyst add NAME --config node.toml --dir DIR");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use meridian_certs::Facts;
+
+    use super::super::report::Level;
+    use super::*;
+
+    #[test]
+    fn a_membership_is_told_as_old_before_it_is_stale() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        for (hours, level) in [(1, Level::Good), (30, Level::Warning), (97, Level::Fault)] {
+            let signed_at = u64::try_from((now - Duration::from_secs(hours * HOUR)).as_millis()).unwrap();
+            let federation = "london".parse().unwrap();
+            let membership =
+                Membership { federation, version: 3, signed_at, members: vec![], roots: vec![], links: vec![] };
+            let mut report = Report::default();
+            age(Code::MembershipAge, &membership, &mut report);
+            assert_eq!(report.levels(), [level], "{hours} hours");
+        }
+    }
+
+    #[test]
+    fn a_root_that_ends_and_one_that_has_a_successor_are_told() {
+        let now = SystemTime::now();
+        let root = |days: u64, is_own| Root {
+            facts: Facts {
+                fingerprint: format!("{days:064}"),
+                not_before: now,
+                not_after: now + Duration::from_secs(days * 24 * HOUR),
+                hosts: vec![],
+            },
+            is_own,
+        };
+        let levels = |of: &[Root]| {
+            let mut report = Report::default();
+            roots(of, &mut report);
+            report.levels()
+        };
+        assert_eq!(levels(&[root(1000, true)]), [Level::Good]);
+        assert_eq!(levels(&[root(80, true)]), [Level::Warning]);
+        assert_eq!(levels(&[root(80, true), root(1000, false)]), [Level::Warning, Level::Good, Level::Warning]);
+        assert_eq!(levels(&[root(200, false), root(1000, true)]), [Level::Good; 3]);
+    }
+}

@@ -87,6 +87,7 @@ impl Doctor {
         let running = network::listening(node, &mut report).await;
         let process = process::look(node, running, &mut report);
         machine::look(node, process, &mut report);
+        network::collector(node, &mut report).await;
         public::look(node, running, &mut report).await;
         if let Some(own) = identity::look(node, &mut report) {
             network::look(node, &own, &mut report).await;

@@ -84,6 +84,20 @@ pub(super) async fn status(address: SocketAddr, path: &str) -> Option<String> {
     timeout(PATIENCE, ask).await.unwrap_or(Some(String::new()))
 }
 
+/// Whether spans find their collector, where there is to be one.
+pub(super) async fn collector(node: &NodeConfig, report: &mut Report) {
+    let Some(telemetry) = &node.telemetry else { return };
+    let shown = &telemetry.otlp;
+    let address = shown.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+    let connected = async { TcpStream::connect(address.unwrap_or_default()).await.is_ok() };
+    if timeout(PATIENCE, connected).await.unwrap_or(false) {
+        report.good(Code::Telemetry, format!("something answers at {shown}, where traces go"));
+    } else {
+        let fix = "start the collector, or correct or remove [telemetry] in node.toml: until then traces are lost";
+        report.warning(Code::Telemetry, format!("nothing answers at {shown}, where traces go"), fix);
+    }
+}
+
 /// Looks at all others.
 pub(super) async fn look(node: &NodeConfig, own: &Own, report: &mut Report) {
     for authority in &node.authorities {

@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, field};
 use super::Response;
 use crate::gate::Caller;
 use crate::query::Progress;
+use crate::traces;
 
 /// Traces calls.
 #[derive(Debug, Clone, Copy)]
@@ -48,10 +49,19 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let caller = request.extensions().get::<Caller>().map(Caller::spiffe).unwrap_or_default();
-        let span = tracing::info_span!("call", method = method(request.uri().path()), caller, query_id = field::Empty);
-        let mut call = Call { span: span.clone(), started: Instant::now(), progress: None, outcome: None };
-        let answer = span.in_scope(|| self.inner.call(request)).instrument(span);
+        let caller = request.extensions().get::<Caller>();
+        let body = caller.map(|caller| caller.body().to_string()).unwrap_or_default();
+        let caller = caller.map(Caller::spiffe).unwrap_or_default();
+        let method = method(request.uri().path());
+        let traced = match method {
+            "GetFlightInfo" | "PollFlightInfo" | "GetSchema" | "DoGet" | "DoPut" => {
+                traces::Span::of_call(method, body, request.headers())
+            }
+            _ => traces::Span::none(),
+        };
+        let span = tracing::info_span!("call", method, caller, query_id = field::Empty);
+        let answer = traced.follow(span.in_scope(|| self.inner.call(request)).instrument(span.clone()));
+        let mut call = Call { span, traced, started: Instant::now(), progress: None, outcome: None };
         Box::pin(async move {
             let response = answer.await?;
             call.progress = response.extensions().get::<Progress>().cloned();
@@ -82,6 +92,7 @@ fn method(path: &str) -> &'static str {
 /// A call that is under way; its end is told when it is dropped.
 struct Call {
     span: Span,
+    traced: traces::Span,
     started: Instant,
     progress: Option<Progress>,
     outcome: Option<Code>,
@@ -106,6 +117,7 @@ impl Drop for Call {
             None => "left by the caller".to_owned(),
             Some(code) => format!("{code:?}"),
         };
+        self.traced.outcome(&outcome, outcome == "Ok");
         tracing::info!(parent: &self.span, outcome, ms, rows, bytes, "call ended");
     }
 }

@@ -16,6 +16,7 @@ use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
 use crate::flight::{Limits, Service, service};
 use crate::history::History;
+use crate::metrics::Metrics;
 use crate::news::{self, News};
 use crate::peers::Directory;
 use crate::proofs::asked::{now, parties};
@@ -93,6 +94,7 @@ impl Node {
             memory: 1 << 30,
             patience: Duration::from_secs(60),
             target_partitions: 2,
+            metrics: Metrics::new(),
         });
         let limits = Limits {
             streams: 64,
