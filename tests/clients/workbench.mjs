@@ -98,7 +98,7 @@ async function way([portal, sql, csv, bodies]) {
     await page.fill("#purpose", "");
     await press(page, "#run");
     is((await text(page, "#problem-title")) === "Refused", "without a purpose it is not refused");
-    is((await page.locator("#problem .facts").textContent()).includes("agreement.active"), "no rule is told");
+    is((await page.locator("#problem .facts").textContent()).includes("purpose.stated"), "no rule is told");
     await look(page, "refused", size);
     await page.locator("#problem .offer").first().click();
     is((await page.inputValue("#purpose")) === "fire-risk", "the remedy does not state the purpose");

@@ -56,7 +56,7 @@ export class Editor {
           sql({ dialect: PostgreSQL, upperCaseKeywords: true }),
           syntaxHighlighting(colours), theme, EditorView.lineWrapping,
           placeholder("SELECT … FROM body.dataset"),
-          EditorView.contentAttributes.of({ "aria-label": "SQL", "aria-multiline": "true", spellcheck: "false", autocapitalize: "off" }),
+          EditorView.contentAttributes.of({ "aria-label": "SQL", "aria-multiline": "true", tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) changed();
           }),

@@ -14,18 +14,18 @@ function remedies(told, sql) {
   const { rule, remedy, dataset } = refusal;
   const place = refusal.line && { line: refusal.line, column: refusal.column_number };
   const found = [];
-  const purposes = /^state one that is agreed: (.+)$/.exec(remedy);
+  const purposes = /(?:state one that is agreed|agreed with [\w.]+): ([\w, .-]+)$/.exec(remedy);
   if (purposes) for (const purpose of purposes[1].split(", ")) found.push({ label: `State the purpose ${purpose}`, purpose });
   const distinct = /\(?(COUNT\(DISTINCT [\w.]+\))\)?/.exec(remedy);
   if (distinct && place && rule === "statistics.column") found.push({ label: `Put ${distinct[1]} there`, place, text: distinct[1] });
   if (/^sum or average it/.test(remedy) && place && refusal.column) {
     for (const what of ["SUM", "AVG"]) found.push({ label: `Put ${what}(${refusal.column}) there`, place, text: `${what}(${refusal.column})` });
   }
-  const grouped = /grouped by dimensions \(([\w, ]+)/.exec(remedy);
+  const grouped = /by (?:its )?dimensions \(?([\w, ]+)/.exec(remedy);
   if (rule === "statistics.shape" && grouped && dataset) {
-    const [first] = grouped[1].split(", ");
-    // A dimension that the question names is what its author is after.
-    const meant = grouped[1].split(", ").find((name) => new RegExp(`\\b${name}\\b`, "i").test(sql)) ?? first;
+    const dimensions = grouped[1].split(", ");
+    // A dimension that the question names is what its author is after; boroughs are drawn on a map.
+    const meant = dimensions.find((name) => new RegExp(`\\b${name}\\b`, "i").test(sql)) ?? dimensions.find((name) => /^borough/.test(name)) ?? dimensions[0];
     found.push({ label: `Count by ${meant} instead`, sql: `SELECT ${meant}, COUNT(*) AS n\nFROM ${dataset}\nGROUP BY ${meant}\nORDER BY n DESC` });
   }
   return found;
@@ -35,7 +35,8 @@ function remedies(told, sql) {
 function unrefused({ line, column }, message) {
   if (/ask for a partial answer/.test(message)) return [{ label: "Do without bodies that do not answer", partial: true }];
   const meant = /did you mean ['"`]?([a-z_][\w.]*)/i.exec(message);
-  return meant && line ? [{ label: `Put ${meant[1]} there`, place: { line, column }, text: meant[1] }] : [];
+  const name = meant?.[1].split(".").at(-1);
+  return name && line ? [{ label: `Put ${name} there`, place: { line, column }, text: name }] : [];
 }
 
 /** Shows a problem; `apply` does what a remedy's button says. */

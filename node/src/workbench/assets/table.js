@@ -156,7 +156,11 @@ export class Table {
       const text = shown(field, this.#answer.value(from, column));
       const withheld = text === null && statistics;
       const names = [kind(field) === "number" ? "number" : "", withheld ? "withheld" : text === null ? "null" : ""].join(" ").trim();
-      return el("div", { role: "gridcell", id: `cell-${place}-${column}`, "aria-colindex": column + 1, class: names, dataset: { column } },
+      return el("div", {
+        role: "gridcell", id: `cell-${place}-${column}`, "aria-colindex": column + 1, class: names, dataset: { column },
+        // What is cut is told to who points at it.
+        title: text !== null && text.length * 8 > this.#widths[column] - 20 ? text.slice(0, 2000) : undefined,
+      },
         text === null ? (withheld ? "withheld" : "NULL") : text);
     }));
   }
