@@ -21,7 +21,7 @@ wait_for "the authority can be reached" bash -c "exec 4<>/dev/tcp/127.0.0.1/$aut
 meridian authority invite camden --endpoint "https://127.0.0.1:$flight" --authority "https://127.0.0.1:$authority" --dir authority
 see "--fingerprint" "by this you know that it is the right authority; compare it by telephone"
 see "--token" "good for one body and one key"
-invitation=$last
+invitation=$data
 
 ### Camden joins
 # On Camden's own machine that very command is run. The addresses at its end are there because all of this is one machine.
@@ -64,7 +64,7 @@ see "all conform"
 cd ..
 
 # The doctor looks at everything that a node needs, and says for each fault what to do.
-ends_with 3 meridian node check --config camden/node.toml
+meridian node check --config camden/node.toml
 
 # Then the node runs, and goes on running.
 node camden

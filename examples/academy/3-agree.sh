@@ -50,7 +50,7 @@ run cat winter.toml
 ### Proposed
 # Now it goes to all whom it concerns. Its id is made of its text: another comma would be another document.
 meridian agreement propose winter.toml --config london/loda/node.toml
-id=${last%%$'\n'*}
+id=$data
 see "nothing is in force yet"
 # LODA signs.
 meridian agreement sign "$id" --config london/loda/node.toml

@@ -11,7 +11,8 @@ export MERIDIAN_PROFILE=london/asha/profile.toml
 ### No list of fires
 # You would like the fires themselves.
 ends_with 1 meridian query "SELECT year, borough_gss FROM lfb.incidents"
-see "lfb refuses" "the body"
+see "london.lfb.incidents leaves as statistics only" "which dataset, and the rule"
+see "aggregate it" "what would work"
 see "line 1" "the place in your own SQL"
 
 # They leave as statistics alone. Numbers are what the question was about, after all.

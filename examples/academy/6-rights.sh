@@ -2,7 +2,7 @@
 ### Lesson 6: the rights of a person
 #
 # You are the data protection officer of Camden. Your body lets LODA have rows of its repairs, under an agreement; among them are
-# those of a tenant, whose number is 4711. She writes to you: she objects. In this lesson you do what she has a right to, see that
+# those of a tenant, whose number is 47110815. She writes to you: she objects. In this lesson you do what she has a right to, see that
 # it works, and can tell her what was given to whom before.
 . "$(dirname "$0")/lesson.sh"
 
@@ -12,9 +12,9 @@ cat >camden/repairs.csv <<'CSV'
 tenant,ward,trade,days
 4709,Regent's Park,roofing,12
 4710,Kentish Town,plumbing,3
-4711,Gospel Oak,damp,41
+47110815,Gospel Oak,damp,41
 4712,Gospel Oak,heating,2
-4711,Gospel Oak,heating,9
+47110815,Gospel Oak,heating,9
 CSV
 cat >camden/datasets/repairs.toml <<'TOML'
 name = "repairs"
@@ -79,11 +79,11 @@ export MERIDIAN_PROFILE=$folder/asha/profile.toml
 rows="SELECT ward, trade, days FROM camden.repairs ORDER BY days DESC"
 wait_for "LODA's node knows what Camden publishes" meridian query "$rows"
 meridian query "$rows"
-see "41" "the tenant's 41 days with damp"
+see " 41" "the tenant's 41 days with damp"
 
 ### She objects
 # The number comes on standard input, so that it stands in no history of a shell and no list of processes.
-with_input 4711 meridian rights object --config camden/node.toml --kind tenant --unit - --reference CASE-2026-118
+with_input 47110815 meridian rights object --config camden/node.toml --kind tenant --unit - --reference CASE-2026-118
 see "Article 21"
 see "2 rows of it in the source"
 see "at once" "rows are live; statistics leave her out from the next monthly snapshot on, all together"
@@ -95,7 +95,7 @@ see_no "41" "and nobody at LODA had to do anything"
 
 ### What was given before
 # She also asks what is held of her, and who had it (Article 15).
-with_input 4711 meridian rights report --config camden/node.toml --kind tenant --unit - --rows for-her.json
+with_input 47110815 meridian rights report --config camden/node.toml --kind tenant --unit - --rows for-her.json
 see "damp-2026" "to whom it was released, for what, when"
 see "loda"
 run cat for-her.json
@@ -110,14 +110,14 @@ meridian query "$rows"
 ### What stands, and how it ends
 meridian rights list --config camden/node.toml
 see "CASE-2026-118"
-see_no "4711" "the list that is shown names nobody"
+see_no "47110815" "the list that is shown names nobody"
 # Some time later she changes her mind.
 meridian rights withdraw 1 --config camden/node.toml
 wait_for "her rows are there again" prints ",41" meridian query --format csv "$rows"
 
 # All of it is in the log, without her number: that there was an objection, since when it was in force, when it ended.
 meridian audit verify --config camden/node.toml
-run sh -c 'grep -c 4711 -r camden/state/audit || true'
+run sh -c 'grep -c 47110815 -r camden/state/audit || true'
 see_no ":1" "not once"
 
 ### What you have done

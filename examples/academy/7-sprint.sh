@@ -58,7 +58,7 @@ fill end "\"$(date -u -d '+7 days' +%F)\""
 sed -i '/^recipients/a trustees = ["gla"]\ntrustees_needed = 1' sprint/agreement.toml
 run grep -E '^(start|end|trustees|trustees_needed|recipients)' sprint/agreement.toml
 meridian agreement propose sprint/agreement.toml --config london/loda/node.toml
-id=${last%%$'\n'*}
+id=$data
 
 ### Day four: signatures
 # Each body signs at its own machine, in any order, and owners don't wait for each other.

@@ -9,8 +9,8 @@ shopt -s inherit_errexit
 
 # Seconds within which what a lesson waits for has to be so.
 patience=90
-# What the last command printed, and how it was called.
-last='' called=''
+# What the last command printed, its data first; its data alone; and how it was called.
+last='' data='' called=''
 # The processes that the lesson has started.
 started=()
 
@@ -35,6 +35,7 @@ mapfile -t lines <"$lesson"
 finish() {
     local code=$?
     trap - EXIT DEBUG
+    if [ "$code" = 0 ]; then tell $((${#lines[@]} + 1)); fi
     local process
     for process in "${started[@]}"; do
         kill "$process" 2>/dev/null || true
@@ -113,10 +114,10 @@ announce() {
 # Runs a command, shows what it prints, and returns its code.
 show() {
     local code=0
-    "$@" </dev/null >"$folder/.said" 2>&1 || code=$?
-    cat "$folder/.said" >&3
-    echo >&3
-    last=$(<"$folder/.said")
+    "$@" >"$folder/.data" 2>"$folder/.said" || code=$?
+    cat "$folder/.data" "$folder/.said" >&3
+    data=$(<"$folder/.data")
+    last=$(cat "$folder/.data" "$folder/.said")
     return "$code"
 }
 
@@ -124,7 +125,7 @@ show() {
 meridian() {
     announce "$(typed meridian "$@")"
     local code=0
-    show command meridian "$@" || code=$?
+    show command meridian "$@" </dev/null || code=$?
     [ "$code" = 0 ] || wrong "the command ended with $code"
 }
 
@@ -133,7 +134,7 @@ ends_with() {
     local expected=$1 code=0
     shift
     announce "$(typed "$@")"
-    show command "$@" || code=$?
+    show command "$@" </dev/null || code=$?
     [ "$code" = "$expected" ] || wrong "the command ended with $code, not with $expected"
 }
 
@@ -154,10 +155,7 @@ with_input() {
     shift
     announce "$(typed "$@")"
     printf '%s\n' "${dim}(on its standard input: $input)${plain}" >&3
-    printf '%s\n' "$input" | command "$@" >"$folder/.said" 2>&1 || code=$?
-    cat "$folder/.said" >&3
-    echo >&3
-    last=$(<"$folder/.said")
+    show command "$@" <<<"$input" || code=$?
     [ "$code" = 0 ] || wrong "the command ended with $code"
 }
 
@@ -177,7 +175,7 @@ stop() {
 # Any other command.
 run() {
     announce "$(typed "$@")"
-    show "$@" || wrong "the command failed"
+    show "$@" </dev/null || wrong "the command failed"
 }
 
 # Starts what goes on until the lesson ends; what it says goes to a file.
@@ -243,9 +241,9 @@ see() {
     if [ -n "${2:-}" ]; then printf '  → %s: %s\n' "$1" "$2" >&3; fi
 }
 
-# Makes sure that words are not there.
+# Makes sure that words are not in its data.
 see_no() {
-    [[ $last != *"$1"* ]] || wrong "this should not be in what it printed: $1"
+    [[ $data != *"$1"* ]] || wrong "this should not be in what it printed: $1"
     if [ -n "${2:-}" ]; then printf '  → no %s: %s\n' "$1" "$2" >&3; fi
 }
 
@@ -256,7 +254,7 @@ wrong() {
     for log in "$folder"/*.log; do
         if [ -f "$log" ]; then
             printf '%s\n' "The end of $log:" >&2
-            tail -n 5 "$log" >&2
+            tail -n 3 "$log" >&2
         fi
     done
     exit 1

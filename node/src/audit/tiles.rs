@@ -89,7 +89,8 @@ pub(super) fn records(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// Puts a file in its place at once and whole; durable only where `sync` says so.
 pub(super) fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
+    // Of a bare name it is the folder that one is in.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");

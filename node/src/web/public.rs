@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::downloads::Downloads;
 use crate::portal::Portal;
 use crate::register::Registers;
-use files::Files;
+use files::OpenData;
 use sent::Sent;
 use shelf::Shelf;
 
@@ -117,7 +117,7 @@ impl Public {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(PublicError::Thread)?;
         let serve = move || {
-            let files = downloads.map(|downloads| Files::new(portal.body().clone(), downloads));
+            let files = downloads.map(|downloads| OpenData::new(portal.body().clone(), downloads));
             let shelf = Shelf::new(registers, portal, files, clock);
             let served = runtime.block_on(self.answer(Arc::new(shelf)));
             if let Err(error) = served {

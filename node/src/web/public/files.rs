@@ -19,13 +19,13 @@ const AGAIN: &str = "10";
 
 /// The files of a body, and the places for those who fetch them.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) struct OpenData {
     body: Name,
     downloads: Arc<Downloads>,
     places: Arc<Semaphore>,
 }
 
-impl Files {
+impl OpenData {
     pub(super) fn new(body: Name, downloads: Arc<Downloads>) -> Self {
         Self { body, downloads, places: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
     }

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
-use super::files::Files;
+use super::files::OpenData;
 use super::sent::Sent;
 use crate::clock::Clock;
 use crate::portal::{Pages, Portal};
@@ -42,7 +42,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) struct Shelf {
     registers: Arc<Registers>,
     portal: Portal,
-    files: Option<Files>,
+    files: Option<OpenData>,
     clock: Clock,
     shown: Mutex<Shown<View>>,
     catalogue: Mutex<Shown<Pages>>,
@@ -144,7 +144,7 @@ impl<M: Moment> Shown<M> {
 }
 
 impl Shelf {
-    pub(super) fn new(registers: Arc<Registers>, portal: Portal, files: Option<Files>, clock: Clock) -> Self {
+    pub(super) fn new(registers: Arc<Registers>, portal: Portal, files: Option<OpenData>, clock: Clock) -> Self {
         Self { registers, portal, files, clock, shown: Mutex::default(), catalogue: Mutex::default() }
     }
 
