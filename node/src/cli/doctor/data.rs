@@ -39,12 +39,12 @@ async fn store(store: &sources::Store, report: &mut Report) {
 
 /// Whether an engine can be reached, and lets the node in.
 async fn engine(engine: &sources::FlightEngine, report: &mut Report) {
-    let (check, name) = ("engine", &engine.config().name);
+    let (code, name) = (Code::Engine, &engine.config().name);
     match engine.reachable().await {
-        Ok(()) => report.good(check, format!("{name} can be reached")),
+        Ok(()) => report.good(code, format!("{name} can be reached")),
         Err(fault) => {
             let fix = "correct [[engines]] in node.toml, or what stands behind it, and restart the node";
-            report.fault(check, format!("{name}: {fault}"), fix);
+            report.fault(code, format!("{name}: {fault}"), fix);
         }
     }
 }
