@@ -8,7 +8,7 @@ use super::super::support::{Running, meridian};
 const GIVEN: &str = "\
 addresses agreement agreement.allowance analysts authority authority.root certificate certificate.identity certificate.issuer
 certificate.key certificate.permissions certificate.renewal certificate.root certificate.time configuration configuration.agreement
-configuration.algorithm configuration.dataset configuration.permissions configuration.standard configuration.view
+configuration.algorithm configuration.dataset configuration.permissions configuration.standard configuration.view engine
 federation.authority federation.members federation.membership federation.root federation.time log machine.clock machine.files
 machine.memory machine.memory_limit machine.user members members.version membership membership.age membership.own
 membership.version node.endpoint node.health node.listen node.ready public.certificate public.host public.key public.listen
