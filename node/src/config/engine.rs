@@ -37,7 +37,7 @@ pub struct WorkerConfig {
 /// The workers, or problems.
 pub(super) fn check(file: &File, raw: &raw::Engine, report: &mut Report) -> Option<EngineConfig> {
     let mut seen = HashSet::new();
-    for text in &raw.workers.get_ref() {
+    for text in raw.workers.get_ref() {
         let endpoint = node::endpoint(file, ("engine.workers", "https://10.0.0.2:7001"), text, report);
         if let Some(endpoint) = endpoint
             && !seen.insert(endpoint)

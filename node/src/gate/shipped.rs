@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use serde::{Deserialize, Serialize};
 
 use super::below::{self, ShippedFixed};
@@ -93,5 +94,8 @@ pub fn below_releases(
     });
     let changed: Vec<_> = changed.collect::<Result<_>>()?;
     let same = plan.children().into_iter().zip(&changed).all(|(before, after)| Arc::ptr_eq(before, after));
-    if same { Ok(plan) } else { plan.with_new_children(changed) }
+    if same {
+        return Ok(plan);
+    }
+    plan.replace_children(changed, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }

@@ -90,7 +90,6 @@ async fn learn(
 /// Published columns and the hash of the unit, of the rows that may be used.
 fn marked(spec: &SourceSpec, unit: &UnitSpec, published: LogicalPlan) -> Result<LogicalPlan, SourceError> {
     let wrong = |_: DataFusionError| SourceError::evaluation(spec);
-    let column = |name: &str| Expr::Column(Column::new_unqualified(name));
     let columns = || spec.dataset.columns.iter().map(|published| column(published.name.as_str()));
     let own = match &unit.column {
         Some(name) => Unit::named(unit.key).over(vec![column(name.as_str())]),
@@ -119,11 +118,15 @@ fn marked(spec: &SourceSpec, unit: &UnitSpec, published: LogicalPlan) -> Result<
     rows.project(columns().chain([keyed.alias(UNIT_COLUMN)])).and_then(LogicalPlanBuilder::build).map_err(wrong)
 }
 
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
 /// Published columns with right values in place of wrong ones.
 fn overlaid(spec: &SourceSpec, unit: &Expr) -> Result<Vec<Expr>, SourceError> {
     let overlaid = |published: &meridian_proto::Column| {
         let name = &published.name;
-        let plain = Expr::Column(Column::new_unqualified(name.as_str()));
+        let plain = column(name.as_str());
         let mut values = Vec::new();
         for entry in spec.rights.rectified.iter().filter(|entry| entry.column == *name) {
             let value = literal(published.column_type, &entry.value);

@@ -49,7 +49,7 @@ const OPERATORS: [Operator; 9] = [
 
 /// The total form with the function of which it is one; `None` for any other function.
 pub(in super::super) fn ship(function: &ScalarUDF) -> Result<Option<(ShippedTotal, Option<Arc<ScalarUDF>>)>> {
-    let Some(Total { wrapped, signature }) = function.inner().downcast_ref() else { return Ok(None) };
+    let Some(Total { wrapped, signature }) = function.inner().downcast_ref::<Total>() else { return Ok(None) };
     let arguments = match &signature.type_signature {
         TypeSignature::Any(arguments) => *arguments,
         TypeSignature::Nullary => 0,

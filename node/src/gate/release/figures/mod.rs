@@ -57,7 +57,7 @@ pub struct ShippedFigures {
 
 /// The aggregate, if it is this one.
 pub(in super::super) fn ship(function: &AggregateUDF) -> Option<ShippedFigures> {
-    let CellFigures { figures, capacity, signature: _ } = function.inner().downcast_ref()?;
+    let CellFigures { figures, capacity, signature: _ } = function.inner().downcast_ref::<CellFigures>()?;
     Some(ShippedFigures { figures: figures.clone(), capacity: *capacity })
 }
 
