@@ -134,6 +134,7 @@ impl InProcess {
             patience: Duration::from_secs(600),
             target_partitions: PARTITIONS,
             metrics: Metrics::new(),
+            workers: None,
         });
         Self { engine: engine.unwrap(), history, credentials, authority, folder }
     }

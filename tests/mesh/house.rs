@@ -15,12 +15,12 @@ const LAYERS: [&[&str]; 14] = [
     &["flight", "web"],
     &["downloads"],
     &["portal", "query"],
-    &["catalogue", "news", "standards"],
+    &["catalogue", "cluster", "news", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["format", "gate"],
     &["geometry"],
     &["audit", "authority", "clock", "history", "metrics", "secrets", "telemetry", "traces"],
-    &["printable", "seal", "spelling", "testing", "versions"],
+    &["portable", "printable", "seal", "spelling", "testing", "versions"],
 ];
 
 fn root() -> PathBuf {

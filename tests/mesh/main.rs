@@ -14,6 +14,7 @@ mod calendar;
 mod catalogue;
 mod check;
 mod clients;
+mod cluster;
 mod crowds;
 mod databases;
 mod demo;

@@ -4,6 +4,7 @@ mod addresses;
 mod again;
 mod agreement;
 mod algorithm;
+mod cluster;
 mod database;
 mod dataset;
 mod document;
@@ -38,6 +39,7 @@ use crate::sources::{AddressList, FlightEngine, Server, Store};
 pub use again::{News, Reader};
 pub use agreement::AgreementConfig;
 pub use algorithm::{AlgorithmConfig, SectionConfig};
+pub use cluster::{ClusterConfig, WorkerConfig};
 pub use dataset::{
     Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig, UnitConfig, UnitKey,
 };
@@ -98,6 +100,8 @@ pub struct NodeConfig {
     pub public: PublicConfig,
     /// Where the body's analysts open their workbench in a browser, if they do.
     pub workbench: Option<WorkbenchConfig>,
+    /// The machines on which a part of its plans is computed, if there are any.
+    pub engine: Option<ClusterConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -216,6 +220,9 @@ pub struct Limits {
     pub seconds: u64,
     /// Mebibytes that all queries share.
     pub memory_mib: usize,
+    /// Mebibytes of Parquet files up to which a dataset with a unit is held in memory, beside what queries share; larger ones
+    /// are scanned by every query. Parquet is several times smaller than its rows in memory.
+    pub held_mib: u32,
     /// Threads that run queries.
     pub worker_threads: usize,
     /// Partitions into which a query is split.
@@ -230,6 +237,7 @@ impl Default for Limits {
             statement_bytes: 1024 * 1024,
             seconds: 300,
             memory_mib: 512,
+            held_mib: 64,
             worker_threads: 2,
             target_partitions: 2,
         }

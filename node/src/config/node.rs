@@ -11,7 +11,7 @@ use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TelemetryConfig, TlsPaths,
-    addresses, database, engine, raw, store, workbench,
+    addresses, cluster, database, engine, raw, store, workbench,
 };
 use crate::traces;
 
@@ -67,6 +67,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
     let ports = [listen, health.flatten(), public.as_ref().and_then(|public| public.as_ref()?.listen)];
     let workbench = raw.workbench.as_ref().map(|raw| workbench::check(file, raw, &ports, report));
+    let engine = raw.engine.as_ref().map(|raw| cluster::check(file, raw, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let telemetry = raw.telemetry.as_ref().map(|raw| telemetry(file, raw, report));
@@ -103,6 +104,10 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
             None => PublicConfig::default(),
         },
         workbench: match workbench {
+            Some(checked) => Some(checked?),
+            None => None,
+        },
+        engine: match engine {
             Some(checked) => Some(checked?),
             None => None,
         },
@@ -186,7 +191,7 @@ fn health(file: &File, text: &Spanned<String>, listen: Option<SocketAddr>, repor
     Some(address)
 }
 
-fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<TlsPaths> {
+pub(super) fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<TlsPaths> {
     let ca = file.existing(report, base, "tls.ca", &raw.ca);
     let cert = file.existing(report, base, "tls.cert", &raw.cert);
     let key = file.existing(report, base, "tls.key", &raw.key);
@@ -321,6 +326,7 @@ fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
         statement_bytes: limit("statement_bytes", &raw.statement_bytes, default.statement_bytes),
         seconds: limit("seconds", &raw.seconds, usize::try_from(default.seconds).unwrap_or(usize::MAX)) as u64,
         memory_mib: limit("memory_mib", &raw.memory_mib, default.memory_mib),
+        held_mib: raw.held_mib.unwrap_or(default.held_mib),
         worker_threads: limit("worker_threads", &raw.worker_threads, default.worker_threads),
         target_partitions: limit("target_partitions", &raw.target_partitions, default.target_partitions),
     }

@@ -6,6 +6,7 @@ mod boroughs;
 mod checks;
 mod clean;
 mod error;
+mod expressions;
 mod files;
 mod fingerprint;
 mod flight_sql;
@@ -23,6 +24,8 @@ mod postgres;
 mod predicate;
 mod promises;
 mod remote;
+mod scanned;
+mod shipped;
 mod snapshot;
 mod spec;
 mod sqlite;
@@ -52,9 +55,11 @@ pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use functions::{is_day_uk, is_money};
 pub use look::{Records, Unread, below, layout, records, tidied};
+pub use parquet::UnchangedFiles;
 pub use postgres::{Fault, Host, Postgres, Server, ServerConfig};
 pub use predicate::predicate;
 pub use remote::WholeQueries;
+pub use shipped::{ShippedFunction, named_functions, ship_function};
 pub use snapshot::{AsOf, Beside, SNAPSHOTS, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use sqlite::{Sqlite, SqliteFault};
@@ -196,6 +201,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let mut shared: Arc<remote::Shared> = Arc::default();
     let (mapped, corrected) = match (&spec.kind, asked) {
         (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
+        (SourceKind::Parquet, false) if scanned::is_wanted(spec, &behind) => {
+            scanned::open(spec, &behind, context).await?
+        }
         (SourceKind::Postgres(_) | SourceKind::Sqlite(_) | SourceKind::FlightSql(_), true) => {
             let (mapped, with_queries) = remote::open(spec, Failure::of_queries(spec.dataset.form), context).await?;
             shared = with_queries;

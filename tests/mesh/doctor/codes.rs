@@ -13,7 +13,7 @@ federation.authority federation.members federation.membership federation.root fe
 machine.memory machine.memory_limit machine.user members members.version membership membership.age membership.own
 membership.version node.endpoint node.health node.listen node.ready public.certificate public.host public.key public.listen
 public.time rights root.time snapshot source standard standard.unknown state.folder state.lock state.owner state.secret state.space
-store telemetry witness witness.missing";
+store telemetry witness witness.missing workers";
 
 #[test]
 fn every_code_is_listed_with_its_meaning_and_none_has_gone() {

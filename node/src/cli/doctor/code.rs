@@ -87,6 +87,7 @@ codes! {
     FederationMembers "federation.members" "members of another federation can't be reached";
     Store "store" "the bucket of an object store can't be listed";
     Engine "engine" "another engine can't be reached, or does not let the node in";
+    Workers "workers" "a worker of the body's cluster can't be reached, or is of another version";
     Source "source" "the rows of a dataset can't be read";
     Addresses "addresses" "addresses are not found in their list";
     StandardUnknown "standard.unknown" "a dataset claims a standard that the node does not know";

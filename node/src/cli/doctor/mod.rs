@@ -1,6 +1,7 @@
 //! `meridian node check`: looks at all that a node needs, and says for each fault what to do.
 
 mod agreements;
+mod cluster;
 mod code;
 mod data;
 mod federations;
@@ -84,6 +85,7 @@ impl Doctor {
         let node = &config.node;
         loaded(file, &config, &mut report);
         permissions::look(file, node, &mut report);
+        cluster::look(node, &mut report).await;
         let running = network::listening(node, &mut report).await;
         let process = process::look(node, running, &mut report);
         machine::look(node, process, &mut report);

@@ -95,6 +95,7 @@ impl Node {
             patience: Duration::from_secs(60),
             target_partitions: 2,
             metrics: Metrics::new(),
+            workers: None,
         });
         let limits = Limits {
             streams: 64,

@@ -14,6 +14,7 @@ mod promises;
 pub(super) mod questions;
 mod random;
 mod rights;
+mod scanned;
 mod snapshots;
 mod store;
 mod units;
