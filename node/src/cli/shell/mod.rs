@@ -104,7 +104,7 @@ fn one(runtime: &runtime::Runtime, session: &mut Session, text: &str, out: &mut 
             Ok(Next::Go) => {}
             Ok(next) => return next,
             Err(Error::Interrupted) => {
-                say("Cancelled: the question has ended at all bodies that had begun it");
+                say("Cancelled");
                 return Next::Go;
             }
             Err(error) => {
