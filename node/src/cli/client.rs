@@ -49,10 +49,7 @@ pub(crate) struct Client {
 impl Client {
     /// Loads the certificates; the connection is made with the first question.
     pub(crate) fn new(profile: &Profile) -> Result<Self, Error> {
-        let credentials = {
-            let others: Vec<_> = profile.other_ca.iter().map(|path| (None, path.as_path())).collect();
-            Credentials::load_trusting(&profile.ca, &profile.cert, &profile.key, &others)?
-        };
+        let credentials = profile.credentials()?;
         let channel = credentials.client_connector().channel(&profile.node, None)?;
         let flight = flight(channel.clone());
         let mut client = Self { node: profile.node.clone(), credentials, channel, flight, partial: false };
