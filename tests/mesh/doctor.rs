@@ -119,8 +119,7 @@ fn the_faults_of_a_node_that_runs_are_found() {
     mesh.start_each();
     // No file says what the standard of the town's rows is.
     let known = ["machine.user", "standard"];
-    let well: Vec<Finding> =
-        patient.complaints().into_iter().filter(|it| !known.contains(&it.check.as_str())).collect();
+    let well: Vec<Finding> = patient.complaints().into_iter().filter(|it| !known.contains(&it.check.as_str())).collect();
     assert!(well.is_empty(), "{well:#?}");
     let text = Running::start(meridian().args(["node", "check", "--config"]).arg(patient.at("node.toml"))).end();
     let said = text.ok();
