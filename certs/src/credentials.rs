@@ -272,7 +272,8 @@ fn held(anchors: &Anchors, cert: &Path, key: &Path) -> Result<Held> {
         what: WHAT,
         path: cert.into(),
         problem,
-        remedy: "request a certificate from the federation's authority, for the identity that this body has",
+        remedy: "request one from the federation's authority, for the identity that this body has; an analyst's comes from the \
+                 operator of their own body's node (meridian analyst add)",
     })?;
     Held::of(anchors, chain, key_der).map_err(|error| match error {
         Error::Tls(rustls::Error::InconsistentKeys(_)) => {

@@ -51,10 +51,13 @@ meridian query "SELECT property_type, COUNT(*) AS fires FROM lfb.incidents WHERE
 see "fires"
 
 ### Both sides know
-# The brigade's officer finds every refusal in the brigade's own log, with who asked and by which rule it was refused.
-meridian audit search --outcome refused --config london/lfb/node.toml
-see "loda" "who asked"
-see "refused"
+# The first question was refused at your own node already, which knows how the brigade's fires leave. What came as far as the brigade,
+# its officer finds in the brigade's own log: who asked, for what, and by which rule it was refused.
+meridian audit search --outcome refused --config london/lfb/node.toml --format csv
+see "asha" "who asked, as their own body vouches for it"
+record=$(tail -n 1 <<<"$data" | cut -d, -f1)
+meridian audit show "$record" --config london/lfb/node.toml
+see "statistics.column" "the rule"
 
 ### What you have done
 # Three times no, three times an answer, and nothing that anybody had to be persuaded of. Where there is no way by the terms as

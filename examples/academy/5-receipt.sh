@@ -38,7 +38,7 @@ ends_with 1 meridian receipt show receipt.forged --ca london/asha/ca.pem
 # The brigade's officer reads the same release in the brigade's own log.
 meridian audit search --purpose fire-risk --config london/lfb/node.toml --format csv
 see "completed"
-record=$(tail -n 1 <<<"$last" | cut -d, -f1)
+record=$(tail -n 1 <<<"$data" | cut -d, -f1)
 meridian audit show "$record" --config london/lfb/node.toml
 see "asha" "who asked, as their own body vouches for it"
 see "agreement"

@@ -7,7 +7,7 @@
 
 ### A folder of Parquet
 # The demo writes a hundred thousand made-up households of a borough; because they are made up, they may be open here.
-meridian demo --once --bodies hackney --dir london
+london
 town hackney
 mkdir -p hackney/homes/year=2025 hackney/homes/year=2026
 run cp london/hackney/data/dwellings.parquet hackney/homes/year=2025/
@@ -57,6 +57,8 @@ by_kind="SELECT accom_code, COUNT(*) AS homes FROM hackney.homes WHERE year = '2
 meridian query "$by_kind"
 see "homes"
 meridian explain "$by_kind"
+see "projection=[accom_code]" "one column of three is read"
+see "full_filters" "and of folders those of 2026"
 
 ### What has to be held
 # A group for each home has to be remembered until the end. The node says that it has not enough, and what to do; it goes on

@@ -252,7 +252,7 @@ fn the_page_and_the_catalogue_tell_of_the_files() {
 
     let root = format!("http://{address}/catalogue/");
     for task in ["look", "keyboard"] {
-        let ran = browser(task, &[&root, "datasets/gla/trees", "datasets/gla/many", "datasets/gla/boroughs"]);
+        let ran = browser("public.mjs", task, &[&root, "datasets/gla/trees", "datasets/gla/many", "datasets/gla/boroughs"]);
         assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
     }
     mesh.assert_sound();

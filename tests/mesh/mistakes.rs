@@ -106,13 +106,17 @@ fn connections(bench: &Bench<'_>) -> Vec<Mistake> {
             .by("no port", &[("node", Some(Path::new("https://127.0.0.1")))], &["no port", "https://host:port"])
             .ends(2),
         bench.by("plain HTTP", &[("node", Some(Path::new("http://127.0.0.1:1")))], &["mutual TLS", "https://"]).ends(2),
-        bench.by("an expired certificate", &pair(&expired), &["pair.pem ended on", "meridian analyst add"]),
-        bench.by("the certificate of another body", &pair(&bola), &["refused our certificate", "own body's node"]),
+        bench.by("an expired certificate", &pair(&expired), &["pair.pem", "expired on", "meridian analyst add"]),
+        bench.by(
+            "the certificate of another body",
+            &pair(&bola),
+            &["refused our certificate", "bola of gla", "ask the node of gla"],
+        ),
         bench.by("the anchor of another federation", &[("ca", Some(&elsewhere))], &["not signed by", "authority"]),
         bench.by(
             "the key of another certificate",
             &[("key", Some(&bola.key))],
-            &["does not belong to", "bola", "request"],
+            &["does not belong to", "analyst.pem", "request"],
         ),
         bench.by("a key that all may read", &[("key", Some(&readable))], &["readable.key", "chmod 600"]),
         bench.by("a certificate that is not there", &[("cert", Some(&gone))], &["gone.pem", "check the path"]),
@@ -184,7 +188,12 @@ fn statements(bench: &Bench<'_>) -> Vec<Mistake> {
         ),
         mistake("no purpose", no_purpose, 1, &["no purpose is stated", "lfb.incidents", "SET purpose"]),
         other,
-        bench.asks("single records", "SELECT * FROM lfb.incidents", 1, &["lfb", "statistics", "GROUP BY"]),
+        bench.asks(
+            "single records",
+            "SELECT * FROM lfb.incidents",
+            1,
+            &["lfb.incidents leaves as statistics", "aggregate it (COUNT"],
+        ),
         bench.asks("a hidden column", "SELECT easting FROM lfb.incidents", 1, &["easting", "lfb.incidents"]),
         bench.asks(
             "an open quote",
@@ -193,7 +202,12 @@ fn statements(bench: &Bench<'_>) -> Vec<Mistake> {
             &["quote", "line 1", "close it"],
         ),
         bench.asks("two statements", "SELECT 1; SELECT 2", 1, &["2 statements", "send one", "meridian shell"]),
-        bench.asks("a missing comma", "SELECT gss name FROM gla.boroughs GROUP gss", 1, &["line 1", "BY"]),
+        bench.asks(
+            "a missing comma",
+            "SELECT gss name FROM gla.boroughs GROUP gss",
+            1,
+            &["line 1, column 35", "found: GROUP"],
+        ),
         bench.asks("no query", "DROP TABLE gla.boroughs", 1, &["only a query", "EXPLAIN"]),
         blank,
         half,

@@ -46,7 +46,12 @@ impl Served {
 
     /// What the server answers to a question of this certificate's holder.
     fn post(&self, pair: &Pair, path: &str, body: &str) -> String {
-        send(&self.mesh, self.address, Some(pair), &request(self.address, path, "application/json", &[], body.as_bytes()))
+        send(
+            &self.mesh,
+            self.address,
+            Some(pair),
+            &request(self.address, path, "application/json", &[], body.as_bytes()),
+        )
     }
 }
 
@@ -117,7 +122,9 @@ fn connect(mesh: &Mesh, address: SocketAddr, pair: Option<&Pair>) -> StreamOwned
         None => config.with_no_client_auth(),
         Some(Pair { cert, key }) => {
             let chain = CertificateDer::pem_slice_iter(&fs::read(cert).unwrap()).map(Result::unwrap).collect();
-            config.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&fs::read(key).unwrap()).unwrap()).unwrap()
+            config
+                .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(&fs::read(key).unwrap()).unwrap())
+                .unwrap()
         }
     };
     let tcp = TcpStream::connect(address).unwrap();
@@ -154,7 +161,8 @@ fn an_analyst_asks_looks_keeps_and_saves() {
     served.with("keyboard", &[FIRE_RISK, "E09000007"]);
     // Each question of the workbench is in the log like any other, for its analyst.
     let records = served.mesh.records("loda");
-    let logged = records.iter().filter(|record| format!("{record:?}").contains("spiffe://london/body/loda/analyst/asha"));
+    let logged =
+        records.iter().filter(|record| format!("{record:?}").contains("spiffe://london/body/loda/analyst/asha"));
     assert!(logged.count() >= 5);
 }
 
@@ -338,9 +346,10 @@ fn markup_in_values_names_and_titles() {
 fn too_much_and_no_arrow() {
     let served = Served::new();
     let asha = served.mesh.asha();
-    for (path, kind, length) in
-        [("/api/run", "application/json", "9000000"), ("/api/download/csv", "application/vnd.apache.arrow.stream", "9000000000")]
-    {
+    for (path, kind, length) in [
+        ("/api/run", "application/json", "9000000"),
+        ("/api/download/csv", "application/vnd.apache.arrow.stream", "9000000000"),
+    ] {
         let long = request(served.address, path, kind, &[("content-length", length)], b"");
         assert_eq!(status(&send(&served.mesh, served.address, Some(&asha), &long)), 413, "{path}");
     }

@@ -42,7 +42,8 @@ impl Parts {
     /// A part is asked now.
     pub(super) fn asked(&self, part: &RemotePart) -> Measure {
         let (body, sql) = (part.body.clone(), part.sql.clone());
-        let arrived = Arc::new(Mutex::new(Arrived { body, sql, rows: 0, bytes: None, first: None, all: None, failed: None }));
+        let arrived =
+            Arc::new(Mutex::new(Arrived { body, sql, rows: 0, bytes: None, first: None, all: None, failed: None }));
         lock(&self.0).push(Arc::clone(&arrived));
         Measure { arrived, asked: Instant::now(), ready: None }
     }

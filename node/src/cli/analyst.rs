@@ -130,7 +130,9 @@ impl Add {
         if let Some(dir) = dir {
             let [key, certificate, both] =
                 ["analyst.key", "analyst.pem", "analyst.p12"].map(|file| dir.join(file).display().to_string());
-            say(format_args!("for a browser: openssl pkcs12 -export -inkey {key} -in {certificate} -out {both}"));
+            say(format_args!(
+                "for a browser: openssl pkcs12 -export -name {name} -inkey {key} -in {certificate} -out {both}"
+            ));
         }
         Ok(())
     }

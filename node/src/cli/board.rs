@@ -83,7 +83,7 @@ impl Board {
 
     /// What takes away the lines that stand there.
     fn cleared(&self) -> String {
-        if self.lines == 0 { String::new() } else { format!("\u{1b}[{}A\u{1b}[J", self.lines) }
+        if self.lines == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[J", self.lines) }
     }
 }
 

@@ -13,7 +13,6 @@ use arrow_flight::sql::CommandGetTables;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::{Action, FlightInfo, Ticket};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use meridian_certs::{Credentials, Identity};
 use meridian_proto::{
@@ -50,15 +49,7 @@ pub(crate) struct Client {
 impl Client {
     /// Loads the certificates; the connection is made with the first question.
     pub(crate) fn new(profile: &Profile) -> Result<Self, Error> {
-        let credentials = {
-            let others: Vec<_> = profile.other_ca.iter().map(|path| (None, path.as_path())).collect();
-            Credentials::load_trusting(&profile.ca, &profile.cert, &profile.key, &others)?
-        };
-        let until = credentials.valid_until();
-        if until < SystemTime::now() {
-            let until = DateTime::<Utc>::from(until).format("%Y-%m-%d %H:%M UTC").to_string();
-            return Err(Error::Expired { path: profile.cert.clone(), until });
-        }
+        let credentials = profile.credentials()?;
         let channel = credentials.client_connector().channel(&profile.node, None)?;
         let flight = flight(channel.clone());
         let mut client = Self { node: profile.node.clone(), credentials, channel, flight, partial: false };
@@ -135,9 +126,9 @@ impl Client {
     /// An action that has one result.
     async fn action(&mut self, kind: &str, body: Vec<u8>, otherwise: &str) -> Result<Bytes, Error> {
         let action = Action { r#type: kind.into(), body: body.into() };
-        let results = self.flight.do_action(action).await.map_err(|error| failure(&self.node, &error))?;
+        let results = self.flight.do_action(action).await.map_err(|error| self.failure(&error))?;
         let results: Vec<_> =
-            results.try_collect().await.map_err(|status| failure(&self.node, &FlightError::Tonic(Box::new(status))))?;
+            results.try_collect().await.map_err(|status| self.failure(&FlightError::Tonic(Box::new(status))))?;
         match results.as_slice() {
             [result] => Ok(result.body.clone()),
             _ => Err(unusable(&self.node, format!("{otherwise}: is it a Meridian node?"))),
@@ -183,7 +174,7 @@ impl Client {
 
     async fn answer(&mut self, info: Result<FlightInfo, FlightError>) -> Result<Answer, Error> {
         let node = self.node.clone();
-        let info = info.map_err(|error| failure(&node, &error))?;
+        let info = info.map_err(|error| self.failure(&error))?;
         let schema = info.clone().try_decode_schema();
         let schema = Arc::new(schema.map_err(|error| unusable(&node, format!("has no schema: {error}")))?);
         let mut endpoints = info.endpoint.into_iter();
@@ -193,6 +184,21 @@ impl Client {
         };
         let stream = self.flight.do_get(ticket.clone()).await.map_err(|error| failure(&node, &error))?.into_inner();
         Ok(Answer { node, schema, stream, receipt: None, ticket })
+    }
+
+    /// What failed; where the node does not take the certificate, who does.
+    fn failure(&self, error: &FlightError) -> Error {
+        match (failure(&self.node, error), self.identity()) {
+            (Error::Connection { node, reason }, Identity::Analyst { body, name, .. })
+                if reason.contains("refused our certificate") =>
+            {
+                let hint = format!(
+                    "you are {name} of {body}: ask the node of {body}, whose operator says who may ask (meridian analyst list)"
+                );
+                Error::Connection { node, reason: format!("{reason}; {hint}") }
+            }
+            (other, _) => other,
+        }
     }
 
     /// What tells how far an answer is.

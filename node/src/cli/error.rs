@@ -39,18 +39,6 @@ pub enum Error {
         /// What to do.
         fix: String,
     },
-    /// A certificate that nobody takes any more.
-    #[error(
-        "the certificate {} ended on {until}: have the operator of your body's node make a new one (meridian analyst add), or \
-         set this machine's clock if it is wrong",
-        path.display()
-    )]
-    Expired {
-        /// Its file.
-        path: PathBuf,
-        /// When.
-        until: String,
-    },
     /// Keys, certificates or addresses.
     #[error(transparent)]
     Certs(#[from] meridian_certs::Error),

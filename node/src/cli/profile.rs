@@ -5,8 +5,10 @@ mod store;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
+use meridian_certs::Credentials;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -98,6 +100,14 @@ impl Connection {
     }
 }
 
+impl Profile {
+    /// The certificates that it names, if they can be used.
+    pub(crate) fn credentials(&self) -> Result<Arc<Credentials>, Error> {
+        let others: Vec<_> = self.other_ca.iter().map(|path| (None, path.as_path())).collect();
+        Ok(Credentials::load_trusting(&self.ca, &self.cert, &self.key, &others)?)
+    }
+}
+
 impl ProfileFile {
     fn read(path: &Path) -> Result<Self, Error> {
         let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
@@ -106,7 +116,9 @@ impl ProfileFile {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             Error::Profile { path: path.to_owned(), line: 1 + before.matches('\n').count(), what, fix }
         })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        // Of the file itself where the name is a link to it.
+        let file_path = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let folder = file_path.parent().unwrap_or(Path::new(""));
         let within = |path: Option<PathBuf>| path.map(|path| folder.join(path));
         let other_ca = file.other_ca.iter().map(|path| folder.join(path)).collect();
         Ok(Self { cert: within(file.cert), key: within(file.key), ca: within(file.ca), other_ca, ..file })

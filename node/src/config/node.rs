@@ -358,7 +358,12 @@ fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member>
     members
 }
 
-pub(super) fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
+pub(super) fn endpoint(
+    file: &File,
+    (key, example): (&str, &str),
+    text: &Spanned<String>,
+    report: &mut Report,
+) -> Option<String> {
     let is_endpoint = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority =

@@ -3,9 +3,9 @@
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use arrow_flight::Action;
 use arrow_flight::decode::DecodedPayload;
 use arrow_flight::error::FlightError;
-use arrow_flight::Action;
 use futures::TryStreamExt;
 use http::StatusCode;
 use meridian_certs::Verified;

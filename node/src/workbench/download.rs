@@ -54,10 +54,12 @@ fn ending(name: &str) -> &str {
 /// The answer in this format. `_place` is held until it is written.
 pub(super) async fn convert(name: &str, bytes: Bytes, place: OwnedSemaphorePermit) -> Result<Response<Body>, Problem> {
     let format = Format::from_str(name, false).ok().filter(|format| *format != Format::Table);
-    let format = format.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("{name:?} is no format to download")))?;
+    let format =
+        format.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("{name:?} is no format to download")))?;
     let unreadable = || Problem::new(StatusCode::BAD_REQUEST, "what was sent is no Arrow stream of an answer");
     let messages = messages(bytes).ok_or_else(unreadable)?;
-    let mut read = FlightRecordBatchStream::new_from_flight_data(well_formed(stream::iter(messages.into_iter().map(Ok))));
+    let mut read =
+        FlightRecordBatchStream::new_from_flight_data(well_formed(stream::iter(messages.into_iter().map(Ok))));
     let mut batches = Vec::new();
     while let Some(batch) = read.try_next().await.map_err(|_| unreadable())? {
         batches.push(batch);

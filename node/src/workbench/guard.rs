@@ -47,7 +47,10 @@ impl Guard {
         let host = one(headers, "host").map(str::to_ascii_lowercase);
         let Some(host) = host.filter(|host| self.hosts.contains(host)) else {
             let known = self.hosts.join(" or ");
-            return Err((StatusCode::MISDIRECTED_REQUEST, format!("this server is called {known}: open it by that name")));
+            return Err((
+                StatusCode::MISDIRECTED_REQUEST,
+                format!("this server is called {known}: open it by that name"),
+            ));
         };
         let site = headers.get_all("sec-fetch-site").iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
         let is_own = matches!(site.as_slice(), [b"same-origin"]);

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// A receipt in its parts, each with whether its signature holds.
 pub(super) fn told(receipt: &Receipt, credentials: &Credentials) -> Value {
     let home = credentials.identity().federation().to_string();
-    let releases: Vec<Value> = receipt.releases.iter().map(|signed| release(signed, receipt, credentials, &home)).collect();
+    let releases: Vec<Value> =
+        receipt.releases.iter().map(|signed| release(signed, receipt, credentials, &home)).collect();
     json!({
         "query_id": receipt.query_id,
         "holds": releases.iter().all(|release| release.get("broken").is_none_or(Value::is_null)),
@@ -30,7 +31,8 @@ fn release(signed: &Signed, receipt: &Receipt, credentials: &Credentials, home: 
     let ReleaseRecord { federation, body, .. } = &record;
     let named = if federation == home { body.clone() } else { format!("{federation}.{body}") };
     let datasets = record.datasets.iter();
-    let datasets = datasets.map(|used| json!({ "name": used.name, "form": used.form.to_string(), "columns": used.columns }));
+    let datasets =
+        datasets.map(|used| json!({ "name": used.name, "form": used.form.to_string(), "columns": used.columns }));
     json!({
         "body": named,
         "own": receipt.releases.first().is_some_and(|first| std::ptr::eq(first, signed)),
@@ -52,17 +54,10 @@ fn release(signed: &Signed, receipt: &Receipt, credentials: &Credentials, home: 
 }
 
 /// The same as the node has checked before it took the record.
-fn holds(
-    signed: &Signed,
-    record: &ReleaseRecord,
-    receipt: &Receipt,
-    credentials: &Credentials,
-) -> Result<(), String> {
+fn holds(signed: &Signed, record: &ReleaseRecord, receipt: &Receipt, credentials: &Credentials) -> Result<(), String> {
     let verified = credentials.verify_of_any(signed, SystemTime::now()).map_err(|error| error.to_string())?;
     let own = match verified.identity() {
-        Identity::Node { federation, body } => {
-            federation.as_str() == record.federation && body.as_str() == record.body
-        }
+        Identity::Node { federation, body } => federation.as_str() == record.federation && body.as_str() == record.body,
         Identity::Analyst { .. } => false,
     };
     if !own {

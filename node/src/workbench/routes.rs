@@ -88,7 +88,10 @@ impl Routes {
         if let Some(format) = path.strip_prefix("/api/download/") {
             is_of(download::KIND)?;
             let place = Arc::clone(&self.downloads).try_acquire_owned().map_err(|_| {
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "other answers are being written just now: try again shortly")
+                Problem::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "other answers are being written just now: try again shortly",
+                )
             })?;
             return download::convert(format, said::bytes(body, MOST_BYTES).await?, place).await;
         }

@@ -138,7 +138,10 @@ impl From<FlightError> for Ended {
 impl From<ArrowError> for Ended {
     /// Arrow's own words may hold values of the rows that it was given.
     fn from(_: ArrowError) -> Self {
-        Self::Problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer has no form as Arrow that browsers read"))
+        Self::Problem(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the answer has no form as Arrow that browsers read",
+        ))
     }
 }
 
@@ -278,7 +281,8 @@ mod tests {
         bytes.extend(writer.piece(&batch).unwrap());
         bytes.extend(writer.piece(&batch).unwrap());
         bytes.extend(writer.end().unwrap());
-        let read: Vec<RecordBatch> = StreamReader::try_new(bytes.as_slice(), None).unwrap().map(Result::unwrap).collect();
+        let read: Vec<RecordBatch> =
+            StreamReader::try_new(bytes.as_slice(), None).unwrap().map(Result::unwrap).collect();
         assert_eq!(read.len(), 2);
         let names: Vec<Option<&str>> = read.last().unwrap().column(0).as_string::<i32>().iter().collect();
         assert_eq!(names, [Some("Camden"), None, Some("a name that is longer than a view")]);

@@ -74,9 +74,12 @@ impl Saved {
         let mut found = Vec::new();
         for id in self.ids()? {
             if let Ok(question) = self.find(&id) {
-                found.push((question.saved.clone(), json!({
-                    "id": id, "title": question.title, "owner": question.owner, "saved": question.saved,
-                })));
+                found.push((
+                    question.saved.clone(),
+                    json!({
+                        "id": id, "title": question.title, "owner": question.owner, "saved": question.saved,
+                    }),
+                ));
             }
         }
         found.sort_by(|a, b| b.0.cmp(&a.0));
@@ -182,7 +185,10 @@ fn is_id(text: &str) -> bool {
 
 fn fault(what: &str, why: &dyn std::fmt::Display) -> Problem {
     tracing::error!(what, %why, "a saved question met a fault");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it can't be {what}: the node's operator finds why in its log"))
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        format!("it can't be {what}: the node's operator finds why in its log"),
+    )
 }
 
 #[cfg(test)]

@@ -270,10 +270,7 @@ const LIST: [Class; 13] = [
         &[
             ("a page of another site that asks with the analyst's certificate", &["workbench::another_site_asks"]),
             ("a name that is made to point here", &["workbench::a_name_that_points_here"]),
-            (
-                "no certificate, another body's analyst, a node",
-                &["workbench::no_certificate_or_that_of_another_body"],
-            ),
+            ("no certificate, another body's analyst, a node", &["workbench::no_certificate_or_that_of_another_body"]),
             ("an analyst who was removed", &["workbench::an_analyst_who_was_removed"]),
             ("a saved question of another body", &["workbench::a_saved_question_of_another_body"]),
             ("markup in values, names and titles", &["workbench::markup_in_values_names_and_titles"]),

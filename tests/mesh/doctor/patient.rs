@@ -137,6 +137,7 @@ description = ""
 licence = "none"
 form = "statistics"
 recipients = "agreement"
+as_of = "monthly"
 threshold = 10
 [noise]
 largest = 5

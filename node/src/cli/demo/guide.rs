@@ -56,7 +56,7 @@ fn workbench(plan: &Plan) -> String {
         ["analyst.key", "analyst.pem", "analyst.p12", "ca.pem"].map(|name| quoted(&absolute(&analyst.join(name))));
     format!(
         "In a browser, with completion, maps, charts and a picture of what left whom: https://{address}/
-  openssl pkcs12 -export -inkey {key} -in {certificate} -out {both}
+  openssl pkcs12 -export -name asha -inkey {key} -in {certificate} -out {both}
   Import that file among your own certificates, and {ca} among the authorities (Firefox: Settings,
   Certificates; Chromium: chrome://certificate-manager); remove both when you are done."
     )

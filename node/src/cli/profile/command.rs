@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use meridian_certs::Credentials;
 
 use super::super::{Error, say};
 use super::{Connection, Profile, Profiles};
@@ -37,7 +36,7 @@ impl ProfileCommand {
             Self::Show { profile } => show(profile, out),
             Self::Use { profile } => {
                 // What can't be used is refused before it is the default.
-                named(profile.clone()).resolve()?;
+                named(profile.clone()).resolve()?.credentials()?;
                 let file = of_user()?.set_default(&profile)?;
                 say(format_args!("Where no profile is named, {} is used", file.display()));
                 Ok(())
@@ -92,8 +91,7 @@ fn show(profile: Option<PathBuf>, out: &mut dyn Write) -> Result<(), Error> {
         writeln!(out, "{:<8} {}", "other_ca", files(other))?;
     }
     writeln!(out, "{:<8} {}", "purpose", purpose.as_deref().unwrap_or("-"))?;
-    let others: Vec<_> = other_ca.iter().map(|path| (None, path.as_path())).collect();
-    let credentials = Credentials::load_trusting(ca, cert, key, &others)?;
+    let credentials = profile.credentials()?;
     let until: DateTime<Utc> = credentials.valid_until().into();
     writeln!(out, "{:<8} {}, until {}", "who", credentials.identity(), until.format("%Y-%m-%d %H:%M UTC"))?;
     Ok(())

@@ -104,7 +104,8 @@ fn one(runtime: &runtime::Runtime, session: &mut Session, text: &str, out: &mut 
             Ok(Next::Go) => {}
             Ok(next) => return next,
             Err(Error::Interrupted) => {
-                say("Cancelled: the question has ended at all bodies that had begun it");
+                // In place of the ^C that the terminal shows.
+                say("\rCancelled");
                 return Next::Go;
             }
             Err(error) => {

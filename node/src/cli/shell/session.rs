@@ -127,8 +127,9 @@ impl Session {
         if is_explain(&sql) {
             return explain(&mut self.client, &sql, Written::Text, out).await;
         }
-        self.output.check()?;
-        let answered = answer(&mut self.client, &sql, &self.output, out).await?;
+        let output = self.meant_output();
+        output.check()?;
+        let answered = answer(&mut self.client, &sql, &output, out).await?;
         if let Some(file) = self.output.output.take() {
             say(format_args!("Written to {}", file.display()));
         }
@@ -194,6 +195,12 @@ impl Session {
         Ok(names)
     }
 
+    /// Where the next answer goes: a file's ending says its format, whatever the others are written as.
+    fn meant_output(&self) -> Output {
+        let of_file = self.output.output.as_deref().and_then(Format::of);
+        Output { format: of_file.or(self.output.format), ..self.output.clone() }
+    }
+
     /// The SQL behind a command, or the last question.
     fn meant(&mut self, sql: Option<String>) -> Result<String, Error> {
         if let Some(sql) = sql {
@@ -243,7 +250,7 @@ impl Session {
     fn output_command(&mut self, file: Option<String>) -> Result<(), Error> {
         let before = self.output.output.take();
         self.output.output = file.map(PathBuf::from);
-        match (self.output.check(), &self.output.output) {
+        match (self.meant_output().check(), &self.output.output) {
             (Err(error), _) => {
                 self.output.output = before;
                 return Err(error);

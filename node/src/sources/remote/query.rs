@@ -228,7 +228,18 @@ impl Query {
             (Some(own), Some(limit)) => Some(own.min(limit)),
             (own, limit) => own.or(limit),
         };
-        self.text(columns.iter().map(|column| column.sql.clone()).collect(), conditions, limit)
+        self.text(self.told_apart(columns), conditions, limit)
+    }
+
+    /// What is selected: one that stands there before gets a name of its own, without which some engines refuse it.
+    fn told_apart(&self, columns: &[&Column]) -> Vec<String> {
+        let mut list = Vec::with_capacity(columns.len());
+        for (index, column) in columns.iter().enumerate() {
+            let again = columns.iter().take(index).any(|before| before.sql == column.sql);
+            let name = again.then(|| format!(" AS {}", self.dialect.name(&format!("again {index}"))));
+            list.push(format!("{}{}", column.sql, name.unwrap_or_default()));
+        }
+        list
     }
 
     fn text(&self, list: Vec<String>, more: &[Condition], limit: Option<usize>) -> Select {

@@ -5,7 +5,8 @@ import { el, replace } from "./dom.js";
 const [MOST, ROWS] = [6, 100];
 const isBorough = (column) => column.concept === "gss:borough" || /^borough(_gss)?$/.test(column.name);
 const isYear = (column) => /^year$/.test(column.name);
-const isFigure = (column) => column.role === "measure" || (!column.role && /^(integer|bigint|double)$/.test(column.type) && !isYear(column));
+// Of a standard it is not told what its numbers are: those that are summed go by these names.
+const isFigure = (column) => /^(households|people|population|amount|dwellings|total)(_|$)/.test(column.name);
 const words = (name) => name.replaceAll("_", " ");
 
 /** What may be asked of one dataset. */
@@ -14,7 +15,9 @@ function* of(dataset) {
   const [borough, year, figure] = [isBorough, isYear, isFigure].map((test) => columns.find(test));
   const what = words(dataset.dataset);
   if (dataset.body === "every") {
-    if (borough && figure) {
+    if (borough && !figure) {
+      yield { title: `${what} by borough, from every body`, sql: `SELECT ${borough.name}, COUNT(*) AS n\nFROM ${name}\nGROUP BY ${borough.name}\nORDER BY n DESC` };
+    } else if (borough) {
       yield { title: `${words(figure.name)} by borough, from every body`, sql: `SELECT ${borough.name}, SUM(${figure.name}) AS ${figure.name}\nFROM ${name}\nGROUP BY ${borough.name}\nORDER BY ${figure.name} DESC` };
     }
     return;

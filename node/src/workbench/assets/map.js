@@ -129,10 +129,15 @@ export class Plan {
       if (gss in rows) rows[gss].more += 1; else rows[gss] = { ...of(row), more: 0 };
     }
     return Object.entries(BOROUGHS).map(([gss, [name, column, line, short]]) => {
-      const found = rows[gss] ?? { row: null, value: null, state: "absent", told: "not in the answer", more: 0 };
+      const found = rows[gss] ?? { row: null, value: null, state: "absent", told: this.#absent, more: 0 };
       const more = found.more > 0 ? ` (the first of ${found.more + 1} rows)` : "";
       return { ...found, gss, name, column, line, short, label: `${name}: ${found.told}${more}`, shape: this.#known?.[gss] };
     });
+  }
+
+  /** What is not there may have been withheld with its whole group. */
+  get #absent() {
+    return this.#answer.hasStatistics ? "not in the answer: none, or withheld with its group" : "not in the answer";
   }
 
   #tiles(places) {
@@ -198,7 +203,7 @@ export class Plan {
   #legend(values, cuts, places) {
     const edges = [Math.min(...values), ...cuts, Math.max(...values)];
     const steps = edges.slice(1).map((edge, at) => el("li", {}, el("span", { class: `swatch class-${at + (CLASSES - 1 - cuts.length)}` }), `${figure(edges[at])} to ${figure(edge)}`));
-    const others = [["withheld", "withheld: unknown, never 0"], ["null", "without a value"], ["absent", "not in the answer"]]
+    const others = [["withheld", "withheld: unknown, never 0"], ["null", "without a value"], ["absent", this.#absent]]
       .filter(([state]) => places.some((place) => place.state === state))
       .map(([state, text]) => el("li", {}, el("span", { class: `swatch ${state}` }), text));
     return el("ul", { class: "legend" }, steps, others);

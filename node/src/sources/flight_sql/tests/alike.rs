@@ -57,7 +57,8 @@ const CONDITIONS: [(&str, bool); 46] = [
     ("town ILIKE 'yo%'", false),
 ];
 
-const QUESTIONS: [&str; 8] = [
+const QUESTIONS: [&str; 9] = [
+    "SELECT town, COUNT(*) AS n, COUNT(*) AS m FROM homes GROUP BY town",
     "SELECT COUNT(*) AS n FROM homes",
     "SELECT town, COUNT(*) AS n, SUM(price) AS p, MAX(built) AS b, MIN(sold) AS s FROM homes GROUP BY town",
     "SELECT COUNT(DISTINCT town) AS n, SUM(rooms) AS r, MIN(town) AS t, MAX(town) AS u FROM homes WHERE rooms < 100",
