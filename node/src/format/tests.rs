@@ -125,7 +125,8 @@ fn an_arrow_file_and_parquet_come_back_as_they_were_and_say_what_null_means() {
     assert!(said.iter().any(|pair| pair.key == "meridian.null" && pair.value.as_deref() == Some("unknown, never 0")));
     let read: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
     let expected = arrow::compute::concat_batches(&sample()[0].schema(), &sample()).unwrap();
-    assert_eq!(arrow::compute::concat_batches(&read[0].schema(), &read).unwrap(), expected);
+    // Its schema also has what NULL means.
+    assert_eq!(arrow::compute::concat_batches(&read[0].schema(), &read).unwrap().columns(), expected.columns());
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn a_table_that_has_to_fit_says_what_it_leaves_out() {
 
     let (cells, cut, _) = shown(40);
     assert!(cells.lines().all(|line| line.chars().count() <= 40), "{cells}");
-    assert!(cells.contains("1234567890123") && cells.contains("a name that is m…"), "{cells}");
+    assert!(cells.contains("1234567890123") && cells.contains("a name that is muc…"), "{cells}");
     assert_eq!(cut.note().unwrap(), "Cut to the width of the terminal: 1 cell ends in …");
 
     let (columns, cut, _) = shown(30);

@@ -109,15 +109,17 @@ pub(super) fn entries(text: &str) -> Vec<Entry> {
     let mut found = Vec::new();
     let mut begin = 0;
     while let Some(rest) = text.get(begin..).filter(|rest| !rest.is_empty()) {
-        let lead = rest.len() - rest.trim_start().len();
-        let line = 1 + text.get(..begin + lead).unwrap_or_default().matches('\n').count();
-        if let Some(command) = rest.trim_start().strip_prefix('\\') {
-            let end = command.find('\n').unwrap_or(command.len());
+        let tokens = tokens(rest);
+        let line_at = |at: usize| 1 + text.get(..begin + at).unwrap_or_default().matches('\n').count();
+        // A comment may stand before a command, and is a part of a statement.
+        let said = tokens.iter().find(|token| token.is_said()).map_or(rest.len(), |token| token.at.start);
+        if let Some(command) = rest.get(said..).and_then(|rest| rest.strip_prefix('\\')) {
+            let (line, end) = (line_at(said), command.find('\n').unwrap_or(command.len()));
             found.push(Entry::Command { text: command.get(..end).unwrap_or_default().trim().to_owned(), line });
-            begin += lead + 1 + end;
+            begin += said + 1 + end;
             continue;
         }
-        let tokens = tokens(rest);
+        let line = line_at(rest.len() - rest.trim_start().len());
         let end = tokens.iter().find(|token| token.kind == Kind::Semicolon);
         let sql = rest.get(..end.map_or(rest.len(), |end| end.at.start)).unwrap_or_default();
         let says = tokens.iter().take_while(|token| token.kind != Kind::Semicolon).any(Token::is_said);
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_into_statements_and_commands() {
-        let text = "-- first\nSELECT 1;\n\\d lfb.incidents\n;; SELECT\n  ';'; SELECT 3";
+        let text = "-- first\nSELECT 1;-- then\n\\d lfb.incidents\n;; SELECT\n  ';'; SELECT 3";
         let statement = |sql: &str, line, is_ended| Entry::Statement { sql: sql.into(), line, is_ended };
         let expected = [
             statement("-- first\nSELECT 1", 1, true),

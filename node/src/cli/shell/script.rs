@@ -21,7 +21,7 @@ pub(super) async fn from_stdin(session: &mut Session, out: &mut dyn Write) -> Re
     while let Some(line) = lines.recv().await {
         let line = line.map_err(|source| Error::Read { path: "standard input".into(), source })?;
         read += 1;
-        let ends = line.contains(';') || (text.trim().is_empty() && line.trim_start().starts_with('\\'));
+        let ends = line.contains(';') || line.trim_start().starts_with('\\');
         text.push_str(&line);
         if ends && is_complete(&text) {
             if run(session, &text, "standard input", begin, out).await? == Next::Leave {
