@@ -1,6 +1,6 @@
 //! The formats in which open data is given.
 
-use meridian_proto::{Column, ColumnType, Dataset, Role};
+use meridian_proto::{Column, ColumnType, Dataset};
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,9 +85,9 @@ impl Kind {
     }
 }
 
-/// The columns that anybody gets: never a hidden one.
+/// The columns that anybody gets: those that are published. Where all of a dataset is open, roles hide nothing.
 fn given(dataset: &Dataset) -> impl Iterator<Item = &Column> {
-    dataset.columns.iter().filter(|column| column.role != Role::Hidden)
+    dataset.visible_columns()
 }
 
 /// The column with the geometry.

@@ -257,7 +257,8 @@ impl Files for Arc<Downloads> {
     }
 
     fn wish(&self, entry: &Entry) {
-        if let Some(version) = (self.parts.versions)(&entry.dataset.name) {
+        let version = (self.parts.versions)(&entry.dataset.name);
+        if let Some(version) = version.filter(|version| Kind::Csv.is_of(&version.dataset)) {
             drop(self.begun(&version, Kind::Csv));
         }
     }
