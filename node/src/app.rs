@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meridian_certs::{Analysts, Credentials, Identity};
+use meridian_certs::{Analysts, Cluster, Credentials, Identity};
 use meridian_federation::remote::{Peers, Routes};
 use meridian_proto::Name;
 use tokio::net::TcpListener;
@@ -28,6 +28,7 @@ use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::cluster::Workers;
 use crate::config::{Config, NodeConfig, PublicTls, Reader};
 use crate::flight;
 use crate::history::{History, HistoryError};
@@ -187,6 +188,7 @@ pub async fn serve(
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
+        workers: workers(node)?,
     })?;
     log.hold();
     let (follow, followed) = watch::channel(config.clone());
@@ -278,6 +280,18 @@ pub(crate) fn members(
 /// The analysts of the node's own body.
 pub(crate) fn analysts(node: &NodeConfig) -> Analysts {
     Analysts::new(node.federation.clone(), node.body.clone(), node.state.join("analysts"))
+}
+
+/// The cluster of the node's own body.
+pub(crate) fn cluster(node: &NodeConfig) -> Cluster {
+    Cluster::new(node.body.clone(), node.state.join("cluster"))
+}
+
+/// The way to the workers of the cluster, where there are any.
+pub(crate) fn workers(node: &NodeConfig) -> Result<Option<Arc<Workers>>, Error> {
+    let Some(engine) = &node.engine else { return Ok(None) };
+    let credentials = cluster(node).node()?;
+    Workers::new(&engine.workers, &credentials, engine.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
 }
 
 /// The membership's file in the state folder.

@@ -52,6 +52,7 @@ use crate::agreements::Agreements;
 use crate::audit::{Entry, Log, Private, Use};
 use crate::catalogue::{self, Catalogue, Catalogues, View};
 use crate::clock::Clock;
+use crate::cluster::{self, Workers};
 use crate::gate::{self, Admitted, Caller, Intent, Onward, Released, Request};
 use crate::geometry;
 use crate::membership::Members;
@@ -139,6 +140,8 @@ pub struct Parts {
     pub patience: Duration,
     /// Partitions that one query is run in.
     pub target_partitions: usize,
+    /// The machines of the body's own that compute what is below a release, where there are any.
+    pub workers: Option<Arc<Workers>>,
 }
 
 /// Answers questions, one road for all.
@@ -420,7 +423,12 @@ impl Engine {
     async fn bounded(&self, asked: &Asked, planned: &Planned) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
         let physical = self.physical(asked, planned).await?;
         pairs::check(&physical)?;
-        Ok(physical)
+        match &self.parts.workers {
+            Some(workers) => {
+                cluster::spread(workers, physical).map_err(|error| QueryError::from_planning(&asked.sql, error))
+            }
+            None => Ok(physical),
+        }
     }
 
     /// What an answer is held against while it streams.

@@ -132,6 +132,7 @@ impl InProcess {
             memory: 8 << 30,
             patience: Duration::from_secs(600),
             target_partitions: PARTITIONS,
+            workers: None,
         });
         Self { engine: engine.unwrap(), history, credentials, authority, folder }
     }

@@ -149,7 +149,8 @@ pub(super) fn unmarked(node: &NodeConfig, config: &DatasetConfig, secret: &Secre
     });
     let as_of = if unit.is_some() { config.as_of } else { AsOf::Live };
     let snapshots = SnapshotStore { folder: node.state.join("snapshots"), key: secret.key(Purpose::Snapshots) };
-    SourceSpec { unit, as_of, snapshots: Some(snapshots), ..config.source.clone() }
+    let most_held = u64::from(node.limits.held_mib) << 20;
+    SourceSpec { unit, most_held, as_of, snapshots: Some(snapshots), ..config.source.clone() }
 }
 
 /// What the agreements grant of one dataset. A grant that does not fit the dataset grants nothing: the agreement was good

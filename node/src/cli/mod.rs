@@ -23,6 +23,7 @@ mod serve;
 mod standard;
 mod statement;
 mod trust;
+mod worker;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -96,6 +97,9 @@ enum Node {
     Trust(trust::Trust),
     /// Run the node until SIGINT or SIGTERM
     Serve(serve::Serve),
+    /// Compute for a node on other machines of the same body
+    #[command(subcommand)]
+    Worker(worker::Worker),
     /// Make a private key and a request for a certificate; the key stays here
     Request(authority::MakeRequest),
 }
@@ -114,6 +118,9 @@ impl Cli {
     pub fn logging(&self) -> Logging {
         match &self.command {
             Command::Node(Node::Serve(serve)) => Logging { filter: "info", json: serve.log_json },
+            Command::Node(Node::Worker(worker::Worker::Serve(serve))) => {
+                Logging { filter: "info", json: serve.log_json }
+            }
             Command::Authority(authority::Authority::Serve(_)) => Logging { filter: "info", json: false },
             // What a client has to say about a broken connection it says in its error.
             _ => Logging { filter: "error", json: false },
@@ -130,6 +137,7 @@ impl Cli {
             Command::Catalogue(catalogue) => client(or_interrupted(catalogue.run(out))),
             Command::Reference(reference) => client(or_interrupted(reference.run(out))),
             Command::Node(Node::Serve(serve)) => serve.run(),
+            Command::Node(Node::Worker(worker)) => worker.run(),
             Command::Node(Node::Request(request)) => request.run(),
             Command::Node(Node::Join(join)) => client(or_interrupted(join.run())),
             Command::Node(Node::Check(doctor)) => client(or_interrupted(doctor.run(out))),

@@ -8,6 +8,7 @@ mod database;
 mod dataset;
 mod document;
 mod duration;
+mod engine;
 mod files;
 mod grant;
 mod node;
@@ -39,6 +40,7 @@ pub use algorithm::{AlgorithmConfig, SectionConfig};
 pub use dataset::{
     Belongs, DatasetConfig, DominanceConfig, HistoryMode, NoiseConfig, Precision, TableConfig, UnitConfig, UnitKey,
 };
+pub use engine::{EngineConfig, WorkerConfig};
 pub use grant::GrantConfig;
 pub use particulars::Particulars;
 pub use problem::{ConfigError, Problem};
@@ -93,6 +95,8 @@ pub struct NodeConfig {
     pub tls: TlsPaths,
     /// What the register tells anybody, and where it is served, if it is.
     pub public: PublicConfig,
+    /// The machines on which a part of its plans is computed, if there are any.
+    pub engine: Option<EngineConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.
@@ -196,6 +200,9 @@ pub struct Limits {
     pub seconds: u64,
     /// Mebibytes that all queries share.
     pub memory_mib: usize,
+    /// Mebibytes of Parquet files up to which a dataset with a unit is held in memory, beside what queries share; larger ones
+    /// are scanned by every query. Parquet is several times smaller than its rows in memory.
+    pub held_mib: u32,
     /// Threads that run queries.
     pub worker_threads: usize,
     /// Partitions into which a query is split.
@@ -210,6 +217,7 @@ impl Default for Limits {
             statement_bytes: 1024 * 1024,
             seconds: 300,
             memory_mib: 512,
+            held_mib: 64,
             worker_threads: 2,
             target_partitions: 2,
         }

@@ -11,7 +11,7 @@ use super::dataset::about;
 use super::problem::{File, Report};
 use super::{
     AuditConfig, FederationConfig, Limits, Member, NodeConfig, PublicConfig, PublicTls, TlsPaths, addresses, database,
-    raw, store,
+    engine, raw, store,
 };
 
 /// The folders of datasets, views, agreements, algorithms and standards.
@@ -64,6 +64,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let contact = raw.contact.as_ref().and_then(|raw| about::contact(file, raw, report));
     let tls = tls(file, &base, &raw.tls, report);
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
+    let engine = raw.engine.as_ref().map(|raw| engine::check(file, raw, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let authorities = authorities(file, &raw.authorities, report);
@@ -96,6 +97,10 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         public: match public {
             Some(checked) => checked?,
             None => PublicConfig::default(),
+        },
+        engine: match engine {
+            Some(checked) => Some(checked?),
+            None => None,
         },
         limits,
         audit,
@@ -149,7 +154,7 @@ fn body(file: &File, text: &Spanned<String>, report: &mut Report) -> Option<Name
     Some(name)
 }
 
-fn address(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<SocketAddr> {
+pub(super) fn address(file: &File, key: &str, text: &Spanned<String>, report: &mut Report) -> Option<SocketAddr> {
     let address = text.get_ref().parse().ok();
     if address.is_none() {
         let what = format!("{key} is {:?}, which is no address", text.get_ref());
@@ -172,7 +177,7 @@ fn health(file: &File, text: &Spanned<String>, listen: Option<SocketAddr>, repor
     Some(address)
 }
 
-fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<TlsPaths> {
+pub(super) fn tls(file: &File, base: &Path, raw: &raw::Tls, report: &mut Report) -> Option<TlsPaths> {
     let ca = file.existing(report, base, "tls.ca", &raw.ca);
     let cert = file.existing(report, base, "tls.cert", &raw.cert);
     let key = file.existing(report, base, "tls.key", &raw.key);
@@ -277,6 +282,7 @@ fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
         statement_bytes: limit("statement_bytes", &raw.statement_bytes, default.statement_bytes),
         seconds: limit("seconds", &raw.seconds, usize::try_from(default.seconds).unwrap_or(usize::MAX)) as u64,
         memory_mib: limit("memory_mib", &raw.memory_mib, default.memory_mib),
+        held_mib: raw.held_mib.unwrap_or(default.held_mib),
         worker_threads: limit("worker_threads", &raw.worker_threads, default.worker_threads),
         target_partitions: limit("target_partitions", &raw.target_partitions, default.target_partitions),
     }
@@ -308,7 +314,7 @@ fn members(file: &File, raw: &[raw::Member], report: &mut Report) -> Vec<Member>
     members
 }
 
-fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
+pub(super) fn endpoint(file: &File, (key, example): (&str, &str), text: &Spanned<String>, report: &mut Report) -> Option<String> {
     let is_endpoint = text.get_ref().parse::<http::Uri>().is_ok_and(|uri| {
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority =

@@ -32,6 +32,7 @@ pub(super) struct Node {
     pub(super) authorities: Vec<Spanned<String>>,
     pub(super) tls: Tls,
     pub(super) public: Option<Public>,
+    pub(super) engine: Option<Engine>,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -115,6 +116,24 @@ pub(super) struct Public {
     pub(super) counts: Option<Counts>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Engine {
+    pub(super) workers: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub(super) at_home: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Worker {
+    pub(super) listen: Spanned<String>,
+    pub(super) tls: Tls,
+    pub(super) data: Vec<Spanned<String>>,
+    pub(super) memory_mib: Option<Spanned<u32>>,
+    pub(super) worker_threads: Option<Spanned<u32>>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
@@ -123,6 +142,7 @@ pub(super) struct Limits {
     pub(super) statement_bytes: Option<Spanned<u32>>,
     pub(super) seconds: Option<Spanned<u32>>,
     pub(super) memory_mib: Option<Spanned<u32>>,
+    pub(super) held_mib: Option<u32>,
     pub(super) worker_threads: Option<Spanned<u32>>,
     pub(super) target_partitions: Option<Spanned<u32>>,
 }

@@ -21,6 +21,7 @@
 //! | `tables` | declared tables: what a dataset without noise answers |
 //! | `release`, `governed` | the extension nodes: cells that pass disclosure control, and marked rows |
 //! | `guard`, `permit`, `released`, `compact` | the way out |
+//! | `shipped` | what below a release goes to a worker of the body's own cluster |
 //! | `observed` | what is told of a plan that has run |
 #![expect(clippy::result_large_err, reason = "a refusal is made at most once a query, and its fields are read by name")]
 
@@ -44,6 +45,7 @@ mod reference;
 mod refused;
 mod release;
 mod released;
+mod shipped;
 mod table;
 mod tables;
 mod terms;
@@ -69,6 +71,9 @@ pub use reference::Referenced;
 pub use refused::{Refused, unknown_dataset};
 pub use release::Tally;
 pub use released::Released;
+pub use shipped::{
+    ShippedAggregate, ShippedMark, ShippedScalar, below_releases, ship_aggregate, ship_mark, ship_scalar,
+};
 pub use table::{PublishedTable, TermsError};
 pub use tables::{DeclaredTable, TableLayout, Tables, TablesError, tabulation};
 pub use terms::{

@@ -54,6 +54,13 @@ impl Observed {
         operators
     }
 
+    /// What is found at operators of the plan, each before those below it.
+    pub fn found<T>(&self, find: &dyn Fn(&Arc<dyn ExecutionPlan>) -> Option<T>) -> Vec<T> {
+        let mut found = Vec::new();
+        look(&self.plan, find, &mut found);
+        found
+    }
+
     /// The visible cells of each release that was run.
     pub fn visible(&self) -> Vec<Visible> {
         let mut visible = Vec::new();
@@ -87,6 +94,11 @@ fn released(plan: &Arc<dyn ExecutionPlan>, visible: &mut Vec<Visible>) {
         return;
     }
     plan.children().into_iter().for_each(|child| released(child, visible));
+}
+
+fn look<T>(plan: &Arc<dyn ExecutionPlan>, find: &dyn Fn(&Arc<dyn ExecutionPlan>) -> Option<T>, found: &mut Vec<T>) {
+    found.extend(find(plan));
+    plan.children().into_iter().for_each(|child| look(child, find, found));
 }
 
 fn is_gate(plan: &Arc<dyn ExecutionPlan>) -> bool {

@@ -50,6 +50,16 @@ impl Refused {
         Self::new("history", reason, "tell the operator of the node, whose log says why").about(dataset)
     }
 
+    /// What is below a release is for machines of which none answers: no word of where they are.
+    pub fn without_workers(workers: usize) -> Self {
+        let reason = format!("none of the {workers} workers of this body's cluster answers");
+        Self::new(
+            "engine",
+            reason,
+            "ask again in a minute; its operator finds in the node's log which of them are missed",
+        )
+    }
+
     pub(super) fn about(mut self, dataset: &str) -> Self {
         self.needle = self.needle.or_else(|| dataset.rsplit('.').next().map(str::to_owned));
         self.dataset = Some(dataset.to_owned());

@@ -15,6 +15,7 @@ use super::explain::Explanation;
 use super::text::Written;
 use super::{Answer, Asked, Closing, Engine, Planned, QueryError};
 use crate::audit::Durable;
+use crate::cluster::{self, Ran as RanAt};
 use crate::gate::{self, Intent, Observed, Operator, Released, Visible};
 
 /// The explanation of a question that is to run.
@@ -34,8 +35,20 @@ pub(super) struct Ran {
     /// What each release of this body's own let out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     released: Vec<Cells>,
+    /// Where the parts below releases were computed that workers of this body's cluster may compute.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    computed: Vec<Computed>,
     /// The operators above the gate's.
     operators: Vec<Step>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Computed {
+    /// By so many workers.
+    Workers(usize),
+    /// At this node.
+    Here,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,6 +107,7 @@ impl Engine {
             rows,
             time_ms: milliseconds(run.begun.elapsed()),
             released: run.observed.visible().into_iter().map(Cells::from).collect(),
+            computed: run.observed.found(&cluster::ran).into_iter().map(Computed::from).collect(),
             operators: run.observed.operators().into_iter().map(Step::from).collect(),
         };
         explanation.ran(ran, closing.arrived());
@@ -140,6 +154,15 @@ impl From<Visible> for Cells {
     }
 }
 
+impl From<RanAt> for Computed {
+    fn from(ran: RanAt) -> Self {
+        match ran {
+            RanAt::Workers(workers) => Self::Workers(workers),
+            RanAt::Home => Self::Here,
+        }
+    }
+}
+
 impl From<Operator> for Step {
     fn from(Operator { depth, name, rows, compute }: Operator) -> Self {
         let compute_us = compute.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
@@ -160,6 +183,12 @@ impl Ran {
             vec![format!("{} rows of the answer, after {} ms; they are not shown", self.rows, self.time_ms)];
         for Cells { datasets, visible_cells } in &self.released {
             lines.push(format!("{visible_cells} visible cells of {}", datasets.join(", ")));
+        }
+        for computed in &self.computed {
+            lines.push(match computed {
+                Computed::Workers(workers) => format!("computed by {workers} of this body's workers"),
+                Computed::Here => "computed at this node, though it has workers".to_owned(),
+            });
         }
         for Step { depth, operator, rows, compute_us } in &self.operators {
             let rows = rows.map(|rows| format!("{rows} rows"));

@@ -48,6 +48,15 @@ impl Behind {
         }
     }
 
+    /// Bytes of the files or objects; `None` where nothing tells.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::Files(before) => Some(before.bytes()),
+            Self::Objects { listing, .. } => Some(listing.bytes()),
+            Self::Table => None,
+        }
+    }
+
     /// How long rows that were read from files or objects are what a query is to see.
     pub(super) fn freshness(self, spec: &SourceSpec) -> Freshness {
         match self {

@@ -33,8 +33,21 @@ pub(super) async fn check(spec: &SourceSpec, mapped: &Mapped, context: &SessionC
 
 /// Whether every column has its declared type, in rows that are going to be cast to it.
 pub(super) async fn types(spec: &SourceSpec, mapped: &Mapped, context: &SessionContext) -> Result<(), SourceError> {
-    let checks: Vec<_> = checks(spec, mapped)?.into_iter().filter(|check| check.promise == Promise::Type).collect();
+    let checks = of_types(spec, mapped)?;
     if checks.is_empty() { Ok(()) } else { counted(spec, mapped, context, &checks).await.map(drop) }
+}
+
+/// The number of rows, if every column has its declared type in them.
+pub(super) async fn typed_rows(
+    spec: &SourceSpec,
+    mapped: &Mapped,
+    context: &SessionContext,
+) -> Result<u64, SourceError> {
+    counted(spec, mapped, context, &of_types(spec, mapped)?).await
+}
+
+fn of_types<'a>(spec: &'a SourceSpec, mapped: &Mapped) -> Result<Vec<Check<'a>>, SourceError> {
+    Ok(checks(spec, mapped)?.into_iter().filter(|check| check.promise == Promise::Type).collect())
 }
 
 async fn counted(

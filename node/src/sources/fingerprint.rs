@@ -57,6 +57,11 @@ impl Fingerprint {
         self.files.iter().map(|(_, _, changed)| *changed).max()
     }
 
+    /// Their lengths together.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().map(|(_, length, _)| length).sum()
+    }
+
     /// Whether the files are still as they were.
     pub fn holds(&self) -> bool {
         Self::of(&self.path, self.of).is_ok_and(|now| now == *self)

@@ -33,6 +33,27 @@ pub struct Found {
 }
 
 impl Found {
+    fn nothing(place: Place) -> Self {
+        Self { place, batches: Vec::new(), outer: HashSet::new() }
+    }
+
+    /// Adds those rows of a batch that are of these units.
+    fn add(&mut self, spec: &SourceSpec, units: &HashSet<u64>, batch: &RecordBatch) -> Result<(), SourceError> {
+        let published = published_schema(&spec.dataset);
+        let columns = batch.columns().iter().take(published.fields().len()).cloned().collect();
+        let batch = RecordBatch::try_new(published, columns).map_err(|_| SourceError::evaluation(spec))?;
+        let (own, outer) = hashes(spec, &batch)?;
+        let at = |hashes: &Hashes, row: usize| hashes.get(row).copied().flatten();
+        let is_in = |hash: Option<u64>| hash.is_some_and(|hash| units.contains(&hash));
+        let here: Vec<bool> = (0..batch.num_rows()).map(|row| is_in(at(&own, row)) || is_in(at(&outer, row))).collect();
+        self.outer.extend(here.iter().enumerate().filter(|(_, here)| **here).filter_map(|(row, _)| at(&outer, row)));
+        let rows = filter_record_batch(&batch, &BooleanArray::from(here)).map_err(|_| SourceError::evaluation(spec))?;
+        if rows.num_rows() > 0 {
+            self.batches.push(rows);
+        }
+        Ok(())
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
@@ -52,7 +73,9 @@ pub async fn found(
     if let Some(snapshot) = Snapshot::of(spec, now)?
         && let Some(kept) = super::blocking(spec, move || snapshot.read()).await?
     {
-        all.push(of_place(spec, units, Place::Snapshot, &kept.batches)?);
+        let mut found = Found::nothing(Place::Snapshot);
+        kept.batches.iter().try_for_each(|batch| found.add(spec, units, batch))?;
+        all.push(found);
     }
     Ok(all)
 }
@@ -63,30 +86,8 @@ pub async fn in_source(
     units: &HashSet<u64>,
     context: &SessionContext,
 ) -> Result<Found, SourceError> {
-    of_place(spec, units, Place::Source, &held::published(spec, &Behind::of(spec).await?, context).await?)
-}
-
-fn of_place(
-    spec: &SourceSpec,
-    units: &HashSet<u64>,
-    place: Place,
-    batches: &[RecordBatch],
-) -> Result<Found, SourceError> {
-    let mut found = Found { place, batches: Vec::new(), outer: HashSet::new() };
-    for batch in batches {
-        let published = published_schema(&spec.dataset);
-        let columns = batch.columns().iter().take(published.fields().len()).cloned().collect();
-        let batch = RecordBatch::try_new(published, columns).map_err(|_| SourceError::evaluation(spec))?;
-        let (own, outer) = hashes(spec, &batch)?;
-        let at = |hashes: &Hashes, row: usize| hashes.get(row).copied().flatten();
-        let is_in = |hash: Option<u64>| hash.is_some_and(|hash| units.contains(&hash));
-        let here: Vec<bool> = (0..batch.num_rows()).map(|row| is_in(at(&own, row)) || is_in(at(&outer, row))).collect();
-        found.outer.extend(here.iter().enumerate().filter(|(_, here)| **here).filter_map(|(row, _)| at(&outer, row)));
-        let rows = filter_record_batch(&batch, &BooleanArray::from(here)).map_err(|_| SourceError::evaluation(spec))?;
-        if rows.num_rows() > 0 {
-            found.batches.push(rows);
-        }
-    }
+    let mut found = Found::nothing(Place::Source);
+    held::each(spec, &Behind::of(spec).await?, context, |batch| found.add(spec, units, batch)).await?;
     Ok(found)
 }
 

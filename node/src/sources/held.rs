@@ -9,6 +9,7 @@ use datafusion::common::Column;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
@@ -38,15 +39,37 @@ pub(super) async fn read(spec: &SourceSpec, behind: &Behind, context: &SessionCo
     super::blocking(spec, move || marked::mark(&owned, batches)).await
 }
 
+/// The published columns of all of the source's rows, as they are there, batch by batch: not all are in memory at once where
+/// the format doesn't need it.
+pub(super) async fn each(
+    spec: &SourceSpec,
+    behind: &Behind,
+    context: &SessionContext,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    if spec.kind != SourceKind::Parquet {
+        return published(spec, behind, context).await?.iter().try_for_each(take);
+    }
+    addresses::ready(spec).await?;
+    let mut rows = parquet::read(spec, behind, context).await?;
+    while let Some(batch) = rows.next().await {
+        take(&batch.map_err(|error| SourceError::run(spec, &error))?)?;
+    }
+    Ok(())
+}
+
 /// The published columns of all of the source's rows, as they are there.
-pub(super) async fn published(
+async fn published(
     spec: &SourceSpec,
     behind: &Behind,
     context: &SessionContext,
 ) -> Result<Vec<RecordBatch>, SourceError> {
     addresses::ready(spec).await?;
     match &spec.kind {
-        SourceKind::Parquet => parquet::read(spec, behind, context).await,
+        SourceKind::Parquet => {
+            let rows = parquet::read(spec, behind, context).await?;
+            gathered(rows).await.map_err(|error| SourceError::run(spec, &error))
+        }
         SourceKind::Csv(_) | SourceKind::Excel(_) | SourceKind::JsonLines | SourceKind::GeoJson => {
             materialise::read(spec, behind, context).await
         }
@@ -76,7 +99,10 @@ pub(super) async fn table(
 
 /// All rows of a plan, in batches that are copied to their exact size so that nothing of the raw source stays behind them.
 pub(super) async fn collect(session: &SessionContext, plan: LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let mut stream = session.execute_logical_plan(plan).await?.execute_stream().await?;
+    gathered(session.execute_logical_plan(plan).await?.execute_stream().await?).await
+}
+
+async fn gathered(mut stream: SendableRecordBatchStream) -> Result<Vec<RecordBatch>, DataFusionError> {
     let mut exact = BatchCoalescer::new(stream.schema(), BATCH_ROWS);
     let mut batches = Vec::new();
     while let Some(batch) = stream.next().await {

@@ -10,6 +10,7 @@ use arrow::error::ArrowError;
 
 use super::held::held_schema;
 use super::promises::Promises;
+use super::units::Part;
 use super::{Rectified, SourceError, SourceSpec, UnitSpec, arrow_type, literal, published_schema, units};
 
 pub(super) type Hashes = Vec<Option<u64>>;
@@ -29,15 +30,9 @@ pub(super) fn mark(spec: &SourceSpec, batches: Vec<RecordBatch>) -> Result<Marke
         let batches = held.collect::<Result<_, _>>().map_err(|_| SourceError::evaluation(spec))?;
         return Ok(Marked { batches, corrected: Vec::new() });
     };
-    let types = spec.dataset.columns.iter().map(|column| arrow_type(column.column_type));
-    let rows = units::Rows::new(types).map_err(|_| SourceError::evaluation(spec))?;
-    let overlays = spec.rights.rectified.iter().map(|_| Overlaid::default()).collect();
-    let mut marker = Marker { spec, unit, rows, promises: Promises::new(spec, unit), overlays };
-    // What can't be marked at all is refused also where there are no rows.
-    marker.batch(&RecordBatch::new_empty(published_schema(&spec.dataset)))?;
+    let mut marker = Marker::new(spec, unit, Part::WHOLE)?;
     let batches = batches.into_iter().map(|batch| marker.batch(&batch)).collect::<Result<_, _>>()?;
-    marker.promises.kept()?;
-    Ok(Marked { batches, corrected: marker.corrected() })
+    Ok(Marked { batches, corrected: marker.finish()?.corrected })
 }
 
 /// What was found where a right value overlays the source's.
@@ -47,17 +42,45 @@ struct Overlaid {
     wrong: usize,
 }
 
-struct Marker<'a> {
+/// Marks rows batch by batch, and learns whether they are what the dataset promises.
+pub(super) struct Marker<'a> {
     spec: &'a SourceSpec,
     unit: &'a UnitSpec,
     rows: units::Rows,
     promises: Promises<'a>,
     /// One for each rectified value.
     overlays: Vec<Overlaid>,
+    part: Part,
 }
 
-impl Marker<'_> {
-    fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, SourceError> {
+/// What was learnt of all rows.
+pub(super) struct Learnt {
+    /// The entries whose right values the source holds by now, in all rows of the unit.
+    pub(super) corrected: Vec<u64>,
+    /// Rows that are units themselves and equal to one before them.
+    pub(super) repeated: u64,
+}
+
+impl<'a> Marker<'a> {
+    /// Before the first row; what is promised of units is learnt of those of one part.
+    pub(super) fn new(spec: &'a SourceSpec, unit: &'a UnitSpec, part: Part) -> Result<Self, SourceError> {
+        let types = spec.dataset.columns.iter().map(|column| arrow_type(column.column_type));
+        let rows = units::Rows::new(types).map_err(|_| SourceError::evaluation(spec))?;
+        let overlays = spec.rights.rectified.iter().map(|_| Overlaid::default()).collect();
+        let mut marker = Self { spec, unit, rows, promises: Promises::new(spec, unit, part), overlays, part };
+        // What can't be marked at all is refused also where there are no rows.
+        marker.batch(&RecordBatch::new_empty(published_schema(&spec.dataset)))?;
+        Ok(marker)
+    }
+
+    /// What was learnt, if the promises on all rows together were kept.
+    pub(super) fn finish(self) -> Result<Learnt, SourceError> {
+        self.promises.kept()?;
+        Ok(Learnt { corrected: self.corrected(), repeated: self.rows.repeated() })
+    }
+
+    /// The next rows as they are held.
+    pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<RecordBatch, SourceError> {
         let found = self.hashes(batch)?;
         let outer = outer_hashes(self.spec, self.unit, batch)?;
         let (batch, hashes) = self.rectified(batch, &found)?;
@@ -75,7 +98,9 @@ impl Marker<'_> {
     fn hashes(&mut self, batch: &RecordBatch) -> Result<Hashes, SourceError> {
         match &self.unit.column {
             Some(name) => named(self.spec, name, &self.unit.key, batch),
-            None => self.rows.of_batch(&self.unit.key, batch).map_err(|_| SourceError::evaluation(self.spec)),
+            None => {
+                self.rows.of_batch(&self.unit.key, batch, self.part).map_err(|_| SourceError::evaluation(self.spec))
+            }
         }
     }
 

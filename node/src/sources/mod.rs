@@ -6,6 +6,7 @@ mod boroughs;
 mod checks;
 mod clean;
 mod error;
+mod expressions;
 mod files;
 mod fingerprint;
 mod format;
@@ -21,6 +22,8 @@ mod parquet;
 mod postgres;
 mod predicate;
 mod promises;
+mod scanned;
+mod shipped;
 mod snapshot;
 mod spec;
 mod sqlite;
@@ -48,8 +51,10 @@ pub use format::{CsvFormat, ExcelFormat, Tidy};
 pub use found::{Found, Place, found, in_source};
 pub use functions::{is_day_uk, is_money};
 pub use look::{Records, Unread, below, layout, records, tidied};
+pub use parquet::UnchangedFiles;
 pub use postgres::{Fault, Host, Postgres, Server, ServerConfig, WholeQueries};
 pub use predicate::predicate;
+pub use shipped::{ShippedFunction, named_functions, ship_function};
 pub use snapshot::{AsOf, Beside, period_end, period_start};
 pub use spec::{OuterUnitSpec, Rectified, RightsSpec, SnapshotStore, SourceKind, SourceSpec, UnitSpec};
 pub use sqlite::{Sqlite, SqliteFault};
@@ -191,6 +196,9 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     let mut shared = Arc::default();
     let (mapped, corrected) = match (&spec.kind, asked) {
         (SourceKind::Parquet, true) => (parquet::open(spec, &behind, context).await?, Vec::new()),
+        (SourceKind::Parquet, false) if scanned::is_wanted(spec, &behind) => {
+            scanned::open(spec, &behind, context).await?
+        }
         (SourceKind::Sqlite(_), true) => {
             (sqlite::open(spec, Failure::of_queries(spec.dataset.form), context).await?, Vec::new())
         }

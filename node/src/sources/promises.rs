@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use meridian_proto::Name;
 
 use super::marked::published;
+use super::units::Part;
 use super::{SourceError, SourceSpec, UnitSpec};
 
 /// The bits of a hash in whose place a record key stands.
@@ -18,6 +19,8 @@ pub(super) struct Promises<'a> {
     /// The column that names units, if it promises to name none twice.
     unique: Option<&'a Name>,
     record_key: Option<&'a Name>,
+    /// Of which units it is known.
+    part: Part,
     /// Units and their record keys.
     seen: HashMap<u64, Option<u8>>,
     rows: u64,
@@ -25,10 +28,10 @@ pub(super) struct Promises<'a> {
 }
 
 impl<'a> Promises<'a> {
-    pub(super) fn new(spec: &'a SourceSpec, unit: &'a UnitSpec) -> Self {
+    pub(super) fn new(spec: &'a SourceSpec, unit: &'a UnitSpec, part: Part) -> Self {
         // Where each row is a unit none has two.
         let unique = unit.column.as_ref().filter(|_| unit.unique);
-        Self { spec, unique, record_key: unit.record_key.as_ref(), seen: HashMap::new(), rows: 0, repeated: 0 }
+        Self { spec, unique, record_key: unit.record_key.as_ref(), part, seen: HashMap::new(), rows: 0, repeated: 0 }
     }
 
     /// The hashes of the next rows, with record keys in them; rows that are left out promise nothing.
@@ -48,17 +51,20 @@ impl<'a> Promises<'a> {
                 self.see(unit, None);
             }),
             Some(name) => {
-                let keys = integers(self.spec, batch, name)?;
+                let column = published(self.spec, batch, name)?;
+                let keys = record_keys(column).ok_or_else(|| {
+                    SourceError::unit(self.spec, name, "record keys are integers; declare it as integer or bigint")
+                })?;
                 for (at, unit) in rows {
                     let wrong = |why| SourceError::record_key(self.spec, name, first + at as u64, why);
-                    let key = keys.get(at).copied().flatten().and_then(|key| u8::try_from(key).ok());
+                    let key = keys.get(at).copied().flatten();
                     let key = key.ok_or_else(|| wrong("is no integer from 0 to 255"))?;
                     let Some(unit) = unit else { continue };
                     // Two keys would make two units of one.
                     if !self.see(*unit, Some(key)) {
                         return Err(wrong("is another than in an earlier row of its unit"));
                     }
-                    *unit = *unit & !RECORD_KEY | u64::from(key);
+                    *unit = with_record_key(*unit, key);
                 }
             }
         }
@@ -79,17 +85,26 @@ impl<'a> Promises<'a> {
 
     /// Counts a row of the unit; whether it has the record key of its other rows.
     fn see(&mut self, unit: u64, key: Option<u8>) -> bool {
+        if !self.part.holds(unit) {
+            return true;
+        }
         let before = self.seen.insert(unit, key);
         self.repeated += u64::from(before.is_some());
         before.is_none_or(|before| before == key)
     }
 }
 
-fn integers(spec: &SourceSpec, batch: &RecordBatch, name: &Name) -> Result<Vec<Option<i64>>, SourceError> {
-    let column = published(spec, batch, name)?;
+/// A column's record keys; NULL where a value is no integer from 0 to 255, and `None` where the column has no integers.
+pub(super) fn record_keys(column: &ArrayRef) -> Option<Vec<Option<u8>>> {
+    let key = |key: i64| u8::try_from(key).ok();
     match column.data_type() {
-        DataType::Int32 => Ok(column.as_primitive::<Int32Type>().iter().map(|key| key.map(i64::from)).collect()),
-        DataType::Int64 => Ok(column.as_primitive::<Int64Type>().iter().collect()),
-        _ => Err(SourceError::unit(spec, name, "record keys are integers; declare it as integer or bigint")),
+        DataType::Int32 => Some(column.as_primitive::<Int32Type>().iter().map(|at| key(at?.into())).collect()),
+        DataType::Int64 => Some(column.as_primitive::<Int64Type>().iter().map(|at| key(at?)).collect()),
+        _ => None,
     }
+}
+
+/// The hash of a unit whose record key the owner gives.
+pub(super) fn with_record_key(unit: u64, key: u8) -> u64 {
+    unit & !RECORD_KEY | u64::from(key)
 }

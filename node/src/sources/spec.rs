@@ -26,8 +26,10 @@ pub struct SourceSpec {
     pub mapping: Option<String>,
     /// The list in which the mapping may look for addresses; such a dataset is read once and held in memory.
     pub addresses: Option<Addresses>,
-    /// What its rows are about; such a dataset is read once and held in memory.
+    /// What its rows are about; such a dataset is read once and held in memory, but for large ones of Parquet.
     pub unit: Option<UnitSpec>,
+    /// Bytes of Parquet files up to which live rows with a unit are held in memory; larger ones are scanned by every query.
+    pub most_held: u64,
     /// How long every query sees the same rows; only a dataset with a unit is anything but live.
     pub as_of: AsOf,
     /// Where snapshots are kept; needed for all but live datasets.
@@ -43,7 +45,7 @@ impl SourceSpec {
             let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
             (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
         };
-        let Self { dataset, kind, path, store, mapping, addresses, unit, as_of, snapshots, rights } = self;
+        let Self { dataset, kind, path, store, mapping, addresses, unit, most_held: _, as_of, snapshots, rights } = self;
         shape(dataset) == shape(&other.dataset)
             && *kind == other.kind
             && *path == other.path
@@ -71,6 +73,7 @@ impl SourceSpec {
             mapping,
             addresses: None,
             unit: None,
+            most_held: u64::MAX,
             as_of: AsOf::Live,
             snapshots: None,
             rights: RightsSpec::default(),
@@ -81,7 +84,8 @@ impl SourceSpec {
 /// How a file is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
-    /// Read anew by every query, filters and projections pushed into the reader; a dataset with a unit is held in memory.
+    /// Read anew by every query, filters and projections pushed into the reader; a dataset with a unit is held in memory where
+    /// it is small.
     Parquet,
     /// Read once, every column as text where an empty field is NULL, and held in memory as published columns.
     Csv(CsvFormat),

@@ -55,27 +55,80 @@ pub(super) fn of_column(key: &[u8; 16], column: &ArrayRef) -> Option<Vec<Option<
 pub(super) struct Rows {
     converter: RowConverter,
     seen: HashMap<u64, u64>,
+    repeated: u64,
 }
 
 impl Rows {
     /// For rows of these types.
     pub(super) fn new(types: impl Iterator<Item = DataType>) -> Result<Self, ArrowError> {
-        Ok(Self { converter: RowConverter::new(types.map(SortField::new).collect())?, seen: HashMap::new() })
+        Ok(Self {
+            converter: RowConverter::new(types.map(SortField::new).collect())?,
+            seen: HashMap::new(),
+            repeated: 0,
+        })
     }
 
-    /// The hash of each row; batches come in the source's order.
-    pub(super) fn of_batch(&mut self, key: &[u8; 16], batch: &RecordBatch) -> Result<Vec<Option<u64>>, ArrowError> {
+    /// The hash of each row; batches come in the source's order. Equal rows are told from each other within a part alone.
+    pub(super) fn of_batch(
+        &mut self,
+        key: &[u8; 16],
+        batch: &RecordBatch,
+        part: Part,
+    ) -> Result<Vec<Option<u64>>, ArrowError> {
         let rows = self.converter.convert_columns(batch.columns())?;
         let mut numbered = Vec::new();
         let hash = |row: arrow::row::Row<'_>| {
-            let before = self.seen.entry(keyed(key, row.as_ref())).or_default();
-            numbered.clear();
-            numbered.extend_from_slice(row.as_ref());
-            numbered.extend_from_slice(&before.to_be_bytes());
-            *before += 1;
-            Some(keyed(key, &numbered))
+            let row_hash = keyed(key, row.as_ref());
+            let mut before = 0_u64;
+            if part.holds(row_hash) {
+                let seen = self.seen.entry(row_hash).or_default();
+                before = *seen;
+                *seen += 1;
+                self.repeated += u64::from(before > 0);
+            }
+            Some(of_row(key, row.as_ref(), before, &mut numbered))
         };
         Ok(rows.iter().map(hash).collect())
+    }
+
+    /// Rows so far that are equal to one before them.
+    pub(super) fn repeated(&self) -> u64 {
+        self.repeated
+    }
+}
+
+/// The hash of each row of some columns where no two are equal.
+pub(super) fn of_rows(key: &[u8; 16], columns: &[ArrayRef]) -> Result<Vec<u64>, ArrowError> {
+    let types = columns.iter().map(|column| SortField::new(column.data_type().clone()));
+    let rows = RowConverter::new(types.collect())?.convert_columns(columns)?;
+    let mut numbered = Vec::new();
+    Ok(rows.iter().map(|row| of_row(key, row.as_ref(), 0, &mut numbered)).collect())
+}
+
+fn of_row(key: &[u8; 16], row: &[u8], before: u64, numbered: &mut Vec<u8>) -> u64 {
+    numbered.clear();
+    numbered.extend_from_slice(row);
+    numbered.extend_from_slice(&before.to_be_bytes());
+    keyed(key, numbered)
+}
+
+/// One of several equal parts of all units, by their hashes: what is known of the units of one part at a time takes less
+/// memory than that of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// Which, from 0.
+    pub(super) index: u64,
+    /// Of how many.
+    pub(super) of: u64,
+}
+
+impl Part {
+    /// All units.
+    pub(super) const WHOLE: Self = Self { index: 0, of: 1 };
+
+    /// Whether a unit is in it.
+    pub(super) fn holds(self, unit: u64) -> bool {
+        unit % self.of.max(1) == self.index
     }
 }
 

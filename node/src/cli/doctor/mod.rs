@@ -1,5 +1,6 @@
 //! `meridian node check`: looks at all that a node needs, and says for each fault what to do.
 
+mod cluster;
 mod data;
 mod identity;
 mod machine;
@@ -73,6 +74,7 @@ impl Doctor {
             format!("{}: {datasets} datasets, {views} views, {agreements} agreements", self.config.display()),
         );
         machine::look(node, &mut report);
+        cluster::look(node, &mut report).await;
         let running = network::listening(node, &mut report).await;
         if let Some(own) = identity::look(node, &mut report) {
             network::look(node, &own, &mut report).await;

@@ -80,3 +80,42 @@ fn node_toml() {
     let twice = "[[members]]\nbody = \"loda\"\nendpoint = \"https://a.example:1\"\n\n[[members]]";
     check(node, "[[members]]", twice, "node.toml:21: member `loda` stands twice: remove one");
 }
+
+#[test]
+fn the_machines_of_a_cluster() {
+    let node = "node.toml";
+    let engine = |said: &str| format!("engine = {said}\nstate = ");
+    for (said, expected) in [
+        ("{ workers = [] }", "node.toml:6: engine.workers names no worker: name each"),
+        ("{ workers = [\"10.0.0.2:7001\"] }", "node.toml:6: engine.workers is \"10.0.0.2:7001\", which is no https"),
+        (
+            "{ workers = [\"https://10.0.0.2:7001\", \"https://10.0.0.2:7001/\"] }",
+            "node.toml:6: the worker https://10.0.0.2:7001/ stands twice: remove one",
+        ),
+        ("{ workers = [\"https://10.0.0.2:7001\"], home = true }", "node.toml:6: unknown key `home`"),
+    ] {
+        check(node, "state = ", &engine(said), expected);
+    }
+    let folder = baseline();
+    let text = fs::read_to_string(folder.path().join(node)).unwrap();
+    write(folder.path(), node, &text.replace("state = ", &engine("{ workers = [\"https://10.0.0.2:7001/\"] }")));
+    let found = load(folder.path()).unwrap().node.engine.unwrap();
+    assert_eq!((found.workers, found.at_home), (vec!["https://10.0.0.2:7001".to_owned()], false));
+
+    let worker = "listen = \"127.0.0.1:7001\"\ndata = [\"tls\"]\n\n[tls]\nca = \"tls/ca.pem\"\ncert = \"tls/node.pem\"\nkey = \"tls/node.key\"\n";
+    let of = |text: String| {
+        write(folder.path(), "worker.toml", &text);
+        WorkerConfig::load(&folder.path().join("worker.toml"))
+    };
+    let found = of(worker.to_owned()).unwrap();
+    assert_eq!((found.data, found.memory_mib), (vec![folder.path().join("tls")], 1024));
+    for (from, to, expected) in [
+        ("127.0.0.1:7001", "here", "listen is \"here\", which is no address"),
+        ("[\"tls\"]", "[\"tls/ca.pem\"]", "which is no folder: name the folder"),
+        ("[\"tls\"]", "[\"rows\"]", "which can't be read"),
+        ("data = ", "date = ", "unknown key `date`: did you mean `data`?"),
+    ] {
+        let error = of(worker.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -13,6 +13,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
+use serde::{Deserialize, Serialize};
+
+use crate::portable;
 
 /// `value` times 10^`decimals`, rounded, as a 64-bit integer or a Decimal128(38, `decimals`); where it lies outside of
 /// `low` and `high` the nearer of them, which are of its own type. NULL, NaN and what has more than 38 digits become NULL.
@@ -31,6 +34,29 @@ struct Fixed {
     /// 10^`decimals`, if both bounds times it are 64-bit integers.
     scale: Option<i64>,
     signature: Signature,
+}
+
+/// The function as it goes to a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShippedFixed {
+    low: Vec<u8>,
+    high: Vec<u8>,
+    decimals: i8,
+}
+
+/// The function, if it is this one.
+pub(in super::super) fn ship(function: &ScalarUDF) -> Result<Option<ShippedFixed>> {
+    let Some(fixed) = function.inner().downcast_ref::<Fixed>() else { return Ok(None) };
+    let (low, high) = (portable::of_value(&fixed.low)?, portable::of_value(&fixed.high)?);
+    Ok(Some(ShippedFixed { low, high, decimals: fixed.decimals }))
+}
+
+impl ShippedFixed {
+    /// The function.
+    pub(in super::super) fn function(self) -> Result<Arc<ScalarUDF>> {
+        let (low, high) = (portable::value(&self.low)?, portable::value(&self.high)?);
+        Ok(Arc::new(ScalarUDF::new_from_impl(Fixed::new(low, high, self.decimals))))
+    }
 }
 
 impl ScalarUDFImpl for Fixed {

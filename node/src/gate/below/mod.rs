@@ -40,6 +40,7 @@ use super::facts::Decision;
 use super::table::PublishedTable;
 use super::terms::{Terms, UNIT_COLUMN};
 
+pub(super) use fixed::{ShippedFixed, ship as ship_fixed};
 use leaf::{Leaf, Protection};
 
 /// A subtree over rows of datasets of this body. The plan's columns are those of `origins`, then the unit's where a

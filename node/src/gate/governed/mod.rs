@@ -1,6 +1,8 @@
 //! Marks where a dataset's rows enter a plan, so that the way out can be checked, and keeps the caller's expressions
 //! above what they may see.
 
+use serde::{Deserialize, Serialize};
+
 mod exec;
 mod node;
 
@@ -8,7 +10,7 @@ pub(super) use exec::GovernedExec;
 pub(super) use node::{GovernedNode, node};
 
 /// What a mark stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Mark {
     /// Rows of a `statistics` dataset: every way to the root passes a release. Predicates pass downwards, since only
     /// admitted ones are above it.

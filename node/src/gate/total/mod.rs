@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `expressions` | one expression, node by node |
 //! | `casts` | which casts can fail, and what stands for them |
+//! | `shipped` | these as they go to a worker of the body's cluster |
 //! | `wrapped`, `attempt` | one function or operator that gives NULL where it has no value |
 //!
 //! Comparisons, lossless casts and whole-text functions stay as they are, so that conditions still reach the files.
@@ -19,6 +20,7 @@
 mod attempt;
 mod casts;
 mod expressions;
+mod shipped;
 mod wrapped;
 
 #[cfg(test)]
@@ -37,6 +39,7 @@ use super::release::ReleaseNode;
 use super::walk::renewed_schema;
 
 pub(crate) use casts::never_fails;
+pub(super) use shipped::{ShippedTotal, ship};
 pub(super) use wrapped::total_call;
 
 /// The plan with every expression over data of this node made total; `foreign` knows tables of other bodies.

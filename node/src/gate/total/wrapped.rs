@@ -34,9 +34,9 @@ pub(super) enum Wrapped {
 
 /// The total form.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Total {
-    wrapped: Wrapped,
-    signature: Signature,
+pub(super) struct Total {
+    pub(super) wrapped: Wrapped,
+    pub(super) signature: Signature,
 }
 
 /// The total form of a call.
@@ -53,7 +53,7 @@ pub(super) fn wrap(wrapped: Wrapped, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction { func, args })
 }
 
-fn udf(wrapped: Wrapped, arguments: usize, volatility: Volatility) -> Arc<ScalarUDF> {
+pub(super) fn udf(wrapped: Wrapped, arguments: usize, volatility: Volatility) -> Arc<ScalarUDF> {
     let signature = if arguments == 0 { Signature::nullary(volatility) } else { Signature::any(arguments, volatility) };
     Arc::new(ScalarUDF::new_from_impl(Total { wrapped, signature }))
 }

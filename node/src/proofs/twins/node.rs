@@ -93,6 +93,7 @@ impl Node {
             memory: 1 << 30,
             patience: Duration::from_secs(60),
             target_partitions: 2,
+            workers: None,
         });
         let limits = Limits {
             streams: 64,

@@ -14,10 +14,10 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as Location;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
 
-use super::object::{Objects, Told};
-use super::table::{ParquetFiles, Readers};
+use super::table::ParquetFiles;
+use super::unchanged::{Told, Unchanged};
 use crate::sources::behind::Behind;
 use crate::sources::files::{named_folders, same_folders, with_folders};
 use crate::sources::fingerprint::files_at;
@@ -34,8 +34,7 @@ struct Found {
     files: Vec<(PathBuf, ObjectMeta)>,
     /// The folder under which they are; or the one file.
     root: PathBuf,
-    store: Arc<dyn ObjectStore>,
-    readers: Readers,
+    reader: Unchanged,
 }
 
 /// The files behind a source as one table.
@@ -48,13 +47,8 @@ pub(super) async fn table(
         Behind::Objects { listing, others } => {
             let whole = |fault| SourceError::store(spec, &ObjectFault { place: spec.path.clone(), fault });
             let pinned = Arc::new(Pinned::new(listing).map_err(whole)?);
-            let told = Told { dataset: spec.dataset.name.clone(), others: Arc::clone(others) };
-            Found {
-                files: pinned.metas().to_vec(),
-                root: spec.path.clone(),
-                store: Arc::<Pinned>::clone(&pinned),
-                readers: Readers::Objects(Objects::new(pinned, told)),
-            }
+            let told = Told { dataset: spec.dataset.name.to_string(), others: Arc::clone(others) };
+            Found { files: pinned.metas().to_vec(), root: spec.path.clone(), reader: Unchanged::objects(pinned, told) }
         }
         Behind::Files(_) | Behind::Table => on_disk(spec, session).await?,
     };
@@ -67,7 +61,7 @@ pub(super) async fn table(
     let schema = schema(spec, &found, &with_metadata, session).await?;
     let table_schema = with_folders(&schema, &names).map_err(|why| SourceError::unreadable(spec, &why))?;
     let files = with_statistics(spec, &found, &format, &schema, session).await?;
-    Ok(ParquetFiles::new(files, schema, table_schema, names, format, found.readers))
+    Ok(ParquetFiles::new(files, schema, table_schema, names, format, found.reader))
 }
 
 async fn on_disk(spec: &SourceSpec, session: &SessionContext) -> Result<Found, SourceError> {
@@ -83,7 +77,8 @@ async fn on_disk(spec: &SourceSpec, session: &SessionContext) -> Result<Found, S
         let meta = store.head(&location).await.map_err(|error| wrong(&error))?;
         files.push((path, meta));
     }
-    Ok(Found { files, root, store: Arc::clone(&store), readers: Readers::Files(store) })
+    let told = Told { dataset: spec.dataset.name.to_string(), others: Arc::default() };
+    Ok(Found { files, root, reader: Unchanged::files(store, told) })
 }
 
 /// The columns that the names of folders give, the same above all files.
@@ -104,11 +99,7 @@ fn unreadable(
     (path, meta): (&Path, &ObjectMeta),
     error: &DataFusionError,
 ) -> SourceError {
-    let fault = match &found.readers {
-        Readers::Objects(objects) => objects.fault(meta, error),
-        Readers::Files(_) => None,
-    };
-    match fault {
+    match found.reader.fault(meta, error) {
         Some(fault) => SourceError::store(spec, &fault),
         None => SourceError::unreadable_at(spec, path, &mapping::planner_words(error)),
     }
@@ -123,9 +114,9 @@ async fn schema(
 ) -> Result<SchemaRef, SourceError> {
     let state = session.state();
     let looking = found.files.iter().map(|(path, meta)| {
-        let (state, store) = (&state, &found.store);
+        let (state, store) = (&state, found.reader.store());
         async move {
-            let schema = format.infer_schema(state, store, std::slice::from_ref(meta)).await;
+            let schema = format.infer_schema(state, &store, std::slice::from_ref(meta)).await;
             let schema = schema.map_err(|error| unreadable(spec, found, (path.as_path(), meta), &error))?;
             let elsewhere = geoparquet::check(&schema).map_err(|why| SourceError::unreadable_at(spec, path, &why))?;
             elsewhere.into_iter().for_each(|elsewhere| tell(spec, path, &elsewhere));
@@ -156,9 +147,9 @@ async fn with_statistics(
 ) -> Result<Vec<PartitionedFile>, SourceError> {
     let state = session.state();
     let looking = found.files.iter().map(|(path, meta)| {
-        let (state, store) = (&state, &found.store);
+        let (state, store) = (&state, found.reader.store());
         async move {
-            let statistics = format.infer_stats(state, store, Arc::clone(schema), meta).await;
+            let statistics = format.infer_stats(state, &store, Arc::clone(schema), meta).await;
             let statistics = statistics.map_err(|error| unreadable(spec, found, (path.as_path(), meta), &error))?;
             let values = named_folders(&found.root, path).into_iter().map(|(_, value)| ScalarValue::from(value));
             let file = PartitionedFile::new_from_meta(meta.clone()).with_partition_values(values.collect());

@@ -4,19 +4,20 @@
 //! | --- | --- |
 //! | `files` | the files behind a source, on this machine or in a store, with their schemas and statistics |
 //! | `table` | they as one table, with the columns that folders' names give |
-//! | `object` | objects of a store as the engine's reader wants them |
+//! | `unchanged` | files and objects as the engine's reader wants them: as they were when they were looked at |
 
 mod files;
-mod object;
 mod table;
+mod unchanged;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::SessionContext;
 
+pub use unchanged::UnchangedFiles;
+
 use super::behind::Behind;
-use super::held::collect;
 use super::mapping::{self, Failure, Mapped};
 use super::{SourceError, SourceSpec, checks};
 
@@ -27,15 +28,25 @@ pub(super) async fn open(spec: &SourceSpec, behind: &Behind, context: &SessionCo
     mapping::plan(spec, &session, Arc::new(table), Failure::of_queries(spec.dataset.form)).await
 }
 
-/// The published columns of all rows, for a dataset that is held in memory.
+/// The published columns of all rows, in the files' order.
 pub(super) async fn read(
     spec: &SourceSpec,
     behind: &Behind,
     context: &SessionContext,
-) -> Result<Vec<RecordBatch>, SourceError> {
+) -> Result<SendableRecordBatchStream, SourceError> {
     let mapped = open(spec, behind, context).await?;
     checks::types(spec, &mapped, context).await?;
-    // One partition: rows stay in the files' order. The engine's error may quote values: it is not passed on.
+    stream(spec, &mapped, context).await
+}
+
+/// The published columns of all rows as they are planned, in the files' order.
+pub(super) async fn stream(
+    spec: &SourceSpec,
+    mapped: &Mapped,
+    context: &SessionContext,
+) -> Result<SendableRecordBatchStream, SourceError> {
+    // One partition: rows stay in order. The engine's error may quote values: it is not passed on.
     let session = mapping::session(1, context.runtime_env());
-    collect(&session, mapped.published).await.map_err(|error| SourceError::run(spec, &error))
+    let rows = async { session.execute_logical_plan(mapped.published.clone()).await?.execute_stream().await };
+    rows.await.map_err(|error| SourceError::run(spec, &error))
 }

@@ -12,40 +12,17 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfigBuilder, ParquetFileReaderFactory, ParquetSource,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use object_store::ObjectStore;
 
-use super::object::Objects;
-
-/// How files are read.
-#[derive(Debug, Clone)]
-pub(super) enum Readers {
-    /// From this machine's disks.
-    Files(Arc<dyn ObjectStore>),
-    /// From a store.
-    Objects(Objects),
-}
-
-impl Readers {
-    fn with_cache(&self, cache: Arc<FileMetadataCache>) -> Arc<dyn ParquetFileReaderFactory> {
-        match self {
-            Self::Files(store) => Arc::new(CachedParquetFileReaderFactory::new(Arc::clone(store), cache)),
-            Self::Objects(objects) => Arc::new(objects.with_cache(cache)),
-        }
-    }
-}
+use super::unchanged::Unchanged;
 
 /// Some Parquet files.
 pub(super) struct ParquetFiles {
@@ -57,7 +34,7 @@ pub(super) struct ParquetFiles {
     /// The names of the latter.
     folders: Vec<String>,
     format: ParquetFormat,
-    readers: Readers,
+    reader: Unchanged,
 }
 
 impl fmt::Debug for ParquetFiles {
@@ -73,9 +50,9 @@ impl ParquetFiles {
         table_schema: SchemaRef,
         folders: Vec<String>,
         format: ParquetFormat,
-        readers: Readers,
+        reader: Unchanged,
     ) -> Self {
-        Self { files, schema, table_schema, folders, format, readers }
+        Self { files, schema, table_schema, folders, format, reader }
     }
 
     /// Whether the names of folders alone decide a filter.
@@ -152,8 +129,8 @@ impl TableProvider for ParquetFiles {
         let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
         let source = ParquetSource::new(schema)
             .with_table_parquet_options(self.format.options().clone())
-            .with_parquet_file_reader_factory(self.readers.with_cache(cache));
-        // The readers know where the files are: what this address stands for is asked for nothing.
+            .with_parquet_file_reader_factory(Arc::new(self.reader.with_cache(cache)));
+        // The reader knows where the files are: what this address stands for is asked for nothing.
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics)

@@ -78,6 +78,11 @@ impl Listing {
         self.objects.iter().map(|object| object.changed).max()
     }
 
+    /// Their lengths together.
+    pub(in crate::sources) fn bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.size).sum()
+    }
+
     /// What stands for an object's path in messages.
     pub(super) fn shown(&self, object: &Object) -> PathBuf {
         self.place.store.place(object.key.as_ref())

@@ -26,7 +26,7 @@ pub use server::{Store, StoreConfig};
 pub(super) use listing::{Listing, Watch};
 pub(super) use memory::{InMemory, fetched};
 pub use pinned::ObjectFault;
-pub(super) use pinned::Pinned;
+pub(super) use pinned::{Pinned, chain};
 
 /// What paths of objects begin with.
 pub const SCHEME: &str = "s3://";

@@ -151,7 +151,7 @@ fn as_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Obje
 }
 
 /// An error and what is below it.
-fn chain<'a>(
+pub(in crate::sources) fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |cause| cause.source())

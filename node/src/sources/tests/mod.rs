@@ -12,6 +12,7 @@ mod parquet;
 mod promises;
 mod random;
 mod rights;
+mod scanned;
 mod snapshots;
 mod store;
 mod units;

@@ -17,13 +17,15 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::single::Single;
 use columns::{CELL, SET, SUM};
 use meridian_disclosure::cells::{Cell, Cells, Contributions, Figure, Gathered};
 use meridian_disclosure::suppression;
 
 /// What a row, which is one unit, contributes to a figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in super::super) enum Counted {
     /// Itself.
     Each,
@@ -44,6 +46,26 @@ pub(in super::super) fn function(figures: Vec<Counted>, capacity: Option<u16>) -
     let arguments = 1 + figures.iter().filter(|figure| **figure != Counted::Each).count();
     let signature = Signature::any(arguments, Volatility::Immutable);
     Arc::new(AggregateUDF::new_from_impl(CellFigures { figures, capacity, signature }))
+}
+
+/// The aggregate as it goes to a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShippedFigures {
+    figures: Vec<Counted>,
+    capacity: Option<u16>,
+}
+
+/// The aggregate, if it is this one.
+pub(in super::super) fn ship(function: &AggregateUDF) -> Option<ShippedFigures> {
+    let CellFigures { figures, capacity, signature: _ } = function.inner().downcast_ref::<CellFigures>()?;
+    Some(ShippedFigures { figures: figures.clone(), capacity: *capacity })
+}
+
+impl ShippedFigures {
+    /// The aggregate.
+    pub(in super::super) fn function(self) -> Arc<AggregateUDF> {
+        function(self.figures, self.capacity)
+    }
 }
 
 /// The name of a figure in the aggregate's value.

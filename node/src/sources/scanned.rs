@@ -1,0 +1,142 @@
+//! Scans a dataset with a unit by every query instead of holding it in memory: the unit's hash, rights and record keys are
+//! expressions over its files, which give what [`super::held`] would hold.
+//!
+//! What is promised of the units of all rows together is learnt once, when the dataset is loaded, of one part of them after
+//! the other, so that nothing grows with the rows but the time that it takes. Files that are others under a query are an
+//! error of it.
+
+use datafusion::common::Column;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+
+use super::behind::Behind;
+use super::expressions::{Kept, Keyed, Overlay, Unit};
+use super::mapping::{Mapped, MappedColumn};
+use super::marked::{Learnt, Marker};
+use super::units::Part;
+use super::{AsOf, SourceError, SourceSpec, UnitSpec, checks, held, literal, parquet};
+use crate::gate::UNIT_COLUMN;
+
+/// Units of which it is known at once whether they are there already: some hundred megabytes.
+const UNITS_AT_ONCE: u64 = 8_000_000;
+
+/// The unit of a row by the values of the source, where right ones overlay these. No column has such a name.
+const FOUND: &str = "unit as found";
+/// The same of the unit that it belongs to.
+const FOUND_OUTER: &str = "outer unit as found";
+
+/// Whether rows are many, and may be scanned: a snapshot is held, and so is what is found in a list of addresses.
+pub(super) fn is_wanted(spec: &SourceSpec, behind: &Behind) -> bool {
+    let is_live = spec.as_of == AsOf::Live && spec.addresses.is_none();
+    is_live && spec.unit.is_some() && behind.bytes().is_some_and(|bytes| bytes > spec.most_held)
+}
+
+/// The rows as they would be held, and the entries whose right values the source holds by now.
+///
+/// Where each row is a unit and some are equal, these are held: which of them is which only their order tells.
+pub(super) async fn open(
+    spec: &SourceSpec,
+    behind: &Behind,
+    context: &SessionContext,
+) -> Result<(Mapped, Vec<u64>), SourceError> {
+    let unit = spec.unit.as_ref().ok_or_else(|| SourceError::evaluation(spec))?;
+    let mapped = parquet::open(spec, behind, context).await?;
+    let rows = checks::typed_rows(spec, &mapped, context).await?;
+    let learnt = learn(spec, unit, &mapped, rows, context).await?;
+    if learnt.repeated > 0 {
+        tracing::info!(dataset = %spec.dataset.name, "held in memory: rows that are units themselves are equal");
+        let marked = held::read(spec, behind, context).await?;
+        return Ok((held::table(spec, marked.batches, context).await?, marked.corrected));
+    }
+    let plan = marked(spec, unit, mapped.published)?;
+    let columns = plan.schema().iter().take(spec.dataset.columns.len());
+    let columns = columns.map(|found| Expr::Column(Column::from(found)));
+    let columns = columns.map(|held| MappedColumn { raw: held.clone(), typed: held, fallible: false }).collect();
+    Ok((Mapped { view: plan.clone(), columns, published: plan }, learnt.corrected))
+}
+
+/// Whether what is promised of units holds in all rows. All of them are read only where there is something to learn.
+async fn learn(
+    spec: &SourceSpec,
+    unit: &UnitSpec,
+    mapped: &Mapped,
+    rows: u64,
+    context: &SessionContext,
+) -> Result<Learnt, SourceError> {
+    let of_each = unit.column.is_none() || unit.unique || unit.record_key.is_some();
+    let parts = match (of_each, spec.rights.rectified.is_empty()) {
+        (true, _) => rows.div_ceil(UNITS_AT_ONCE).max(1),
+        (false, false) => 1,
+        (false, true) => return Marker::new(spec, unit, Part::WHOLE)?.finish(),
+    };
+    let mut learnt = Learnt { corrected: Vec::new(), repeated: 0 };
+    for index in 0..parts {
+        let mut marker = Marker::new(spec, unit, Part { index, of: parts })?;
+        let mut rows = parquet::stream(spec, mapped, context).await?;
+        while let Some(batch) = rows.next().await {
+            marker.batch(&batch.map_err(|error| SourceError::run(spec, &error))?)?;
+        }
+        let Learnt { corrected, repeated } = marker.finish()?;
+        learnt = Learnt { corrected, repeated: learnt.repeated + repeated };
+        if learnt.repeated > 0 {
+            break;
+        }
+    }
+    Ok(learnt)
+}
+
+/// Published columns and the hash of the unit, of the rows that may be used.
+fn marked(spec: &SourceSpec, unit: &UnitSpec, published: LogicalPlan) -> Result<LogicalPlan, SourceError> {
+    let wrong = |_: DataFusionError| SourceError::evaluation(spec);
+    let columns = || spec.dataset.columns.iter().map(|published| column(published.name.as_str()));
+    let own = match &unit.column {
+        Some(name) => Unit::named(unit.key).over(vec![column(name.as_str())]),
+        None => Unit::row(unit.key).over(columns().collect()),
+    };
+    let outer = unit.belongs_to.as_ref().map(|outer| Unit::named(outer.key).over(vec![column(outer.column.as_str())]));
+    let mut names: Vec<Expr> = std::iter::once(own.clone()).chain(outer.clone()).collect();
+    let mut rows = LogicalPlanBuilder::from(published);
+    if !spec.rights.rectified.is_empty() && unit.column.is_some() {
+        let mut right = overlaid(spec, &own)?;
+        right.push(own.clone().alias(FOUND));
+        names.push(column(FOUND));
+        if let Some(outer) = &outer {
+            right.push(outer.clone().alias(FOUND_OUTER));
+            names.push(column(FOUND_OUTER));
+        }
+        rows = rows.project(right).map_err(wrong)?;
+    }
+    if !spec.rights.left_out.is_empty() {
+        rows = rows.filter(Kept::new(&spec.rights.left_out).over(names)).map_err(wrong)?;
+    }
+    let keyed = match &unit.record_key {
+        Some(name) => Keyed::new().over(vec![own, column(name.as_str())]),
+        None => own,
+    };
+    rows.project(columns().chain([keyed.alias(UNIT_COLUMN)])).and_then(LogicalPlanBuilder::build).map_err(wrong)
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+/// Published columns with right values in place of wrong ones.
+fn overlaid(spec: &SourceSpec, unit: &Expr) -> Result<Vec<Expr>, SourceError> {
+    let overlaid = |published: &meridian_proto::Column| {
+        let name = &published.name;
+        let plain = column(name.as_str());
+        let mut values = Vec::new();
+        for entry in spec.rights.rectified.iter().filter(|entry| entry.column == *name) {
+            let value = literal(published.column_type, &entry.value);
+            let wrong = || SourceError::Rectified { dataset: spec.dataset.name.clone(), column: name.clone() };
+            values.push((entry.unit, value.ok_or_else(wrong)?));
+        }
+        if values.is_empty() {
+            return Ok(plain);
+        }
+        Ok(Overlay::new(values).over(vec![plain, unit.clone()]).alias(name.as_str()))
+    };
+    spec.dataset.columns.iter().map(overlaid).collect()
+}
