@@ -13,12 +13,12 @@ const LAYERS: [&[&str]; 13] = [
     &["config"],
     &["flight", "web"],
     &["portal", "query"],
-    &["catalogue", "news", "standards"],
+    &["catalogue", "cluster", "news", "standards"],
     &["agreements", "sources", "peers", "rights", "membership", "witness", "register"],
     &["gate"],
     &["geometry"],
     &["audit", "authority", "clock", "history", "secrets", "telemetry"],
-    &["printable", "seal", "spelling", "testing", "versions"],
+    &["portable", "printable", "seal", "spelling", "testing", "versions"],
 ];
 
 fn root() -> PathBuf {

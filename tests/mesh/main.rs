@@ -12,6 +12,7 @@ mod calendar;
 mod catalogue;
 mod check;
 mod clients;
+mod cluster;
 mod crowds;
 mod databases;
 mod demo;

@@ -199,6 +199,14 @@ const LIST: [Class; 12] = [
                 &["joining::news_travels_without_the_authority_and_never_back"],
             ),
             ("identity claimed in headers", &["identity::identity_claimed_in_headers"]),
+            (
+                "a worker of a body's cluster, by whoever is not its node",
+                &["cluster::nobody_but_the_bodys_own_node_gives_a_worker_work"],
+            ),
+            (
+                "a worker's machine, by whoever has the node's key of the cluster",
+                &["cluster::a_plan_that_names_a_file_outside_is_refused_by_the_worker"],
+            ),
             ("an invitation used twice", &["joining::an_invitation_is_good_for_one_key_and_one_authority"]),
         ],
     ),
