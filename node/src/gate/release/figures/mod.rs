@@ -50,7 +50,7 @@ pub(in super::super) fn function(figures: Vec<Counted>, capacity: Option<u16>) -
 
 /// The aggregate as it goes to a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ShippedFigures {
+pub(crate) struct ShippedFigures {
     figures: Vec<Counted>,
     capacity: Option<u16>,
 }
