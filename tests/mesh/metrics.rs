@@ -40,6 +40,7 @@ fn questions_are_counted_where_they_are_asked_and_where_they_are_answered() {
     let rows = mesh.ask(asked).csv().len() as f64 - 1.0;
     mesh.ask("SELECT incident_id FROM lfb.incidents").fails(1);
     mesh.ask("SELECT nothing FROM lfb.incidents").fails(1);
+    mesh.client("lfb", Some(&mesh.node_pair("gla"))).remote("SELECT * FROM lfb.incidents").unwrap_err();
     // Whoever connects without a certificate is counted, and nobody is named.
     let mut stranger = TcpStream::connect(mesh.address("loda")).unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
@@ -52,8 +53,8 @@ fn questions_are_counted_where_they_are_asked_and_where_they_are_answered() {
     let grown = |at: usize, name: &str| after[at].or_none(name) - before[at].or_none(name);
     let (loda, lfb) = (|name: &str| grown(0, name), |name: &str| grown(1, name));
     assert_eq!(loda("meridian_questions_total{caller=own,outcome=answered}"), 1.0);
-    assert_eq!(loda("meridian_questions_total{caller=own,outcome=refused}"), 1.0);
-    assert_eq!(loda("meridian_questions_total{caller=own,outcome=invalid}"), 1.0);
+    assert_eq!(loda("meridian_questions_total{caller=own,outcome=invalid}"), 2.0);
+    assert_eq!(lfb("meridian_questions_total{caller=other,outcome=refused}"), 1.0);
     assert_eq!(loda("meridian_rows_sent_total{caller=own}"), rows);
     assert_eq!(loda("meridian_question_seconds_count{caller=own}"), 1.0);
     assert!(loda("meridian_sent_bytes_total{caller=own}") > 0.0);
@@ -98,7 +99,9 @@ fn labels_do_not_grow_with_what_is_asked() {
     let mesh = Mesh::small();
     let text = |body: &str| get(mesh.health_address(body), "/metrics");
     let names = |body: &str| -> BTreeSet<String> {
-        text(body).lines().filter_map(|line| line.rsplit_once(' ').map(|(name, _)| name.to_owned())).collect()
+        let lines = text(body);
+        let told = lines.lines().filter(|line| line.starts_with("meridian_"));
+        told.filter_map(|line| line.rsplit_once(' ').map(|(name, _)| name.to_owned())).collect()
     };
     // Some of it is answered, some withheld and some refused.
     let ask = |word: &str| {

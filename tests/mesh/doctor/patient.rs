@@ -123,6 +123,7 @@ impl Patient {
             ["chmod ", "chown ", "install ", "kill ", "meridian "].iter().filter_map(|it| advice.find(it)).min();
         let command = &advice[begin.unwrap_or_else(|| panic!("no command in {advice:?}"))..];
         let binary = meridian();
+        let command = command.split('`').next().unwrap_or_default();
         let command = command.replacen("meridian ", &format!("{} ", binary.get_program().display()), 1);
         let ran = Running::start(Command::new("sh").args(["-c", &command]).current_dir(&self.folder)).end();
         assert_eq!(ran.code, Some(0), "{command}: {}", ran.stderr);

@@ -18,6 +18,7 @@ fn the_faults_of_machine_ports_and_state_are_found() {
     let mut object = meridian();
     object.args(["rights", "object", "--kind", "person", "--unit", "7", "--config"]).arg(patient.at("node.toml"));
     Running::start(&mut object).end().ok();
+    until("the log knows", || mesh.records("lfb").iter().any(|line| line.json["right"].is_object()).then_some(()));
     mesh.stop("lfb");
     let (toml, state) = ("node.toml", patient.at("state"));
 
@@ -44,7 +45,9 @@ fn the_faults_of_machine_ports_and_state_are_found() {
     patient.finds_in("state/rights.sealed", "fault", "rights", &["rights.sealed", "secret.key"], write("x"));
     patient.finds_in("state/rights.sealed", "fault", "rights", &["rights.sealed", "older than the log"], gone);
     patient.finds_in("state/membership", "fault", "membership", &["can't be used", "backup"], write("x"));
-    patient.finds_in("state/audit/journal", "fault", "log", &["damaged", "backup of the whole folder"], |path| {
+    let journal = fs::read_dir(state.join("audit/journal")).unwrap().next().unwrap().unwrap().file_name();
+    let journal = format!("state/audit/journal/{}", journal.to_str().unwrap());
+    patient.finds_in(&journal, "fault", "log", &["damaged", "backup of the whole folder"], |path| {
         let mut bytes = fs::read(path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;

@@ -249,6 +249,10 @@ fn within(folder: &Path) -> Vec<PathBuf> {
 fn copy_in_order(from: &Path, to: &Path, first: &[&str]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     for name in first {
+        if from.join(name).is_dir() {
+            copy_in_order(&from.join(name), &to.join(name), &[])?;
+            continue;
+        }
         match fs::copy(from.join(name), to.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
