@@ -21,7 +21,7 @@ see "fire-risk-2026" "on which terms"
 # A log could be written anew by whoever keeps it. So other bodies keep each other's checkpoints, and sign for them. A few
 # seconds later two of them have confirmed that these records are in the logs.
 witnessed() {
-    quietly meridian receipt witness ./receipt 2>&1 && ! prints unwitnessed meridian receipt verify receipt --ca london/asha/ca.pem
+    quietly meridian receipt witness receipt 2>&1 && ! prints unwitnessed meridian receipt verify receipt --ca london/asha/ca.pem
 }
 wait_for "two other bodies have confirmed it" witnessed
 meridian receipt verify receipt --ca london/asha/ca.pem

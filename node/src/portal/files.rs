@@ -67,7 +67,7 @@ pub(super) fn part(frame: &Frame<'_>, entry: &Entry) -> Markup {
     html! {
         h2 { "The data itself" }
         @if let Sampled::TooLarge(mib) = offer.sample {
-            p { "It is larger than " (mib) " MiB, and is not given as a file." }
+            p { "It is larger than " (mib) " MiB." }
             (elsewhere(entry))
         } @else {
             ul {

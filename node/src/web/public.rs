@@ -188,12 +188,7 @@ async fn connection(tcp: TcpStream, acceptor: Option<TlsAcceptor>, shelf: Arc<Sh
     }
 }
 
-async fn requests(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    shelf: Arc<Shelf>,
-    secure: bool,
-    end: Arc<End>,
-) {
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shelf: Arc<Shelf>, secure: bool, end: Arc<End>) {
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (shelf, end) = (Arc::clone(&shelf), Arc::clone(&end));
         async move {
