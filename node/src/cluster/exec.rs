@@ -185,7 +185,9 @@ async fn by_workers(
     chosen: &[Found],
     context: &Arc<TaskContext>,
 ) -> Result<(Vec<RecordBatch>, Ran)> {
-    let urls: Vec<_> = chosen.iter().map(|worker| worker.url.clone()).collect();
+    // A plan is divided into two tasks at least: where one worker is left it has both.
+    let tasks = chosen.len().max(2);
+    let urls: Vec<_> = chosen.iter().cycle().take(tasks).map(|worker| worker.url.clone()).collect();
     let mut config = context.session_config().clone();
     config.set_distributed_channel_resolver(workers.channels());
     config.set_distributed_user_codec_arc(Arc::new(codec::Ours));
