@@ -199,6 +199,7 @@ fn foreign(what: &str) -> DataFusionError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use datafusion::execution::SessionStateBuilder;
     use datafusion::logical_expr::ScalarUDFImpl;
     use datafusion::prelude::SessionContext;
     use datafusion_distributed::DistributedExt;
@@ -211,7 +212,8 @@ mod tests {
         let bytes = encoded(Arc::clone(plan)).unwrap();
         let mut config = session::session_config();
         config.set_distributed_user_codec_arc(Arc::new(Ours));
-        let context = SessionContext::new_with_config(config).task_ctx();
+        let known = SessionStateBuilder::new_from_existing(known_functions().unwrap().clone());
+        let context = SessionContext::new_with_state(known.with_config(config).build()).task_ctx();
         let codec = ComposedPhysicalExtensionCodec::new(vec![Arc::new(DistributedCodec), Arc::new(Ours)]);
         let converter = DeduplicatingProtoConverter::default();
         physical_plan_from_bytes_with_proto_converter(&bytes, &context, &codec, &converter).unwrap()
