@@ -178,8 +178,8 @@ fn information_schema() {
     assert!(told.is_none() && !text.contains(HIDDEN), "the hidden column's name is there: {told:?}");
 }
 
-/// Gains nothing: beside Flight a node has one port, on loopback, that says ready or not; what it says and records of a
-/// question holds no literal of it and nothing of a row.
+/// Gains nothing: beside Flight a node has one port, on loopback, that says ready or not and counts by labels of fixed sets;
+/// what it says and records of a question holds no literal of it and nothing of a row.
 #[test]
 fn metrics_and_traces() {
     let mesh = super::mesh();
@@ -196,7 +196,12 @@ fn metrics_and_traces() {
     for text in [recorded, mesh.log("lfb")] {
         assert!(!text.contains("ZAMORA-STREET") && !text.contains(HIDDEN));
     }
-    for path in ["/metrics", "/debug/pprof", "/", "/traces", "/health"] {
+    let metrics = mesh.health("lfb", "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    for secret in ["ZAMORA", HIDDEN, "street", "traceparent", "0af7651916cd43dd8448eb211c80319c"] {
+        assert!(!metrics.contains(secret), "{secret}");
+    }
+    for path in ["/debug/pprof", "/", "/traces", "/health"] {
         let answer = mesh.health("lfb", path);
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
     }
