@@ -111,7 +111,7 @@ fn open(dataset: &str) -> Terms {
         ColumnType::Date,
         ColumnType::Varchar,
         ColumnType::Varchar,
-        ColumnType::Decimal { precision: 14, scale: 2 },
+        ColumnType::Decimal(14, 2),
     ];
     let columns = COLUMNS.iter().zip(types).map(|((name, _), of)| column(name, of, Role::Dimension, false));
     terms(dataset, Form::Open, columns.collect())
