@@ -131,8 +131,8 @@ async fn it_does_not_fire() {
         (&open, "SELECT borough_gss FROM lfb.incidents UNION ALL SELECT gss FROM gla.boroughs", 2),
         (&open, "SELECT note FROM lfb.incidents WHERE cost > (SELECT max(area) FROM gla.boroughs)", 2),
         (&open, "SELECT u.uprn, s.supplier FROM every.buildings u JOIN every.spend s ON u.storeys = s.units", 2),
-        // More rows than both have.
-        (&open, "SELECT a.note, b.note FROM lfb.incidents a CROSS JOIN lfb.incidents b", 2),
+        // More rows than both have; both are one question.
+        (&open, "SELECT a.note, b.note FROM lfb.incidents a CROSS JOIN lfb.incidents b", 1),
         // EXISTS as a value.
         (
             &open,
