@@ -387,9 +387,9 @@ pub(crate) fn cluster(node: &NodeConfig) -> Cluster {
 
 /// The way to the workers of the cluster, where there are any.
 pub(crate) fn workers(node: &NodeConfig) -> Result<Option<Arc<Workers>>, Error> {
-    let Some(engine) = &node.engine else { return Ok(None) };
+    let Some(said) = &node.cluster else { return Ok(None) };
     let credentials = cluster(node).node()?;
-    Workers::new(&engine.workers, &credentials, engine.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
+    Workers::new(&said.workers, &credentials, said.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
 }
 
 /// The membership's file in the state folder.

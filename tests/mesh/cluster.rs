@@ -205,13 +205,13 @@ impl Brigade {
         let mut node: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
         let limits = node.entry("limits").or_insert_with(|| toml::Table::new().into());
         limits.as_table_mut().unwrap().insert("held_mib".into(), held_mib.into());
-        node.remove("engine");
+        node.remove("cluster");
         if workers {
             let urls: Vec<String> = self.workers.iter().map(Worker::url).collect();
-            let mut engine = toml::Table::new();
-            engine.insert("workers".into(), urls.into());
-            engine.insert("at_home".into(), at_home.into());
-            node.insert("engine".into(), engine.into());
+            let mut cluster = toml::Table::new();
+            cluster.insert("workers".into(), urls.into());
+            cluster.insert("at_home".into(), at_home.into());
+            node.insert("cluster".into(), cluster.into());
         }
         fs::write(path, toml::to_string(&node).unwrap()).unwrap();
     }

@@ -115,7 +115,7 @@ impl Add {
         write_new(&at("worker.toml"), &text)?;
         say(format_args!(
             "{name} may work for {days} days: on its machine run meridian node worker serve --config {}\nIn node.toml name it: \
-             engine = {{ workers = [\"https://{listen}\"] }}",
+             cluster = {{ workers = [\"https://{listen}\"] }}",
             at("worker.toml").display()
         ));
         Ok(())

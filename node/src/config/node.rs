@@ -67,7 +67,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
     let ports = [listen, health.flatten(), public.as_ref().and_then(|public| public.as_ref()?.listen)];
     let workbench = raw.workbench.as_ref().map(|raw| workbench::check(file, raw, &ports, report));
-    let engine = raw.engine.as_ref().map(|raw| cluster::check(file, raw, report));
+    let cluster = raw.cluster.as_ref().map(|raw| cluster::check(file, raw, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let telemetry = raw.telemetry.as_ref().map(|raw| telemetry(file, raw, report));
@@ -107,7 +107,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
             Some(checked) => Some(checked?),
             None => None,
         },
-        engine: match engine {
+        cluster: match cluster {
             Some(checked) => Some(checked?),
             None => None,
         },

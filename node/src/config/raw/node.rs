@@ -26,7 +26,7 @@ pub(crate) struct Node {
     pub(crate) tls: Tls,
     pub(crate) public: Option<Public>,
     pub(crate) workbench: Option<Workbench>,
-    pub(crate) engine: Option<Cluster>,
+    pub(crate) cluster: Option<Cluster>,
     #[serde(default)]
     pub(crate) limits: Limits,
     #[serde(default)]
