@@ -80,6 +80,21 @@ pub struct Asked {
     pub trace: Trace,
 }
 
+impl Asked {
+    /// A statement without parameters that must be answered in full, which nobody watches and which is part of no trace.
+    pub fn new(caller: Caller, sql: impl Into<String>, query_id: impl Into<String>) -> Self {
+        Self {
+            caller,
+            sql: sql.into(),
+            parameters: Vec::new(),
+            query_id: query_id.into(),
+            partial: None,
+            watch: None,
+            trace: Trace::default(),
+        }
+    }
+}
+
 /// An answer that has been decided and recorded, and has begun.
 #[derive(Debug)]
 pub struct Answer {
