@@ -53,7 +53,7 @@ pub use crate::catalogue::Listed;
 pub use closing::Closing;
 pub use error::{ErrorKind, QueryError};
 pub use partial::Partial;
-pub use parts::Parts;
+pub use parts::{Footing, Parts};
 pub use place::caret;
 pub use progress::Progress;
 pub use purpose::{Malformed, is_blank, set_purpose, without_purpose};

@@ -1,12 +1,13 @@
 //! What the engine of a node is made of, and what the rest of the node reads of it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use meridian_certs::Credentials;
-use meridian_federation::remote::Routes;
+use meridian_federation::remote::{Peers, Routes};
 use meridian_proto::{Name, Signed};
 
 use super::{Engine, Listed};
@@ -18,12 +19,33 @@ use crate::cluster::Workers;
 use crate::gate::Caller;
 use crate::membership::Members;
 use crate::metrics::Metrics;
-use crate::news::News;
-use crate::register::Registers;
-use crate::witness::Witnessing;
+use crate::news::{self, News};
+use crate::peers::Directory;
+use crate::register::{self, Registers};
+use crate::witness::{self, Witnessing};
+
+/// What a node has before it is known what its body publishes.
+pub struct Footing {
+    /// Its certificate, which says whose node it is.
+    pub credentials: Arc<Credentials>,
+    /// The way to the other bodies of the federation.
+    pub peers: Arc<Peers>,
+    /// What these publish.
+    pub directory: Arc<Directory>,
+    /// Who is in, where the authority says so and not the configuration.
+    pub members: Option<Arc<Members>>,
+    /// The log.
+    pub log: Arc<Log>,
+    /// What the key is made of by which it is a witness of other logs.
+    pub seed: [u8; 32],
+    /// The folder in which it keeps what others told it.
+    pub state: PathBuf,
+    /// By which agreements begin and end.
+    pub clock: Clock,
+}
 
 /// What the engine of a node is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// The federation.
     pub federation: Name,
@@ -63,6 +85,61 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The machines of the body's own that compute what is below a release, where there are any.
     pub workers: Option<Arc<Workers>>,
+}
+
+impl Parts {
+    /// With what the nodes of a federation do for each other: they witness logs, sign agreements, tell what the public may know,
+    /// and pass on news. It trusts no other federation, has no workers, and its limits are small ones.
+    pub fn new(footing: Footing, catalogue: Arc<Catalogue>) -> Self {
+        let Footing { credentials, peers, directory, members, log, seed, state, clock } = footing;
+        let (federation, body) = (credentials.identity().federation().clone(), credentials.identity().body().clone());
+        let witnessing = Witnessing::open(witness::Parts {
+            federation: federation.clone(),
+            body: body.clone(),
+            log: Arc::clone(&log),
+            seed,
+            credentials: Arc::clone(&credentials),
+            peers: Arc::clone(&peers),
+            folder: state.join("witness"),
+        });
+        let agreements = Agreements::new(&state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
+        let registers = Registers::open(
+            body.clone(),
+            federation.clone(),
+            Arc::clone(&credentials),
+            Arc::clone(&peers),
+            state.join(register::FOLDER),
+        );
+        let news = News::new(news::Parts {
+            own: body.clone(),
+            peers: Arc::clone(&peers),
+            directory,
+            registers: Arc::clone(&registers),
+            members: members.clone(),
+            agreements: Arc::clone(&agreements),
+        });
+        Self {
+            federation,
+            body,
+            catalogue,
+            clock,
+            log,
+            witnessing,
+            agreements,
+            near_alert: 20,
+            credentials,
+            routes: Routes::new(peers, []),
+            members,
+            registers,
+            news,
+            abroad: Vec::new(),
+            memory: 1 << 30,
+            patience: Duration::from_secs(60),
+            target_partitions: 2,
+            metrics: Metrics::new(),
+            workers: None,
+        }
+    }
 }
 
 impl Engine {
