@@ -251,7 +251,8 @@ impl Anchors {
         let authority = Office::open(&self.dir)?.authority()?;
         let (federation, fingerprint) = (authority.federation(), authority.fingerprint()?);
         say(format_args!(
-            "each node of another federation decides by itself whether it trusts the nodes of {federation}, with this command;              compare the fingerprint by another way than the one by which it came:"
+            "each node of another federation decides by itself whether it trusts the nodes of {federation}, with this command; \
+             compare the fingerprint by another way than the one by which it came:"
         ));
         writeln!(
             out,
