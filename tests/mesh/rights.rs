@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use datafusion::parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
 use super::protection::{found, number, text, written_down};
-use super::support::{Client, Mesh, Ran, chained, meridian, until};
+use super::support::{Client, Mesh, Ran, chained, described, meridian, parquet, until};
 
 /// Whoever objects.
 const UNIT: i64 = 7_733_104_711_000_291;
@@ -34,22 +33,6 @@ belongs_to = { kind = "household", column = "household_id" }
 [source]
 kind = "csv"
 path = "data/people.csv"
-[[columns]]
-name = "person_id"
-type = "bigint"
-role = "identifier"
-[[columns]]
-name = "household_id"
-type = "bigint"
-role = "identifier"
-[[columns]]
-name = "town"
-type = "varchar"
-role = "dimension"
-[[columns]]
-name = "age"
-type = "integer"
-role = "dimension"
 "#;
 
 const VISITS: &str = r#"
@@ -64,14 +47,6 @@ column = "person_id"
 [source]
 kind = "parquet"
 path = "data/visits.parquet"
-[[columns]]
-name = "person_id"
-type = "bigint"
-role = "identifier"
-[[columns]]
-name = "place"
-type = "varchar"
-role = "dimension"
 "#;
 
 const INCOMES: &str = r#"
@@ -89,20 +64,6 @@ unique = true
 [source]
 kind = "csv"
 path = "data/incomes.csv"
-[[columns]]
-name = "person_id"
-type = "bigint"
-role = "identifier"
-[[columns]]
-name = "ward"
-type = "varchar"
-role = "dimension"
-[[columns]]
-name = "income"
-type = "integer"
-role = "measure"
-bounds = [0, 100000]
-precision = 100
 "#;
 
 const AGREEMENT: &str = r#"
@@ -126,8 +87,14 @@ filter = "age >= 18"
 fn prepared() -> Mesh {
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
-    for (name, file) in [("people", PEOPLE), ("visits", VISITS), ("incomes", INCOMES)] {
-        fs::write(folder.join(format!("datasets/{name}.toml")), file).unwrap();
+    let (person, household) = ("person_id bigint identifier", "household_id bigint identifier");
+    let income = "income integer measure\nbounds = [0, 100000]\nprecision = 100";
+    for (name, file, columns) in [
+        ("people", PEOPLE, &[person, household, "town varchar dimension", "age integer dimension"][..]),
+        ("visits", VISITS, &[person, "place varchar dimension"]),
+        ("incomes", INCOMES, &[person, "ward varchar dimension", income]),
+    ] {
+        fs::write(folder.join(format!("datasets/{name}.toml")), format!("{file}{}", described(columns))).unwrap();
     }
     fs::create_dir_all(folder.join("agreements")).unwrap();
     fs::write(folder.join("agreements/people-2026.toml"), AGREEMENT).unwrap();
@@ -149,10 +116,7 @@ fn prepared() -> Mesh {
     let id: ArrayRef = Arc::new(Int64Array::from(vec![1, UNIT, UNIT, 3]));
     let place: ArrayRef = Arc::new(StringArray::from(vec!["library", TOWN, TOWN, "pool"]));
     let visits = RecordBatch::try_from_iter([("person_id", id), ("place", place)]).unwrap();
-    let file = File::create(folder.join("data/visits.parquet")).unwrap();
-    let mut writer = ArrowWriter::try_new(file, visits.schema(), None).unwrap();
-    writer.write(&visits).unwrap();
-    writer.close().unwrap();
+    parquet(&folder.join("data/visits.parquet"), &visits);
     mesh
 }
 
@@ -522,7 +486,8 @@ fn a_list_that_can_not_be_read_stops_the_datasets_concerned() {
     // A dataset that no longer says whom its rows are about.
     mesh.stop("gla");
     let file = mesh.folder("gla").join("datasets/visits.toml");
-    fs::write(&file, VISITS.replace("[unit]\nkind = \"person\"\ncolumn = \"person_id\"\n", "")).unwrap();
+    let visits = fs::read_to_string(&file).unwrap();
+    fs::write(&file, visits.replace("[unit]\nkind = \"person\"\ncolumn = \"person_id\"\n", "")).unwrap();
     mesh.start("gla");
     let mut at_gla = loda(&mesh);
     at_gla.remote(asked[1]).unwrap_err();
