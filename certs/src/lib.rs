@@ -30,6 +30,7 @@ mod signed;
 mod standing;
 #[cfg(test)]
 mod testing;
+mod tls13;
 mod trust;
 mod verified;
 mod verifier;
