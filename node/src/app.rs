@@ -127,18 +127,7 @@ pub async fn serve(
     let directories = others.iter().map(|other| Arc::clone(&other.directory)).collect();
     let catalogue = Catalogue::new(node.body.clone(), datasets.own(), Arc::clone(&directory), directories);
     datasets.put_views(&catalogue);
-    let parts = Parts {
-        near_alert: node.audit.near_alert.into(),
-        routes: Routes::new(Arc::clone(&peers), others.iter().map(|other| Arc::clone(&other.peers))),
-        abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
-        memory: node.limits.memory_mib << 20,
-        // A little less than this node's own limit, so that the body that is slow is named.
-        patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
-        target_partitions: node.limits.target_partitions,
-        metrics,
-        workers: workers(node)?,
-        ..Parts::new(footing, Arc::clone(&catalogue))
-    };
+    let parts = parts(node, footing, &catalogue, &others, metrics)?;
     let mut describer = Describer::new(node, &parts, Arc::clone(&directory));
     let told = describer.try_tell(datasets.listed());
     told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
@@ -201,6 +190,28 @@ fn footing(node: &NodeConfig, clock: &Clock) -> Result<(Footing, Arc<Secret>, Ve
         Directory::open(Some(node.body.clone()), credentials.home(), Arc::clone(&peers), node.state.join("peers"));
     let (seed, state, clock) = (secret.key(Purpose::Witness), node.state.clone(), clock.clone());
     Ok((Footing { credentials, peers, directory, members, log, seed, state, clock }, secret, others))
+}
+
+/// What its engine is made of.
+fn parts(
+    node: &NodeConfig,
+    footing: Footing,
+    catalogue: &Arc<Catalogue>,
+    others: &[abroad::Other],
+    metrics: Arc<Metrics>,
+) -> Result<Parts, Error> {
+    Ok(Parts {
+        near_alert: node.audit.near_alert.into(),
+        routes: Routes::new(Arc::clone(&footing.peers), others.iter().map(|other| Arc::clone(&other.peers))),
+        abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
+        memory: node.limits.memory_mib << 20,
+        // A little less than this node's own limit, so that the body that is slow is named.
+        patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
+        target_partitions: node.limits.target_partitions,
+        metrics,
+        workers: workers(node)?,
+        ..Parts::new(footing, Arc::clone(catalogue))
+    })
 }
 
 /// The pages of what is published.
