@@ -4,20 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use meridian_proto::{Membership, Name, Signed};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::{ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, PeerIncompatible, SignatureScheme,
-};
+use rustls::{CertificateError, DistinguishedName, OtherError};
 
 use crate::analysts::{Analysts, Trusted};
 use crate::certificate::{self, EndEntity, Unfit, Usage};
 use crate::roots::{Roots, Succession};
 use crate::standing::Standing;
+use crate::tls13::tls13_signatures;
 use crate::trust::Trust;
 use crate::{Error, Identity, Result, files};
 
@@ -254,27 +253,7 @@ impl ClientCertVerifier for CallerVerifier {
         anchors.check_client(end_entity, intermediates, now).map(|_| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(tls13_only())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, self.0.own().algorithms())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.own().algorithms().supported_schemes()
-    }
+    tls13_signatures!(|verifier| verifier.0.own().algorithms());
 }
 
 /// Checks those whom we call: the host name says nothing, the identity everything.
@@ -315,35 +294,10 @@ impl ServerCertVerifier for NodeVerifier {
         self.check_identity(found.identity)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(tls13_only())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, self.anchors.algorithms())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.anchors.algorithms().supported_schemes()
-    }
+    tls13_signatures!(|verifier| verifier.anchors.algorithms());
 }
 
 /// Keeps our reason inside the library's error, for the log of whoever refuses.
 pub(crate) fn refused(unfit: Unfit) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(unfit))).into()
-}
-
-/// Never reached: the configurations offer nothing below TLS 1.3.
-pub(crate) fn tls13_only() -> rustls::Error {
-    PeerIncompatible::ServerDoesNotSupportTls12Or13.into()
 }

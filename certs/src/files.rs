@@ -30,29 +30,35 @@ pub(crate) fn create_certificate(path: &Path, pem: &str) -> Result<()> {
 
 /// Writes a file that only its owner can read, in place of what is there: after a crash there is the old or the new.
 pub(crate) fn replace_key(path: &Path, content: &[u8]) -> Result<()> {
-    replace_with(path, content, OWNER_ONLY)
+    replace_file(path, OWNER_ONLY, content).map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// The same, for what everybody may read.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    replace_with(path, content, READABLE)
+    replace_file(path, READABLE, content).map_err(|source| Error::Write { path: path.into(), source })
 }
 
-fn replace_with(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let failed = |source| Error::Write { path: path.into(), source };
+/// Puts a file in the place of what is there, if there is anything: after a crash there is the old or the new, whole. The umask
+/// may take away from `mode`.
+pub fn replace_file(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    replace_file_with(path, mode, |mut file| file.write_all(content).map(|()| file))
+}
+
+/// The same, of what `write` writes; until it is whole it is beside, under its name and `.new`.
+pub fn replace_file_with(path: &Path, mode: u32, write: impl FnOnce(File) -> io::Result<File>) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    // What a crash left there.
+    // What a crash left there, which others may be able to read.
     match fs::remove_file(beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(beside);
-    opened.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all())).map_err(failed)?;
-    fs::rename(beside, path).map_err(failed)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(beside)?;
+    write(file)?.sync_all()?;
+    fs::rename(beside, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    File::open(folder)?.sync_all()
 }
 
 /// Waits until nobody else holds the lock of this file, and holds it until what is returned is dropped.

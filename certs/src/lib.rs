@@ -5,6 +5,7 @@
 //! - [`Authority`] signs certificates from requests ([`KeyAndRequest`]) that are made where the key is used.
 //! - [`Credentials`] are a body's own chain and key with the federation's anchors; connections ([`Acceptor`],
 //!   [`Connector`]) and signatures come from them. TLS 1.3 only, both sides with certificates, nothing is resumed.
+//! - [`replace_file`] puts a file in its place whole and durably, here as at the node.
 
 mod analysts;
 mod anchors;
@@ -29,6 +30,7 @@ mod signed;
 mod standing;
 #[cfg(test)]
 mod testing;
+mod tls13;
 mod trust;
 mod verified;
 mod verifier;
@@ -41,6 +43,7 @@ pub use contact::{AuthorityAcceptor, AuthorityConnector};
 pub use credentials::Credentials;
 pub use error::{Error, Result};
 pub use facts::{Facts, Root};
+pub use files::{replace_file, replace_file_with};
 pub use identity::Identity;
 pub use request::{KeyAndRequest, Request};
 pub use roots::Succession;

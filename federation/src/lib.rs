@@ -5,6 +5,7 @@
 //! becomes a [`rel::Rel`], is written as SQL ([`wire`]), read back and compared ([`check`], through [`lower`]), and
 //! replaced by a [`node::RemoteNode`]. [`FederationPlanner`] does this inside a DataFusion session that is set up by [`session`].
 
+mod alike;
 mod alternative;
 mod average;
 pub mod check;
@@ -12,7 +13,6 @@ mod constant;
 mod coverage;
 pub mod error;
 pub mod keys;
-mod leaf;
 pub mod lower;
 mod narrowed;
 mod neighbours;

@@ -5,9 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use datafusion::common::DFSchemaRef;
-use datafusion::common::plan_err;
-use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::UserDefinedLogicalNodeCore;
 use meridian_proto::{BodyName, DatasetName, Form};
 
 /// What one body is asked.
@@ -58,21 +56,7 @@ impl RemoteNode {
 }
 
 impl UserDefinedLogicalNodeCore for RemoteNode {
-    fn name(&self) -> &str {
-        "Remote"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        Vec::new()
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
+    crate::leaf_node!("Remote");
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Remote:")?;
@@ -80,13 +64,6 @@ impl UserDefinedLogicalNodeCore for RemoteNode {
             write!(f, " {} ({}): {};", part.body, part.form, part.sql)?;
         }
         Ok(())
-    }
-
-    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        if !exprs.is_empty() || !inputs.is_empty() {
-            return plan_err!("a remote query is a leaf without expressions");
-        }
-        Ok(self.clone())
     }
 }
 

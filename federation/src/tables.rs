@@ -4,12 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::datasource::TableType;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::Expr;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::error::DataFusionError;
 use meridian_proto::{BodyName, Column, ColumnType, Dataset, DatasetName, Form, Name};
 
 /// The column of `every.x` that names the body a row is from.
@@ -136,44 +131,5 @@ fn unplaced(name: &dyn std::fmt::Display) -> DataFusionError {
     ))
 }
 
-#[async_trait]
-impl TableProvider for ForeignTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        _projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        _limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(unplaced(&self.name))
-    }
-}
-
-#[async_trait]
-impl TableProvider for EveryTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        _projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        _limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(unplaced(&format!("every.{}", self.standard)))
-    }
-}
+crate::unscanned_table!(ForeignTable, |table| unplaced(&table.name));
+crate::unscanned_table!(EveryTable, |table| unplaced(&format!("every.{}", table.standard)));

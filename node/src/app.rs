@@ -8,6 +8,7 @@ mod datasets;
 mod describe;
 mod monitored;
 mod notify;
+mod ports;
 pub(crate) mod register;
 pub(crate) mod renewal;
 pub(crate) mod rights;
@@ -24,32 +25,29 @@ use std::time::Duration;
 use meridian_certs::{Analysts, Cluster, Credentials, Identity};
 use meridian_federation::remote::{Peers, Routes};
 use meridian_proto::Name;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::agreements::Agreements;
 use crate::audit::{self, Keeping, Log, LogError, LogKey};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::cluster::Workers;
-use crate::config::{Config, Counts, NodeConfig, PublicTls, Reader, TelemetryConfig, WorkbenchConfig};
+use crate::config::{Config, Counts, NodeConfig, Reader, TelemetryConfig};
 use crate::downloads::{self, Downloads};
 use crate::flight;
 use crate::history::{History, HistoryError};
 use crate::membership::{Means, Members, MembershipError};
 use crate::metrics::Metrics;
-use crate::news::{self, News};
 use crate::peers::Directory;
 use crate::portal::Portal;
-use crate::query::{Engine, Parts, QueryError};
-use crate::register::Registers;
+use crate::query::{Engine, Footing, Parts, QueryError};
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::traces::Exporting;
 use crate::web::{self, Readiness};
-use crate::witness::{self, Witnessing};
-use crate::workbench::{self, Workbench};
+use crate::witness::Witnessing;
+use crate::workbench;
 pub(crate) use abroad::membership_file;
 use describe::Describer;
+use ports::Ports;
 
 /// The most time that the first answers wait for what witnesses know of the log.
 const WITNESS_PATIENCE: Duration = Duration::from_secs(1);
@@ -117,129 +115,35 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let node = &config.node;
     let exporting = exporting(node)?;
-    let listener = listen("the Flight SQL port", "listen", node.listen, TcpListener::bind(node.listen).await)?;
     let (readiness, metrics) = (Readiness::default(), Metrics::new());
-    if let Some(address) = node.health {
-        let health = listen("the health port", "health", address, web::bind(address).await)?;
-        tokio::spawn(web::serve(health, readiness.clone(), Arc::clone(&metrics)));
-    }
-    let public = match node.public.listen {
-        Some(listen) => Some(web::public::Public::bind(listen, node.public.tls.as_ref().map(files)).await?),
-        None => None,
-    };
-    let workbench = match &node.workbench {
-        Some(WorkbenchConfig { listen: address, address: named }) => {
-            let bound = Workbench::bind(*address, named.as_deref()).await;
-            Some(listen("the workbench's port", "[workbench] listen", *address, bound)?)
-        }
-        None => None,
-    };
-    let credentials = credentials(node)?;
-    credentials.trust(&analysts(node))?;
-    let secret = Arc::new(Secret::open(&node.state)?);
-    let log = Log::open(&node.state.join("audit"), &keeping(node, &secret))?;
-    let peers = peers(node, &credentials);
-    let members = members(node, &credentials, &peers, &clock)?;
-    let others = abroad::others(node, &credentials, &clock)?;
-    let directory =
-        Directory::open(Some(node.body.clone()), credentials.home(), Arc::clone(&peers), node.state.join("peers"));
-    let witnessing = Witnessing::open(witness::Parts {
-        federation: node.federation.clone(),
-        body: node.body.clone(),
-        log: Arc::clone(&log),
-        seed: secret.key(Purpose::Witness),
-        credentials: Arc::clone(&credentials),
-        peers: Arc::clone(&peers),
-        folder: node.state.join("witness"),
-    });
-    let agreements = Agreements::new(&node.state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
+    let Ports { listener, public, workbench } = Ports::open(node, &readiness, &metrics).await?;
+    let (footing, secret, others) = footing(node, &clock)?;
     let history = History::open(&node.state.join(copies::HISTORY), &secret.key(Purpose::History))?;
-    let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&log)));
+    let rights = Arc::new(rights::Applied::new(&node.state, &secret, Arc::clone(&footing.log)));
     let copied = copies::keep(node.state.clone(), Arc::clone(&history));
     let ground = terms::Ground { secret, history, clock: clock.clone(), rights };
     let datasets = datasets::Datasets::load(&config, ground).await;
-    let mut describer = Describer {
-        federation: node.federation.clone(),
-        body: node.body.clone(),
-        title: node.title.clone(),
-        credentials: Arc::clone(&credentials),
-        directory: Arc::clone(&directory),
-        log_keys: witnessing.keys().clone(),
-        told: None,
-        failed: None,
-    };
+    let (peers, directory) = (Arc::clone(&footing.peers), Arc::clone(&footing.directory));
     let directories = others.iter().map(|other| Arc::clone(&other.directory)).collect();
     let catalogue = Catalogue::new(node.body.clone(), datasets.own(), Arc::clone(&directory), directories);
     datasets.put_views(&catalogue);
+    let parts = parts(node, footing, &catalogue, &others, metrics)?;
+    let mut describer = Describer::new(node, &parts, Arc::clone(&directory));
     let told = describer.try_tell(datasets.listed());
     told.map_err(|why| Error::Service(format!("its own description: {why}")))?;
-    let registers = Registers::open(
-        node.body.clone(),
-        node.federation.clone(),
-        Arc::clone(&credentials),
-        Arc::clone(&peers),
-        node.state.join(register::KEPT),
-    );
-    let news = News::new(news::Parts {
-        own: node.body.clone(),
-        peers: Arc::clone(&peers),
-        directory: Arc::clone(&directory),
-        registers: Arc::clone(&registers),
-        members: members.clone(),
-        agreements: Arc::clone(&agreements),
-    });
-    let engine = Engine::new(Parts {
-        federation: node.federation.clone(),
-        body: node.body.clone(),
-        catalogue: Arc::clone(&catalogue),
-        clock: clock.clone(),
-        log: Arc::clone(&log),
-        witnessing: Arc::clone(&witnessing),
-        agreements: Arc::clone(&agreements),
-        near_alert: node.audit.near_alert.into(),
-        credentials: Arc::clone(&credentials),
-        routes: Routes::new(Arc::clone(&peers), others.iter().map(|other| Arc::clone(&other.peers))),
-        members: members.clone(),
-        registers: Arc::clone(&registers),
-        news: Arc::clone(&news),
-        abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
-        memory: node.limits.memory_mib << 20,
-        // A little less than this node's own limit, so that the body that is slow is named.
-        patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
-        target_partitions: node.limits.target_partitions,
-        metrics: Arc::clone(&metrics),
-        workers: workers(node)?,
-    })?;
-    let acceptor = credentials.server_acceptor();
-    let monitored = monitored::Monitored {
-        readiness: readiness.clone(),
-        engine: Arc::downgrade(&engine),
-        memory: node.limits.memory_mib << 20,
-        log: Arc::clone(&log),
-        witnessing: Arc::clone(&witnessing),
-        peers: std::iter::once(&peers).chain(others.iter().map(|other| &other.peers)).cloned().collect(),
-        credentials: Arc::clone(&credentials),
-        members: members.clone(),
-        catalogue: Arc::clone(&catalogue),
-        refused: acceptor.refused(),
-        state: node.state.clone(),
-        clock: clock.clone(),
-    };
-    metrics.read_by(move || monitored.read());
-    log.hold();
+    let engine = Engine::new(parts.clone())?;
+    let acceptor = parts.credentials.server_acceptor();
+    let everybody = std::iter::once(&peers).chain(others.iter().map(|other| &other.peers)).cloned().collect();
+    let monitored = monitored::Monitored::new(node, &engine, &parts, (&readiness, everybody, acceptor.refused()));
+    parts.metrics.read_by(move || monitored.read());
+    parts.log.hold();
     let (follow, followed) = watch::channel(config.clone());
     let files = files_of(node, &engine, &datasets, &clock)?;
     if let Some(public) = public {
-        let known = followed.clone();
-        let standards = move || known.borrow().standards.iter().map(|known| Arc::clone(&known.standard)).collect();
-        let address = node.public.address.clone();
-        let portal = Portal::new(node.body.clone(), Arc::clone(&directory), standards, address);
-        let portal = match &files {
-            Some(files) => portal.with_files(Arc::clone(files)),
-            None => portal,
-        };
-        public.serve(Arc::clone(&registers), portal, files.clone(), clock.clone())?;
+        let registers = Arc::clone(&parts.registers);
+        public.serve(registers, portal(node, directory, files.as_ref(), &followed), files.clone(), clock.clone())?;
     }
+    let Parts { credentials, log, witnessing, news, agreements, members, registers, .. } = parts;
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(news.follow()),
@@ -256,24 +160,10 @@ pub async fn serve(
         background.extend(members.map(|members| tokio::spawn(members.follow())));
     }
     tracing::info!(body = %node.body, listen = %node.listen, "ready");
-    let limits = flight::Limits {
-        streams: node.limits.streams,
-        message_bytes: node.limits.message_bytes,
-        statement_bytes: node.limits.statement_bytes,
-        time: Duration::from_secs(node.limits.seconds),
-    };
     let incoming = acceptor.incoming(listener);
-    let door = flight::Door::new(engine, limits).map_err(|error| Error::Service(error.to_string()))?;
+    let door = flight::Door::new(engine, limits(node)).map_err(|error| Error::Service(error.to_string()))?;
     if let Some(workbench) = workbench {
-        let parts = workbench::Parts {
-            door: door.clone(),
-            federation: node.federation.clone(),
-            body: node.body.clone(),
-            title: node.title.clone(),
-            saved: node.state.join("questions"),
-            portal: portal_address(node),
-        };
-        background.push(tokio::spawn(workbench.serve(Arc::clone(&credentials), parts)));
+        background.push(tokio::spawn(workbench.serve(credentials, of_workbench(node, door.clone()))));
     }
     let served = flight::serve(incoming, door, shutdown).await;
     readiness.set(false);
@@ -285,6 +175,79 @@ pub async fn serve(
         exporting.end().await;
     }
     served.map_err(|error| Error::Service(error.to_string()))
+}
+
+/// What the node has before its datasets are loaded; its secret; and the other federations.
+fn footing(node: &NodeConfig, clock: &Clock) -> Result<(Footing, Arc<Secret>, Vec<abroad::Other>), Error> {
+    let credentials = credentials(node)?;
+    credentials.trust(&analysts(node))?;
+    let secret = Arc::new(Secret::open(&node.state)?);
+    let log = Log::open(&node.state.join("audit"), &keeping(node, &secret))?;
+    let peers = peers(node, &credentials);
+    let members = members(node, &credentials, &peers, clock)?;
+    let others = abroad::others(node, &credentials, clock)?;
+    let directory =
+        Directory::open(Some(node.body.clone()), credentials.home(), Arc::clone(&peers), node.state.join("peers"));
+    let (seed, state, clock) = (secret.key(Purpose::Witness), node.state.clone(), clock.clone());
+    Ok((Footing { credentials, peers, directory, members, log, seed, state, clock }, secret, others))
+}
+
+/// What its engine is made of.
+fn parts(
+    node: &NodeConfig,
+    footing: Footing,
+    catalogue: &Arc<Catalogue>,
+    others: &[abroad::Other],
+    metrics: Arc<Metrics>,
+) -> Result<Parts, Error> {
+    Ok(Parts {
+        near_alert: node.audit.near_alert.into(),
+        routes: Routes::new(Arc::clone(&footing.peers), others.iter().map(|other| Arc::clone(&other.peers))),
+        abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
+        memory: node.limits.memory_mib << 20,
+        // A little less than this node's own limit, so that the body that is slow is named.
+        patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
+        target_partitions: node.limits.target_partitions,
+        metrics,
+        workers: workers(node)?,
+        ..Parts::new(footing, Arc::clone(catalogue))
+    })
+}
+
+/// The pages of what is published.
+fn portal(
+    node: &NodeConfig,
+    directory: Arc<Directory>,
+    files: Option<&Arc<Downloads>>,
+    followed: &watch::Receiver<Config>,
+) -> Portal {
+    let known = followed.clone();
+    let standards = move || known.borrow().standards.iter().map(|known| Arc::clone(&known.standard)).collect();
+    let portal = Portal::new(node.body.clone(), directory, standards, node.public.address.clone());
+    match files {
+        Some(files) => portal.with_files(Arc::clone(files)),
+        None => portal,
+    }
+}
+
+fn limits(node: &NodeConfig) -> flight::Limits {
+    flight::Limits {
+        streams: node.limits.streams,
+        message_bytes: node.limits.message_bytes,
+        statement_bytes: node.limits.statement_bytes,
+        time: Duration::from_secs(node.limits.seconds),
+    }
+}
+
+fn of_workbench(node: &NodeConfig, door: flight::Door) -> workbench::Parts {
+    workbench::Parts {
+        door,
+        federation: node.federation.clone(),
+        body: node.body.clone(),
+        title: node.title.clone(),
+        saved: node.state.join("questions"),
+        portal: portal_address(node),
+    }
 }
 
 /// Open data as files, where the configuration gives it so.
@@ -335,19 +298,6 @@ fn exporting(node: &NodeConfig) -> Result<Option<Exporting>, Error> {
     node.telemetry.as_ref().map(begin).transpose()
 }
 
-fn files(tls: &PublicTls) -> web::public::Files {
-    web::public::Files { certificate: tls.certificate.clone(), key: tls.key.clone() }
-}
-
-fn listen<T>(
-    what: &'static str,
-    key: &'static str,
-    address: std::net::SocketAddr,
-    bound: std::io::Result<T>,
-) -> Result<T, Error> {
-    bound.map_err(|why| Error::Port { what, address, why, key })
-}
-
 /// The way to the bodies that the configuration names; a membership names others.
 pub(crate) fn peers(node: &NodeConfig, credentials: &Credentials) -> Arc<Peers> {
     let endpoints: HashMap<Name, String> =
@@ -387,9 +337,9 @@ pub(crate) fn cluster(node: &NodeConfig) -> Cluster {
 
 /// The way to the workers of the cluster, where there are any.
 pub(crate) fn workers(node: &NodeConfig) -> Result<Option<Arc<Workers>>, Error> {
-    let Some(engine) = &node.engine else { return Ok(None) };
+    let Some(said) = &node.cluster else { return Ok(None) };
     let credentials = cluster(node).node()?;
-    Workers::new(&engine.workers, &credentials, engine.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
+    Workers::new(&said.workers, &credentials, said.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
 }
 
 /// The membership's file in the state folder.

@@ -8,15 +8,13 @@
 //! is never taken after a newer one, from nobody. A membership that is older than 96 hours lets only open data leave to other bodies.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
-use meridian_certs::{Excluded, Federation, Verified};
+use meridian_certs::{Excluded, Federation, Verified, replace_file};
 use meridian_federation::remote::Peers;
 use meridian_proto::{MEMBERSHIP_ACTION, Membership, Name, Signed, wire};
 use prost::Message;
@@ -170,7 +168,8 @@ impl Members {
                 tracing::info!(federation = %self.federation.name(), "a new root of the federation counts beside the old one");
             }
             // On disk before it is in force: a node that starts again does not go back behind it.
-            self.keep(&signed).map_err(|error| format!("{} can't be written: {error}", self.path.display()))?;
+            replace_file(&self.path, 0o644, &signed.encode())
+                .map_err(|error| format!("{} can't be written: {error}", self.path.display()))?;
             *held = Held { signed, membership };
             match succession.let_go() {
                 Ok(true) => {
@@ -291,15 +290,6 @@ impl Members {
             self.federation.exclude(Excluded::from(&held.membership));
             self.peers.set_members(held.membership.version, &held.membership.members);
         });
-    }
-
-    fn keep(&self, signed: &Signed) -> std::io::Result<()> {
-        let beside = self.path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&beside)?;
-        file.write_all(&signed.encode())?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 
     fn read<T>(&self, of: impl FnOnce(&Held) -> T) -> T {

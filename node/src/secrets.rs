@@ -2,11 +2,12 @@
 
 mod seal;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use meridian_certs::replace_file;
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -90,7 +91,8 @@ impl Secret {
         match Self::read(state) {
             Err(SecretError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
                 let secret = Self::random().map_err(failed)?;
-                secret.write(state, &path).map_err(failed)?;
+                let text = format!("{}\n", hex::encode(secret.0));
+                replace_file(&path, 0o600, text.as_bytes()).map_err(failed)?;
                 Ok(secret)
             }
             other => other,
@@ -115,16 +117,6 @@ impl Secret {
         let mut secret = [0; LENGTH];
         SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("no random numbers can be had"))?;
         Ok(Self(secret))
-    }
-
-    /// Under another name first, so that half a secret is never taken for one.
-    fn write(&self, state: &Path, path: &Path) -> io::Result<()> {
-        let made = state.join(format!("{FILE}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
-        writeln!(file, "{}", hex::encode(self.0))?;
-        file.sync_all()?;
-        fs::rename(&made, path)?;
-        File::open(state)?.sync_all()
     }
 
     /// The key for a purpose: HKDF with SHA-256 (RFC 5869), the purpose as info.

@@ -78,15 +78,7 @@ fn unit(unique: bool) -> Option<Unit> {
 /// Asks, and returns the time until the last row.
 async fn ask(engine: &Arc<Engine>, caller: &Caller, sql: &str) -> Duration {
     let began = Instant::now();
-    let asked = Asked {
-        caller: caller.clone(),
-        sql: sql.into(),
-        parameters: vec![],
-        query_id: "benchmark".into(),
-        partial: None,
-        watch: None,
-        trace: meridian::traces::Trace::default(),
-    };
+    let asked = Asked::new(caller.clone(), sql, "benchmark");
     let answer = engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let batches: Vec<RecordBatch> = answer.released.try_collect().await.unwrap();
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();

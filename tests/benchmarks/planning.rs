@@ -55,15 +55,7 @@ async fn main() {
         for (what, sql) in QUESTIONS {
             let mut times: Vec<Duration> = Vec::new();
             for run in 0..=runs {
-                let asked = Asked {
-                    caller: caller.clone(),
-                    sql: sql.into(),
-                    parameters: vec![],
-                    query_id: "benchmark".into(),
-                    partial: None,
-                    watch: None,
-                    trace: meridian::traces::Trace::default(),
-                };
+                let asked = Asked::new(caller.clone(), sql, "benchmark");
                 let began = Instant::now();
                 let planned = node.engine.describe(&asked).await;
                 let time = began.elapsed();

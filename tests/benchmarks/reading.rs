@@ -134,15 +134,7 @@ async fn direct(session: &SessionContext, sql: &str) -> (u64, Duration) {
 /// The same through a node's engine.
 async fn ask(node: &InProcess, caller: &Caller, sql: &str) -> (u64, Duration) {
     let began = Instant::now();
-    let asked = Asked {
-        caller: caller.clone(),
-        sql: sql.into(),
-        parameters: vec![],
-        query_id: "benchmark".into(),
-        partial: None,
-        watch: None,
-        trace: meridian::traces::Trace::default(),
-    };
+    let asked = Asked::new(caller.clone(), sql, "benchmark");
     let answer = node.engine.answer(asked).await.unwrap_or_else(|why| panic!("{sql}: {why}"));
     let mut released = answer.released;
     let mut rows = 0;

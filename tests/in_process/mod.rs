@@ -11,21 +11,16 @@ use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::MemTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use meridian::agreements::Agreements;
 use meridian::audit::{Keeping, Log, LogKey};
 use meridian::catalogue::{Catalogue, Own};
 use meridian::clock::Clock;
 use meridian::gate::{Caller, Controls, Dominance, PublishedTable, Terms, UNIT_COLUMN};
 use meridian::history::History;
-use meridian::metrics::Metrics;
-use meridian::news::{self, News};
 use meridian::peers::Directory;
-use meridian::query::{Engine, Parts};
-use meridian::register::Registers;
-use meridian::witness::{self, Witnessing};
+use meridian::query::{Engine, Footing, Parts};
 use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity, Verified};
 use meridian_disclosure::noise::{CountTable, MagnitudeTable, Parameters};
-use meridian_federation::remote::{Peers, Routes};
+use meridian_federation::remote::Peers;
 use meridian_proto::{Column, ColumnType, Dataset, DatasetName, Description, Form, Name, Role};
 use tempfile::TempDir;
 
@@ -90,51 +85,22 @@ impl InProcess {
         let log = LogKey::new("london/lfb/log", &[7; 32]);
         let keeping = Keeping { key: [8; 32], days: 90, log };
         let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
-        let witnessing = Witnessing::open(witness::Parts {
-            federation: federation.clone(),
-            body: body.clone(),
-            log: Arc::clone(&log),
-            seed: [9; 32],
+        let catalogue = Catalogue::new(body, own, Arc::clone(&directory), Vec::new());
+        let footing = Footing {
             credentials: Arc::clone(&credentials),
-            peers: Arc::clone(&peers),
-            folder: folder.path().join("witness"),
-        });
-        let registers = Registers::open(
-            body.clone(),
-            federation.clone(),
-            Arc::clone(&credentials),
-            Arc::clone(&peers),
-            folder.path().join("registers"),
-        );
-        let agreements = Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system());
-        let news = News::new(news::Parts {
-            own: body.clone(),
-            peers: Arc::clone(&peers),
-            directory: Arc::clone(&directory),
-            registers: Arc::clone(&registers),
+            peers,
+            directory,
             members: None,
-            agreements: Arc::clone(&agreements),
-        });
-        let engine = Engine::new(Parts {
-            agreements,
-            registers,
-            news,
-            catalogue: Catalogue::new(body.clone(), own, directory, Vec::new()),
-            federation,
-            body,
             log,
-            witnessing,
-            near_alert: 20,
-            credentials: Arc::clone(&credentials),
-            routes: Routes::new(peers, []),
-            members: None,
-            abroad: Vec::new(),
+            seed: [9; 32],
+            state: folder.path().to_owned(),
             clock: Clock::system(),
+        };
+        let engine = Engine::new(Parts {
             memory: 8 << 30,
             patience: Duration::from_secs(600),
             target_partitions: PARTITIONS,
-            metrics: Metrics::new(),
-            workers: None,
+            ..Parts::new(footing, catalogue)
         });
         Self { engine: engine.unwrap(), history, credentials, authority, folder }
     }

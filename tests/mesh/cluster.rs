@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use datafusion::parquet::arrow::ArrowWriter;
 use datafusion_distributed::grpc::{BoxCloneSyncChannel, create_worker_client};
 use datafusion_distributed::{GetWorkerInfoRequest, MaybeEncoded, SetPlanRequest, TaskKey};
 use meridian_certs::{Cluster, Connector, Credentials, Validity};
 
-use super::support::{Client, Mesh, Ran, Running, Town, certify, free, meridian, send_signal, until};
+use super::support::{
+    Client, Mesh, Ran, Running, Town, certify, change, copy, described, free, meridian, parquet, send_signal, until,
+};
 
 /// Rows of one of the brigade's files.
 const ROWS: i64 = 6_000;
@@ -42,32 +43,6 @@ path = "data/NAME"
 
 [mapping]
 sql = "SELECT caller, ward, CAST(year AS INTEGER) AS year, upper(kind) AS kind, cost FROM source"
-
-[[columns]]
-name = "caller"
-type = "bigint"
-role = "identifier"
-
-[[columns]]
-name = "ward"
-type = "varchar"
-role = "dimension"
-
-[[columns]]
-name = "year"
-type = "integer"
-role = "dimension"
-
-[[columns]]
-name = "kind"
-type = "varchar"
-role = "dimension"
-
-[[columns]]
-name = "cost"
-type = "double"
-role = "measure"
-bounds = [0, 500]
 "#;
 
 const QUESTIONS: [&str; 6] = [
@@ -95,9 +70,7 @@ fn calls(path: &Path, from: i64, repeat: bool) {
     let cost: ArrayRef = Arc::new(Float64Array::from_iter_values(ids.map(|id| (id % 613) as f64 + 0.25)));
     let columns = [("caller", caller), ("ward", ward), ("year", year), ("kind", kind), ("cost", cost)];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    parquet(path, &batch);
 }
 
 /// A brigade with calls in Parquet, and an analyst of its own.
@@ -162,7 +135,14 @@ impl Brigade {
                 calls(&data.join(format!("{file}.parquet")), file * ROWS, repeat);
             }
             let dataset = CALLS.replace("\"calls\"", &format!("{name:?}")).replace("NAME", name).replace("UNIT", unit);
-            fs::write(folder.join("datasets").join(format!("{name}.toml")), dataset).unwrap();
+            let columns = described(&[
+                "caller bigint identifier",
+                "ward varchar dimension",
+                "year integer dimension",
+                "kind varchar dimension",
+                "cost double measure\nbounds = [0, 500]",
+            ]);
+            fs::write(folder.join("datasets").join(format!("{name}.toml")), dataset + &columns).unwrap();
         }
         let profile = town.mesh.profile();
         let text = fs::read_to_string(&profile).unwrap();
@@ -201,19 +181,18 @@ impl Brigade {
 
     /// Says where rows are held, and whether the workers are used.
     fn configure(&self, held_mib: i64, workers: bool, at_home: bool) {
-        let path = self.folder.join("node.toml");
-        let mut node: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
-        let limits = node.entry("limits").or_insert_with(|| toml::Table::new().into());
-        limits.as_table_mut().unwrap().insert("held_mib".into(), held_mib.into());
-        node.remove("engine");
-        if workers {
-            let urls: Vec<String> = self.workers.iter().map(Worker::url).collect();
-            let mut engine = toml::Table::new();
-            engine.insert("workers".into(), urls.into());
-            engine.insert("at_home".into(), at_home.into());
-            node.insert("engine".into(), engine.into());
-        }
-        fs::write(path, toml::to_string(&node).unwrap()).unwrap();
+        change(&self.folder.join("node.toml"), |node| {
+            let limits = node.entry("limits").or_insert_with(|| toml::Table::new().into());
+            limits.as_table_mut().unwrap().insert("held_mib".into(), held_mib.into());
+            node.remove("cluster");
+            if workers {
+                let urls: Vec<String> = self.workers.iter().map(Worker::url).collect();
+                let mut cluster = toml::Table::new();
+                cluster.insert("workers".into(), urls.into());
+                cluster.insert("at_home".into(), at_home.into());
+                node.insert("cluster".into(), cluster.into());
+            }
+        });
     }
 
     fn ask(&self, sql: &str) -> Ran {
@@ -242,18 +221,6 @@ impl Brigade {
         let answers = answers.collect();
         self.mesh().stop("lfb");
         answers
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            fs::copy(entry.path(), target).map(|_| ()).unwrap();
-        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! Many questions at one node at the same time: all are answered.
 
-use std::fs::{self, File};
+use std::fs;
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::record_batch::RecordBatch;
-use datafusion::parquet::arrow::ArrowWriter;
 
-use super::support::Mesh;
+use super::support::{Mesh, parquet};
 
 const DATASET: &str = r#"name = "lines"
 title = "Lines"
@@ -39,10 +38,7 @@ fn questions_that_are_planned_at_once_do_not_wait_for_each_other() {
     let lfb = mesh.folder("lfb");
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
-    let file = File::create(lfb.join("data/lines.parquet")).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    parquet(&lfb.join("data/lines.parquet"), &batch);
     fs::write(lfb.join("datasets/lines.toml"), DATASET).unwrap();
     mesh.start("lfb");
 

@@ -21,11 +21,11 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
-pub(crate) use folder::{Demo, Pair, certify, certify_analyst, scratch};
+pub(crate) use folder::{Demo, Pair, certify, certify_analyst, change, copy, scratch};
 pub(crate) use hostile::Hostile;
 pub(crate) use mesh::{Mesh, PURPOSE};
 pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
-pub(crate) use sources::{STREAMED, know, node_check, publish_source};
+pub(crate) use sources::{STREAMED, described, know, node_check, parquet, publish_source};
 pub(crate) use tap::Tap;
 pub(crate) use terminal::Terminal;
 pub(crate) use town::{Town, free, publish};

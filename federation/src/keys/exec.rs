@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinSide, Statistics, internal_datafusion_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -13,7 +12,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{
-    CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions, replace_children_if_necessary,
+    CardinalityEffect, ReplaceChildrenOptions, replace_children_if_necessary,
 };
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -65,9 +64,7 @@ impl DisplayAs for KeyFilterExec {
 }
 
 impl ExecutionPlan for KeyFilterExec {
-    fn name(&self) -> &'static str {
-        "KeyFilterExec"
-    }
+    crate::plain_plan!("KeyFilterExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         self.join.properties()
@@ -75,13 +72,6 @@ impl ExecutionPlan for KeyFilterExec {
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.join]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
     }
 
     fn replace_children(
@@ -92,10 +82,6 @@ impl ExecutionPlan for KeyFilterExec {
         let [join] =
             <[_; 1]>::try_from(children).map_err(|_| internal_datafusion_err!("a key filter is of one join"))?;
         Ok(Arc::new(Self::new(join, self.side, self.keys.clone())))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

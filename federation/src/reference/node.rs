@@ -5,9 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::common::{DFSchemaRef, plan_err};
-use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::common::DFSchemaRef;
+use datafusion::logical_expr::UserDefinedLogicalNodeCore;
 
 use super::Whole;
 
@@ -51,30 +50,9 @@ impl PartialOrd for ReferenceNode {
 }
 
 impl UserDefinedLogicalNodeCore for ReferenceNode {
-    fn name(&self) -> &str {
-        "Reference"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        Vec::new()
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
+    crate::leaf_node!("Reference");
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "Reference: {}: {}", self.whole.name(), self.whole.sql())
-    }
-
-    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        if !exprs.is_empty() || !inputs.is_empty() {
-            return plan_err!("a reference is a leaf without expressions");
-        }
-        Ok(self.clone())
     }
 }

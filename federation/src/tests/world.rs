@@ -1,24 +1,20 @@
 //! A small federation in memory: its descriptions, its rows, one session that asks and one that holds everything.
 
+mod holdings;
+mod stand_in;
+
 use std::collections::{HashMap, HashSet};
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, new_null_array};
-use arrow::compute::{cast, concat_batches, filter_record_batch};
+use arrow::array::{RecordBatch, StringArray};
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use async_trait::async_trait;
-use datafusion::catalog::memory::MemorySourceConfig;
-use datafusion::catalog::{
-    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, Session, TableProvider,
-};
-use datafusion::error::Result;
+use datafusion::catalog::{CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, TableProvider};
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use meridian_proto::{Column, Coverage, Covers, Dataset, DatasetName, Form, Name, Reference, Role};
 
@@ -27,7 +23,9 @@ use crate::remote::RemotePlanner;
 use crate::session::{guarded_rules, optimizer_rules, session_config};
 use crate::tables::{BODY_COLUMN, EveryPart, EveryTable, ForeignTable, schema_of};
 use crate::tests::keyed::{Sent, keyed};
-use crate::{FederationPlanner, PlacementError, RemoteNode, physical_optimizer_rules};
+use crate::{FederationPlanner, PlacementError, physical_optimizer_rules};
+use holdings::*;
+use stand_in::StandIn;
 
 pub(crate) struct Holding {
     pub(crate) name: DatasetName,
@@ -60,98 +58,6 @@ pub(crate) struct World {
 pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
-
-const INCIDENTS: &str = "borough_gss:varchar:dimension,year:integer:dimension,happened:date:dimension,cost:decimal(10,2):measure,\
-                         households:integer:measure,note:varchar:hidden,uprn:bigint:identifier";
-const INCIDENT_ROWS: &str = "\
-E09000007,2020,2020-01-05,100.25,2,it's here,1
-E09000007,2020,2020-03-05,,1,,1
-E09000007,2021,2021-02-01,7.50,,100%_sure,2
-E09000012,2020,2020-07-30,12.00,3,A,7
-E09000012,2021,,0.01,0,a,8
-E09000012,2021,,0.01,0,a,8
-,2021,2021-05-05,55.55,4,b,9
-E09000033,2019,2019-12-31,-3.10,1,,11
-E09000003,,2022-02-02,9.99,5,x,12
-";
-
-const STATIONS: &str =
-    "station:varchar:dimension,borough_gss:varchar:dimension,engines:integer:measure,opened:date:dimension";
-const STATION_ROWS: &str = "\
-Euston,E09000007,2,1902-11-26
-Soho,E09000007,,1921-02-02
-Hoxton,E09000012,3,
-Hoxton,E09000012,3,
-Adrift,,1,1999-09-09
-,E09000033,0,2014-01-01
-Closed,E09000001,4,1871-05-05
-";
-
-const CREWS: &str = "uprn:bigint:identifier,year:integer:dimension,crew:varchar:dimension,hours:decimal(10,2):measure";
-const CREW_ROWS: &str = "\
-1,2020,red,1.50
-1,2021,blue,0.25
-1,2020,red,1.50
-7,2020,,3.00
-8,,blue,
-,2021,red,2.75
-99,2022,green,10.00
-";
-
-const BOROUGHS: &str = "gss:varchar:dimension,name:varchar:dimension,population:bigint:measure,area:double:measure,inner_london:boolean:dimension";
-const BOROUGH_ROWS: &str = "\
-E09000007,Camden,270000,21.75,true
-E09000012,Hackney,280000,19.5,true
-E09000003,Barnet,395000,86.75,false
-E09000001,City,8600,,true
-E09000099,Nowhere,,0.25,
-,Unknown,5,1.0,false
-";
-
-const BUILDINGS: &str = "uprn:bigint:identifier,borough_gss:varchar:dimension,height:double:measure,storeys:integer:measure,value:decimal(12,2):measure,\
-                         listed:boolean:dimension,built:date:dimension,kind:varchar:dimension";
-const CAMDEN: &str = "\
-1,E09000007,10.5,3,100000.10,true,1890-01-01,house
-2,E09000007,30.25,9,250000.00,false,1970-06-01,flat
-3,E09000007,,,99.99,,,flat
-4,E09000007,12.0,4,100000.10,true,1890-01-01,house
-";
-const HACKNEY: &str = "\
-7,E09000012,8.5,2,70000.00,false,1920-02-02,house
-8,E09000012,55.5,18,,false,2010-01-01,flat
-8,E09000012,55.5,18,,false,2010-01-01,flat
-9,E09000012,4.0,1,1.01,,,
-";
-const BARNET: &str = "12,E09000003,9.25,3,500000.00,true,1935-05-05,house\n";
-
-const INSPECTIONS: &str =
-    "uprn:bigint:identifier,borough_gss:varchar:dimension,result:varchar:dimension,fine:decimal(10,2):measure";
-const INSPECTED_CAMDEN: &str = "\
-1,E09000007,passed,
-1,E09000007,failed,12.50
-3,E09000007,failed,1.25
-7,E09000007,passed,0.00
-,E09000007,passed,3.00
-";
-const INSPECTED_HACKNEY: &str = "\
-8,E09000012,failed,99.99
-8,E09000012,,99.99
-1,E09000012,passed,
-";
-
-const SPEND: &str = "supplier:varchar:dimension,amount:decimal(10,2):measure,units:integer:measure,paid:date:dimension,department:varchar:dimension,rate:double:measure";
-const SPEND_CAMDEN: &str = "\
-Acme,100.10,3,2024-01-01,parks,0.5
-Acme,0.05,1,2024-02-01,parks,1.5
-Bolt,-20.00,,2024-02-01,roads,
-Cogs,,7,,roads,2.25
-Acme,100.10,3,2024-01-01,parks,0.5
-";
-const SPEND_HACKNEY: &str = "\
-Acme,33.33,2,2024-03-01,parks,4.0
-Dyno,12.34,5,2024-01-15,,8.0
-,7.00,1,2024-01-15,roads,0.25
-";
 
 impl World {
     /// All open, with coverage for the buildings and none for the spend; one body of the spend has no rows.
@@ -366,7 +272,7 @@ impl World {
         (context, plan.unwrap_or_else(|error| panic!("{sql}: {error}")))
     }
 
-    pub(crate) async fn placed(&self, sql: &str) -> std::result::Result<Placed, PlacementError> {
+    pub(crate) async fn placed(&self, sql: &str) -> Result<Placed, PlacementError> {
         let (context, plan) = self.optimised(sql).await;
         place(plan, &context.state())
     }
@@ -446,75 +352,6 @@ fn with_body(holding: &Holding) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
 }
 
-/// Answers each part from the rows of its body, with cells withheld as told.
-struct StandIn {
-    bodies: HashMap<Name, SessionContext>,
-    withheld: Vec<(&'static str, &'static str)>,
-    absent: Vec<(&'static str, &'static str)>,
-}
-
-#[async_trait]
-impl ExtensionPlanner for StandIn {
-    async fn plan_extension(
-        &self,
-        _planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _logical_inputs: &[&LogicalPlan],
-        _physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
-        _context: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(remote) = node.as_any().downcast_ref::<RemoteNode>() else { return Ok(None) };
-        let schema = Arc::clone(remote.schema.inner());
-        let mut batches = Vec::new();
-        for part in &remote.parts {
-            for batch in self.bodies[part.body.slug()].sql(&part.sql).await?.collect().await? {
-                let batch = if part.form == Form::Statistics {
-                    self.disclosed(part.body.slug().as_str(), batch)
-                } else {
-                    batch
-                };
-                let columns = batch.columns().iter().zip(schema.fields());
-                let columns: Vec<ArrayRef> =
-                    columns.map(|(column, field)| cast(column, field.data_type()).unwrap()).collect();
-                assert_eq!(columns.len(), schema.fields().len(), "{}", part.sql);
-                batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
-            }
-        }
-        Ok(Some(MemorySourceConfig::try_new_exec(&[batches], schema, None)?))
-    }
-}
-
-impl StandIn {
-    fn disclosed(&self, body: &str, batch: RecordBatch) -> RecordBatch {
-        let first = cast(batch.column(0), &DataType::Utf8).unwrap();
-        let told = |list: &[(&str, &str)], row: usize| {
-            let key = if first.is_null(row) { "" } else { first.as_string::<i32>().value(row) };
-            list.iter().any(|(who, which)| *who == body && (*which == "*" || *which == key))
-        };
-        let rows = 0..batch.num_rows();
-        let kept: BooleanArray = rows.clone().map(|row| Some(!told(&self.absent, row))).collect();
-        let all = self.withheld.iter().any(|(who, which)| *who == body && *which == "*");
-        let hidden: BooleanArray = rows.map(|row| Some(told(&self.withheld, row))).collect();
-        let columns: Vec<ArrayRef> = batch
-            .columns()
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                if index == 0 && !all || *column.data_type() == DataType::Boolean {
-                    return Arc::clone(column);
-                }
-                arrow::compute::kernels::zip::zip(&hidden, &new_null_array(column.data_type(), column.len()), column)
-                    .unwrap()
-            })
-            .collect();
-        let fields: Vec<Field> =
-            batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
-        filter_record_batch(&batch, &kept).unwrap()
-    }
-}
-
 /// What other bodies are asked, a line for each query: the bodies and the SQL.
 pub(crate) async fn asked(world: &World, sql: &str) -> Vec<String> {
     let placed = world.placed(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -550,7 +387,7 @@ pub(crate) async fn sorted(context: &SessionContext, sql: &str) -> Vec<String> {
 }
 
 /// The rows as text, a line each.
-pub(crate) async fn rows(context: &SessionContext, sql: &str) -> std::result::Result<Vec<String>, String> {
+pub(crate) async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<String>, String> {
     let frame = context.sql(sql).await.map_err(|error| error.to_string())?;
     let batches = frame.collect().await.map_err(|error| error.to_string())?;
     let options = FormatOptions::default().with_null("NULL");

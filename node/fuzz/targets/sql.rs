@@ -37,15 +37,7 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
 fuzz_target!(|sql: &str| {
     let Place { runtime, node, callers } = &*PLACE;
     for caller in callers {
-        let asked = Asked {
-            caller: caller.clone(),
-            sql: sql.into(),
-            parameters: vec![],
-            query_id: "fuzz".into(),
-            partial: None,
-            watch: None,
-            trace: meridian::traces::Trace::default(),
-        };
+        let asked = Asked::new(caller.clone(), sql, "fuzz");
         // On a worker, as a call is answered: planning hands the thread's other work on.
         let engine = node.engine.clone();
         let answered = runtime.spawn(async move {

@@ -6,19 +6,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use meridian_certs::Credentials;
 use meridian_proto::{Dataset, Description, LogKeys, Name};
 
+use crate::config::NodeConfig;
 use crate::peers::Directory;
+use crate::query::Parts;
 
 /// Signs descriptions, each newer than the one before.
 pub(super) struct Describer {
-    pub(super) federation: Name,
-    pub(super) body: Name,
-    pub(super) title: String,
-    pub(super) credentials: Arc<Credentials>,
-    pub(super) directory: Arc<Directory>,
-    pub(super) log_keys: LogKeys,
-    pub(super) told: Option<Told>,
+    federation: Name,
+    body: Name,
+    title: String,
+    credentials: Arc<Credentials>,
+    directory: Arc<Directory>,
+    log_keys: LogKeys,
+    told: Option<Told>,
     /// Why it could not be told, as the log has said.
-    pub(super) failed: Option<String>,
+    failed: Option<String>,
 }
 
 /// What was last told.
@@ -30,6 +32,20 @@ pub(super) struct Told {
 }
 
 impl Describer {
+    /// Of the node with these parts; nothing is told yet.
+    pub(super) fn new(node: &NodeConfig, parts: &Parts, directory: Arc<Directory>) -> Self {
+        Self {
+            federation: node.federation.clone(),
+            body: node.body.clone(),
+            title: node.title.clone(),
+            credentials: Arc::clone(&parts.credentials),
+            directory,
+            log_keys: parts.witnessing.keys().clone(),
+            told: None,
+            failed: None,
+        }
+    }
+
     /// Tells this unless it is what was last told. Where that fails the log says so, and it is tried again.
     pub(super) fn tell(&mut self, datasets: Vec<Dataset>) {
         let until = self.credentials.valid_until();

@@ -13,31 +13,56 @@ use meridian_federation::remote::Peers;
 use crate::audit::Log;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::config::NodeConfig;
 use crate::membership::Members;
 use crate::metrics::Reading;
-use crate::query::Engine;
+use crate::query::{Engine, Parts};
 use crate::sources::SNAPSHOTS;
 use crate::web::Readiness;
 use crate::witness::Witnessing;
 
 /// Where it is read.
 pub(super) struct Monitored {
-    pub(super) readiness: Readiness,
+    readiness: Readiness,
     /// It holds the metrics that read this.
-    pub(super) engine: Weak<Engine>,
-    pub(super) memory: usize,
-    pub(super) log: Arc<Log>,
-    pub(super) witnessing: Arc<Witnessing>,
-    pub(super) peers: Vec<Arc<Peers>>,
-    pub(super) credentials: Arc<Credentials>,
-    pub(super) members: Option<Arc<Members>>,
-    pub(super) catalogue: Arc<Catalogue>,
-    pub(super) refused: Arc<AtomicU64>,
-    pub(super) state: PathBuf,
-    pub(super) clock: Clock,
+    engine: Weak<Engine>,
+    memory: usize,
+    log: Arc<Log>,
+    witnessing: Arc<Witnessing>,
+    peers: Vec<Arc<Peers>>,
+    credentials: Arc<Credentials>,
+    members: Option<Arc<Members>>,
+    catalogue: Arc<Catalogue>,
+    refused: Arc<AtomicU64>,
+    state: PathBuf,
+    clock: Clock,
 }
 
 impl Monitored {
+    /// The node with these parts, of which others are told by `readiness`, the nodes that it asks, and the count of connections
+    /// that it refused.
+    pub(super) fn new(
+        node: &NodeConfig,
+        engine: &Arc<Engine>,
+        parts: &Parts,
+        (readiness, peers, refused): (&Readiness, Vec<Arc<Peers>>, Arc<AtomicU64>),
+    ) -> Self {
+        Self {
+            readiness: readiness.clone(),
+            engine: Arc::downgrade(engine),
+            memory: parts.memory,
+            log: Arc::clone(&parts.log),
+            witnessing: Arc::clone(&parts.witnessing),
+            peers,
+            credentials: Arc::clone(&parts.credentials),
+            members: parts.members.clone(),
+            catalogue: Arc::clone(&parts.catalogue),
+            refused,
+            state: node.state.clone(),
+            clock: parts.clock.clone(),
+        }
+    }
+
     /// All of it, as it is now.
     pub(super) fn read(&self) -> Vec<Reading> {
         let held = self.engine.upgrade().map_or(0, |engine| engine.memory_held());

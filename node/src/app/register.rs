@@ -15,9 +15,6 @@ use crate::register::{
     Agreement, Algorithm, Day, Ended, Field, Id, Item, Particulars, Register, Registers, Section, Text, Told, Usage,
 };
 
-/// The folder, below the node's state, in which the bodies' registers are kept.
-pub(crate) const KEPT: &str = "registers";
-
 /// Time between looks at the log.
 const LOOK: Duration = Duration::from_secs(2);
 

@@ -4,9 +4,10 @@
 //! not full end in `.p/<width>`; those of an earlier checkpoint are deleted when a later one is there.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use meridian_certs::replace_file;
 use tlog_tiles::{Error, HASH_SIZE, Tile};
 
 use super::tree::{HEIGHT, WIDTH};
@@ -92,19 +93,13 @@ pub(super) fn write(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     // Of a bare name it is the folder that one is in.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let made = folder.join(name);
-    let mut file = File::create(&made)?;
-    file.write_all(bytes)?;
     if sync {
-        file.sync_all()?;
+        return replace_file(path, 0o666, bytes);
     }
-    fs::rename(&made, path)?;
-    if sync {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    let mut made = path.as_os_str().to_owned();
+    made.push(".new");
+    fs::write(&made, bytes)?;
+    fs::rename(&made, path)
 }
 
 /// Makes files durable that were written without, and the folders in which they lie up to `root`.

@@ -13,10 +13,10 @@ use clap::{Args, Subcommand};
 use meridian_certs::{Identity, KeyAndRequest, Office, Request, Validity};
 use meridian_proto::Name;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use self::ceremony::{Issuer, Root};
-use super::{Error, Interrupts, say, serve};
+use super::serve::End;
+use super::{Error, say};
 use crate::authority::service;
 
 /// `meridian authority …`
@@ -72,9 +72,8 @@ pub(crate) struct Serve {
     /// Where it is served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
     listen: SocketAddr,
-    /// End when standard input closes, and so with the process that holds its other end, however that ends
-    #[arg(long, hide = true)]
-    exit_with_stdin: bool,
+    #[command(flatten)]
+    end: End,
 }
 
 /// Options of `meridian authority invite`.
@@ -224,9 +223,7 @@ impl Serve {
         })?;
         let federation = office.authority()?.federation().clone();
         tracing::info!(%federation, listen = %listener.local_addr().unwrap_or(self.listen), "ready");
-        let end = CancellationToken::new();
-        let orphaned = serve::stdin_closed(self.exit_with_stdin)?;
-        tokio::spawn(serve::wait_for_end(Interrupts::new()?, orphaned, end.clone()));
+        let end = self.end.begin()?;
         tokio::select! {
             served = service::serve(listener, office) => Ok(served?),
             () = end.cancelled() => Ok(()),
@@ -254,7 +251,8 @@ impl Anchors {
         let authority = Office::open(&self.dir)?.authority()?;
         let (federation, fingerprint) = (authority.federation(), authority.fingerprint()?);
         say(format_args!(
-            "each node of another federation decides by itself whether it trusts the nodes of {federation}, with this command;              compare the fingerprint by another way than the one by which it came:"
+            "each node of another federation decides by itself whether it trusts the nodes of {federation}, with this command; \
+             compare the fingerprint by another way than the one by which it came:"
         ));
         writeln!(
             out,

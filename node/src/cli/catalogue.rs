@@ -6,14 +6,14 @@ mod search;
 use std::io::Write;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use arrow_flight::IpcMessage;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::Error;
 use super::client::Client;
-use super::format::{Format, printable_json};
+use super::format::{Format, printable_json, sql_type};
 use super::output::Output;
 use super::profile::Connection;
 use export::Export;
@@ -162,23 +162,7 @@ fn read(batch: &RecordBatch) -> Option<Vec<Listing>> {
 
 /// A column and its type in the words of SQL.
 fn column(field: &Field) -> String {
-    format!("{} {}", field.name(), kind(field))
-}
-
-/// A type in the words of SQL.
-pub(crate) fn kind(field: &Field) -> String {
-    match field.data_type() {
-        DataType::Boolean => "boolean".into(),
-        DataType::Int32 => "integer".into(),
-        DataType::Int64 => "bigint".into(),
-        DataType::Float64 => "double".into(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::Utf8 => "varchar".into(),
-        DataType::Date32 => "date".into(),
-        DataType::Timestamp(_, None) => "timestamp".into(),
-        DataType::Binary => "bytea".into(),
-        other => other.to_string(),
-    }
+    format!("{} {}", field.name(), sql_type(field.data_type()))
 }
 
 /// A column of the list.
@@ -211,6 +195,7 @@ fn document(value: &Value, out: &mut dyn Write) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+    use arrow::datatypes::DataType;
     use arrow_flight::sql::CommandGetTables;
 
     use super::*;

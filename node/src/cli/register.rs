@@ -10,7 +10,7 @@ use clap::Args;
 use super::{Error, say};
 use crate::app::register;
 use crate::config::Config;
-use crate::register::{Place, View, kept};
+use crate::register::{FOLDER, Place, View, kept};
 
 /// Options of `meridian register`.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ impl Make {
         let mut bodies = std::collections::BTreeMap::new();
         if self.federation {
             bodies.extend(register::members(node).into_iter().map(|body| (body, None)));
-            let told = kept(&node.state.join(register::KEPT)).into_iter();
+            let told = kept(&node.state.join(FOLDER)).into_iter();
             bodies.extend(told.map(|(body, register)| (body, Some(register))));
         }
         bodies.insert(node.body.clone(), Some(Arc::new(own)));

@@ -28,6 +28,13 @@ pub(crate) struct Serve {
     /// Log one JSON object per line
     #[arg(long)]
     pub(super) log_json: bool,
+    #[command(flatten)]
+    end: End,
+}
+
+/// The option of whatever serves until somebody ends it.
+#[derive(Debug, Args)]
+pub(super) struct End {
     /// End when standard input closes, and so with the process that holds its other end, however that ends
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
@@ -37,24 +44,39 @@ impl Serve {
     /// Serves until the end.
     pub(crate) fn run(self) -> Result<(), Error> {
         let config = config::Config::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
-        let runtime = runtime::Builder::new_multi_thread()
+        let mut threads = runtime::Builder::new_multi_thread();
+        threads
             .worker_threads(config.node.limits.worker_threads)
             .max_blocking_threads(query::THREADS_BESIDE)
             .thread_stack_size(STACK_BYTES)
-            .thread_name("node")
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
-        let served = runtime.block_on(async {
-            let end = CancellationToken::new();
-            tokio::spawn(wait_for_end(Interrupts::new()?, stdin_closed(self.exit_with_stdin)?, end.clone()));
+            .thread_name("node");
+        self.end.run(threads, async |end| {
             tokio::select! {
                 served = app::serve(&self.config, config, Clock::system(), end.clone().cancelled_owned()) => {
                     served.map_err(|error| Error::Serve(error.to_string()))
                 }
                 () = drained(end) => Ok(()),
             }
-        });
+        })
+    }
+}
+
+impl End {
+    /// Cancelled when it is time to end.
+    pub(super) fn begin(&self) -> Result<CancellationToken, Error> {
+        let end = CancellationToken::new();
+        tokio::spawn(wait_for_end(Interrupts::new()?, stdin_closed(self.exit_with_stdin)?, end.clone()));
+        Ok(end)
+    }
+
+    /// Serves on these threads.
+    pub(super) fn run(
+        &self,
+        mut threads: runtime::Builder,
+        serve: impl AsyncFnOnce(CancellationToken) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let runtime = threads.enable_all().build().map_err(Error::Runtime)?;
+        let served = runtime.block_on(async { serve(self.begin()?).await });
         // A file that is being read on a slow disk does not hold the end up.
         runtime.shutdown_background();
         served
@@ -62,7 +84,7 @@ impl Serve {
 }
 
 /// Resolves when standard input ends, where that matters.
-pub(super) fn stdin_closed(matters: bool) -> Result<Option<oneshot::Receiver<()>>, Error> {
+fn stdin_closed(matters: bool) -> Result<Option<oneshot::Receiver<()>>, Error> {
     if !matters {
         return Ok(None);
     }
@@ -77,12 +99,8 @@ pub(super) fn stdin_closed(matters: bool) -> Result<Option<oneshot::Receiver<()>
     Ok(Some(receiver))
 }
 
-/// Ends the node when it is asked to.
-pub(super) async fn wait_for_end(
-    mut interrupts: Interrupts,
-    orphaned: Option<oneshot::Receiver<()>>,
-    end: CancellationToken,
-) {
+/// Cancels it when the process is asked to end.
+async fn wait_for_end(mut interrupts: Interrupts, orphaned: Option<oneshot::Receiver<()>>, end: CancellationToken) {
     match orphaned {
         Some(orphaned) => tokio::select! {
             () = interrupts.next() => {}

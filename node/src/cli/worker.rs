@@ -10,11 +10,10 @@ use meridian_certs::{KeyAndRequest, Request, Validity};
 use meridian_proto::Name;
 use serde::Serialize;
 use tokio::runtime;
-use tokio_util::sync::CancellationToken;
 
 use super::authority::write_new;
-use super::serve::{stdin_closed, wait_for_end};
-use super::{Error, Interrupts, say};
+use super::serve::End;
+use super::{Error, say};
 use crate::app;
 use crate::cluster::{self, WorkerParts};
 use crate::config::{Config, WorkerConfig};
@@ -64,9 +63,8 @@ pub(crate) struct Serve {
     /// Log one JSON object per line
     #[arg(long)]
     pub(super) log_json: bool,
-    /// End when standard input closes, and so with the process that holds its other end, however that ends
-    #[arg(long, hide = true)]
-    exit_with_stdin: bool,
+    #[command(flatten)]
+    end: End,
 }
 
 /// A worker's configuration, as it is written.
@@ -115,7 +113,7 @@ impl Add {
         write_new(&at("worker.toml"), &text)?;
         say(format_args!(
             "{name} may work for {days} days: on its machine run meridian node worker serve --config {}\nIn node.toml name it: \
-             engine = {{ workers = [\"https://{listen}\"] }}",
+             cluster = {{ workers = [\"https://{listen}\"] }}",
             at("worker.toml").display()
         ));
         Ok(())
@@ -127,16 +125,9 @@ impl Serve {
         let WorkerConfig { listen, tls, data, memory_mib, worker_threads } =
             WorkerConfig::load(&self.config).map_err(|errors| Error::Config(errors.to_string()))?;
         let parts = WorkerParts { listen, ca: tls.ca, cert: tls.cert, key: tls.key, data, memory: memory_mib << 20 };
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(worker_threads)
-            .max_blocking_threads(BLOCKING_THREADS)
-            .thread_name("worker")
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
-        let served = runtime.block_on(async {
-            let end = CancellationToken::new();
-            tokio::spawn(wait_for_end(Interrupts::new()?, stdin_closed(self.exit_with_stdin)?, end.clone()));
+        let mut threads = runtime::Builder::new_multi_thread();
+        threads.worker_threads(worker_threads).max_blocking_threads(BLOCKING_THREADS).thread_name("worker");
+        self.end.run(threads, async |end| {
             // Who asked is told that it ended, and asks others.
             tokio::select! {
                 served = cluster::serve(parts, std::future::pending()) => {
@@ -144,8 +135,6 @@ impl Serve {
                 }
                 () = end.cancelled() => Ok(()),
             }
-        });
-        runtime.shutdown_background();
-        served
+        })
     }
 }

@@ -38,7 +38,7 @@ pub struct WorkerConfig {
 pub(super) fn check(file: &File, raw: &raw::Cluster, report: &mut Report) -> Option<ClusterConfig> {
     let mut seen = HashSet::new();
     for text in raw.workers.get_ref() {
-        let endpoint = node::endpoint(file, ("engine.workers", "https://10.0.0.2:7001"), text, report);
+        let endpoint = node::endpoint(file, ("cluster.workers", "https://10.0.0.2:7001"), text, report);
         if let Some(endpoint) = endpoint
             && !seen.insert(endpoint)
         {
@@ -46,8 +46,8 @@ pub(super) fn check(file: &File, raw: &raw::Cluster, report: &mut Report) -> Opt
         }
     }
     if raw.workers.get_ref().is_empty() {
-        let fix = "name each worker's address, or remove engine: without it the node computes itself";
-        file.problem(report, raw.workers.span(), "engine.workers names no worker", fix);
+        let fix = "name each worker's address, or remove cluster: without it the node computes itself";
+        file.problem(report, raw.workers.span(), "cluster.workers names no worker", fix);
         return None;
     }
     let workers = raw.workers.get_ref().iter().map(|text| text.get_ref().trim_end_matches('/').to_owned());

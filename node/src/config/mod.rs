@@ -101,7 +101,7 @@ pub struct NodeConfig {
     /// Where the body's analysts open their workbench in a browser, if they do.
     pub workbench: Option<WorkbenchConfig>,
     /// The machines on which a part of its plans is computed, if there are any.
-    pub engine: Option<ClusterConfig>,
+    pub cluster: Option<ClusterConfig>,
     /// What the node does at most.
     pub limits: Limits,
     /// What becomes of its log.

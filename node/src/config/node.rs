@@ -67,7 +67,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
     let public = raw.public.as_ref().map(|raw| public(file, &base, raw, [listen, health.flatten()], report));
     let ports = [listen, health.flatten(), public.as_ref().and_then(|public| public.as_ref()?.listen)];
     let workbench = raw.workbench.as_ref().map(|raw| workbench::check(file, raw, &ports, report));
-    let engine = raw.engine.as_ref().map(|raw| cluster::check(file, raw, report));
+    let cluster = raw.cluster.as_ref().map(|raw| cluster::check(file, raw, report));
     let limits = limits(file, &raw.limits, report);
     let audit = audit(file, &raw.audit, report);
     let telemetry = raw.telemetry.as_ref().map(|raw| telemetry(file, raw, report));
@@ -87,10 +87,7 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         body: body?,
         title: title?,
         listen: listen?,
-        health: match health {
-            Some(checked) => Some(checked?),
-            None => None,
-        },
+        health: given(health)?,
         state: state?,
         contact,
         datasets,
@@ -99,24 +96,12 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         algorithms,
         standards,
         tls: tls?,
-        public: match public {
-            Some(checked) => checked?,
-            None => PublicConfig::default(),
-        },
-        workbench: match workbench {
-            Some(checked) => Some(checked?),
-            None => None,
-        },
-        engine: match engine {
-            Some(checked) => Some(checked?),
-            None => None,
-        },
+        public: given(public)?.unwrap_or_default(),
+        workbench: given(workbench)?,
+        cluster: given(cluster)?,
         limits,
         audit,
-        telemetry: match telemetry {
-            Some(checked) => Some(checked?),
-            None => None,
-        },
+        telemetry: given(telemetry)?,
         authorities: authorities?,
         members,
         federations,
@@ -125,6 +110,11 @@ pub(super) fn check(file: &File, raw: &raw::Node, report: &mut Report) -> Option
         stores,
         addresses,
     })
+}
+
+/// What was checked where something was said; `None` where that is wrong.
+fn given<T>(said: Option<Option<T>>) -> Option<Option<T>> {
+    said.map_or(Some(None), |checked| checked.map(Some))
 }
 
 /// Other federations, each once and none this node's own. What anchors they have is checked where these are used.

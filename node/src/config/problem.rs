@@ -264,6 +264,9 @@ impl File {
     }
 }
 
+/// Keys that had another name, which is near to that of something else, and their names now.
+const RENAMED: [(&str, &str); 1] = [("engine", "cluster")];
+
 /// The parser's message as what and fix.
 pub(crate) fn explained(message: &str) -> (String, String) {
     for (start, kind) in [("unknown field `", "key"), ("unknown variant `", "value")] {
@@ -271,9 +274,12 @@ pub(crate) fn explained(message: &str) -> (String, String) {
             continue;
         };
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let fix = match nearest(found, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", known.join(", ")),
+        let renamed = RENAMED.iter().find(|(before, now)| *before == found && known.contains(now));
+        let near = nearest(found, known.iter().copied());
+        let meant: Vec<&str> = renamed.map(|(_, now)| *now).into_iter().chain(near).collect();
+        let fix = match meant.as_slice() {
+            [] => format!("known here: {}", known.join(", ")),
+            meant => format!("did you mean `{}`?", meant.join("` or `")),
         };
         return (format!("unknown {kind} `{found}`"), fix);
     }

@@ -13,7 +13,6 @@ use super::write::Writer;
 use super::{Kind, Version};
 use crate::gate::Caller;
 use crate::query::{Answer, Asked, Engine};
-use crate::traces::Trace;
 
 /// For whom the node asks itself, as the log and the receipt say.
 const FOR: &str = "the public";
@@ -62,8 +61,7 @@ pub(super) async fn make(
         .map_err(|refused| Error::Other(refused.reason))?;
     let sql = kind.sql(engine.body().as_str(), dataset);
     let query_id = hex::encode(rand::random::<[u8; 16]>());
-    let asked = Asked { caller, sql, parameters: Vec::new(), query_id, partial: None, watch: None, trace: Trace::default() };
-    let answer = engine.answer(asked).await?;
+    let answer = engine.answer(Asked::new(caller, sql, query_id)).await?;
     let under_way = Unfinished(folder.under_way(&dataset.name, kind));
     let (receipt, sample) = written(answer, &under_way.0, version, kind, most).await?;
     let (folder, version) = (folder.clone(), version.clone());

@@ -48,15 +48,7 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     let caller = Caller::new(verified, own, purpose, on_behalf_of)
         .and_then(|caller| caller.in_groups(groups).by_way_of(via, own.1))
         .map_err(|refused| status::refused(&refused))?;
-    Ok(Asked {
-        caller,
-        sql: query.sql,
-        parameters: Vec::new(),
-        query_id: query.query_id,
-        partial: None,
-        watch: None,
-        trace: Trace::current(),
-    })
+    Ok(Asked { trace: Trace::current(), ..Asked::new(caller, query.sql, query.query_id) })
 }
 
 /// The bodies whose nodes passed the question on.

@@ -62,7 +62,7 @@ impl Statements {
         self.bounded(&sql)?;
         let query_id = Handle::random()?.to_string();
         tracing::Span::current().record("query_id", &query_id);
-        Ok(Asked { caller, sql, parameters, query_id, partial: None, watch: None, trace: Trace::current() })
+        Ok(Asked { parameters, trace: Trace::current(), ..Asked::new(caller, sql, query_id) })
     }
 
     /// What a caller asks by a prepared statement.

@@ -3,14 +3,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, ScalarValue};
-use datafusion::datasource::TableType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
-use datafusion::physical_plan::ExecutionPlan;
 use meridian_proto::{DatasetName, Form};
 
 use super::Caller;
@@ -128,26 +124,9 @@ fn check(terms: &Terms, schema: &Schema) -> std::result::Result<(), TermsError> 
     Ok(())
 }
 
-#[async_trait]
-impl TableProvider for PublishedTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        _projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        _limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Err(DataFusionError::Internal(format!("{} was to be scanned past the gate", self.terms.name)))
-    }
-}
+meridian_federation::unscanned_table!(PublishedTable, |table| {
+    DataFusionError::Internal(format!("{} was to be scanned past the gate", table.terms.name))
+});
 
 /// Whether a form lets rows leave that nobody needs to be granted.
 pub(super) fn is_open(terms: &Terms) -> bool {

@@ -13,7 +13,8 @@ use meridian_federation::{RemotePart, RemoteSummary, askable, place};
 use meridian_proto::{Admission, BodyName, CHECK_ACTION, CheckAnswer, Decision, Refusal, Verdict, wire};
 use prost::Message;
 
-use super::{Asked, Engine, ErrorKind, Planned, QueryError, error, texts};
+use super::recorded::texts;
+use super::{Asked, Engine, ErrorKind, Planned, QueryError, error};
 use crate::gate::{self, Intent, Onward};
 
 /// Bodies that are asked at the same time.

@@ -8,6 +8,7 @@ use datafusion::error::DataFusionError;
 use meridian_federation::remote::{Arrived, Receipts};
 use meridian_proto::{Receipt, ReleaseRecord};
 
+use super::recorded::{party, texts};
 use super::{Asked, Engine, ErrorKind, Partial, Planned, Progress, QueryError};
 use crate::audit::{Alert, Committed, Durable, LogError, Outcome, Private};
 use crate::gate::{Refused, Tally};
@@ -55,7 +56,7 @@ impl Closing {
             body: engine.body().to_string(),
             caller: asked.caller.spiffe(),
             on_behalf_of: asked.caller.on_behalf_of().unwrap_or_default().to_owned(),
-            groups: super::texts(asked.caller.groups()),
+            groups: texts(asked.caller.groups()),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             agreements: facts.agreements.clone(),
             datasets: facts.datasets.clone(),
@@ -80,7 +81,7 @@ impl Closing {
         let partial = asked.partial.clone();
         let running = asked.trace.begin("run");
         running.datasets(facts.datasets.iter().map(|used| used.name.as_str()));
-        let answering = engine.parts.metrics.begun(super::party(&asked.caller));
+        let answering = engine.parts.metrics.begun(party(&asked.caller));
         Self {
             engine,
             logged,

@@ -21,3 +21,6 @@ pub use view::{Document, Place, View};
 pub(crate) use view::{HTML, JSON};
 pub(crate) use words::many;
 pub use words::{Day, Id, MonthName, NoWord, Text};
+
+/// The folder, below the node's state, in which the bodies' registers are kept.
+pub const FOLDER: &str = "registers";

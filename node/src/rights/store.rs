@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use meridian_certs::replace_file_with;
+
 use super::{Entry, List, RightsError};
 use crate::secrets::{Opener, Purpose, Sealer, Secret};
 
@@ -86,16 +88,13 @@ impl Store {
         list.checked().ok_or_else(damaged)
     }
 
-    /// Under another name first, so that half a list is never taken for one.
     fn write(&self, list: &List) -> io::Result<()> {
         let text = serde_json::to_vec(list)?;
-        let made = self.folder.join(format!("{FILE}.new"));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
-        let mut sealer = Sealer::new(file, &self.key, PLACE)?;
-        sealer.write_all(&text)?;
-        sealer.finish()?.sync_all()?;
-        fs::rename(&made, self.path())?;
-        File::open(&self.folder)?.sync_all()
+        replace_file_with(&self.path(), 0o600, |file| {
+            let mut sealer = Sealer::new(file, &self.key, PLACE)?;
+            sealer.write_all(&text)?;
+            sealer.finish()
+        })
     }
 
     fn private(&self, name: &str) -> io::Result<File> {

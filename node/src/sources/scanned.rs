@@ -5,6 +5,9 @@
 //! the other, so that nothing grows with the rows but the time that it takes. Files that are others under a query are an
 //! error of it.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use datafusion::common::Column;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -12,7 +15,7 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use super::behind::Behind;
-use super::expressions::{Kept, Keyed, Overlay, Unit};
+use super::expressions::Step;
 use super::mapping::{Mapped, MappedColumn};
 use super::marked::{Learnt, Marker};
 use super::units::Part;
@@ -92,10 +95,11 @@ fn marked(spec: &SourceSpec, unit: &UnitSpec, published: LogicalPlan) -> Result<
     let wrong = |_: DataFusionError| SourceError::evaluation(spec);
     let columns = || spec.dataset.columns.iter().map(|published| column(published.name.as_str()));
     let own = match &unit.column {
-        Some(name) => Unit::named(unit.key).over(vec![column(name.as_str())]),
-        None => Unit::row(unit.key).over(columns().collect()),
+        Some(name) => Step::Unit { key: unit.key }.over(vec![column(name.as_str())]),
+        None => Step::EachRow { key: unit.key }.over(columns().collect()),
     };
-    let outer = unit.belongs_to.as_ref().map(|outer| Unit::named(outer.key).over(vec![column(outer.column.as_str())]));
+    let outer = unit.belongs_to.as_ref();
+    let outer = outer.map(|outer| Step::Unit { key: outer.key }.over(vec![column(outer.column.as_str())]));
     let mut names: Vec<Expr> = std::iter::once(own.clone()).chain(outer.clone()).collect();
     let mut rows = LogicalPlanBuilder::from(published);
     if !spec.rights.rectified.is_empty() && unit.column.is_some() {
@@ -109,10 +113,11 @@ fn marked(spec: &SourceSpec, unit: &UnitSpec, published: LogicalPlan) -> Result<
         rows = rows.project(right).map_err(wrong)?;
     }
     if !spec.rights.left_out.is_empty() {
-        rows = rows.filter(Kept::new(&spec.rights.left_out).over(names)).map_err(wrong)?;
+        let left_out = Arc::clone(&spec.rights.left_out);
+        rows = rows.filter(Step::Kept { left_out }.over(names)).map_err(wrong)?;
     }
     let keyed = match &unit.record_key {
-        Some(name) => Keyed::new().over(vec![own, column(name.as_str())]),
+        Some(name) => Step::Keyed.over(vec![own, column(name.as_str())]),
         None => own,
     };
     rows.project(columns().chain([keyed.alias(UNIT_COLUMN)])).and_then(LogicalPlanBuilder::build).map_err(wrong)
@@ -127,16 +132,17 @@ fn overlaid(spec: &SourceSpec, unit: &Expr) -> Result<Vec<Expr>, SourceError> {
     let overlaid = |published: &meridian_proto::Column| {
         let name = &published.name;
         let plain = column(name.as_str());
-        let mut values = Vec::new();
+        // A later one in the place of an earlier one.
+        let mut values = HashMap::new();
         for entry in spec.rights.rectified.iter().filter(|entry| entry.column == *name) {
             let value = literal(published.column_type, &entry.value);
             let wrong = || SourceError::Rectified { dataset: spec.dataset.name.clone(), column: name.clone() };
-            values.push((entry.unit, value.ok_or_else(wrong)?));
+            values.insert(entry.unit, value.ok_or_else(wrong)?);
         }
         if values.is_empty() {
             return Ok(plain);
         }
-        Ok(Overlay::new(values).over(vec![plain, unit.clone()]).alias(name.as_str()))
+        Ok(Step::Overlay { values }.over(vec![plain, unit.clone()]).alias(name.as_str()))
     };
     spec.dataset.columns.iter().map(overlaid).collect()
 }

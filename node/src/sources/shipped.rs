@@ -9,10 +9,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::error::Result;
-use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::logical_expr::ScalarUDF;
 use serde::{Deserialize, Serialize};
 
-use super::expressions::{Kept, Keyed, Overlay, Unit};
+use super::expressions::{OverRows, Step};
 use super::{boroughs, functions};
 use crate::{geometry, portable};
 
@@ -22,7 +22,8 @@ pub struct ShippedFunction(Form);
 
 #[derive(Clone, Serialize, Deserialize)]
 enum Form {
-    Unit { key: [u8; 16], each_row: bool },
+    Unit { key: [u8; 16] },
+    EachRow { key: [u8; 16] },
     Kept { left_out: Vec<u64> },
     Overlay { values: BTreeMap<u64, Vec<u8>> },
     Keyed,
@@ -36,18 +37,16 @@ impl fmt::Debug for ShippedFunction {
 
 /// The function, if it is one of these.
 pub fn ship_function(function: &ScalarUDF) -> Result<Option<ShippedFunction>> {
-    let inner = function.inner();
-    let form = if let Some(unit) = inner.downcast_ref::<Unit>() {
-        Form::Unit { key: unit.key, each_row: unit.each_row }
-    } else if let Some(kept) = inner.downcast_ref::<Kept>() {
-        Form::Kept { left_out: kept.left_out.iter().copied().collect() }
-    } else if let Some(overlay) = inner.downcast_ref::<Overlay>() {
-        let values = overlay.values.iter().map(|(unit, value)| Ok((*unit, portable::of_value(value)?)));
-        Form::Overlay { values: values.collect::<Result<_>>()? }
-    } else if inner.is::<Keyed>() {
-        Form::Keyed
-    } else {
-        return Ok(None);
+    let Some(OverRows { step, .. }) = function.inner().downcast_ref::<OverRows>() else { return Ok(None) };
+    let form = match step {
+        Step::Unit { key } => Form::Unit { key: *key },
+        Step::EachRow { key } => Form::EachRow { key: *key },
+        Step::Kept { left_out } => Form::Kept { left_out: left_out.iter().copied().collect() },
+        Step::Overlay { values } => {
+            let values = values.iter().map(|(unit, value)| Ok((*unit, portable::of_value(value)?)));
+            Form::Overlay { values: values.collect::<Result<_>>()? }
+        }
+        Step::Keyed => Form::Keyed,
     };
     Ok(Some(ShippedFunction(form)))
 }
@@ -55,21 +54,18 @@ pub fn ship_function(function: &ScalarUDF) -> Result<Option<ShippedFunction>> {
 impl ShippedFunction {
     /// The function.
     pub fn function(self) -> Result<Arc<ScalarUDF>> {
-        Ok(match self.0 {
-            Form::Unit { key, each_row: true } => made(Unit::row(key)),
-            Form::Unit { key, each_row: false } => made(Unit::named(key)),
-            Form::Kept { left_out } => made(Kept::new(&Arc::new(left_out.into_iter().collect()))),
+        let step = match self.0 {
+            Form::Unit { key } => Step::Unit { key },
+            Form::EachRow { key } => Step::EachRow { key },
+            Form::Kept { left_out } => Step::Kept { left_out: Arc::new(left_out.into_iter().collect()) },
             Form::Overlay { values } => {
                 let values = values.into_iter().map(|(unit, value)| Ok((unit, portable::value(&value)?)));
-                made(Overlay::new(values.collect::<Result<_>>()?))
+                Step::Overlay { values: values.collect::<Result<_>>()? }
             }
-            Form::Keyed => made(Keyed::new()),
-        })
+            Form::Keyed => Step::Keyed,
+        };
+        Ok(step.function())
     }
-}
-
-fn made(function: impl ScalarUDFImpl + 'static) -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(function))
 }
 
 /// The functions beyond the engine's own that mappings may call and that are the same under their names everywhere.

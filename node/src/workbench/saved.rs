@@ -2,14 +2,15 @@
 //!
 //! A file for each in the node's state folder, for its owner alone. A question is text; nothing of an answer is kept.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::Utc;
 use http::StatusCode;
+use meridian_certs::replace_file;
 use meridian_proto::Name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -166,11 +167,7 @@ impl Saved {
     /// Whole or not at all.
     fn write(&self, id: &str, question: &Question) -> io::Result<()> {
         DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)?;
-        let new = self.folder.join(format!("{id}.new"));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(question)?)?;
-        file.sync_all()?;
-        fs::rename(new, self.path(id))
+        replace_file(&self.path(id), 0o600, &serde_json::to_vec_pretty(question)?)
     }
 
     fn path(&self, id: &str) -> PathBuf {

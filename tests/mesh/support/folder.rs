@@ -75,7 +75,7 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
 }
 
 /// Copies a folder with the permissions of its files.
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::DirBuilder::new().mode(0o700).recursive(true).create(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
         let target = to.join(entry.file_name());
@@ -152,7 +152,7 @@ fn move_to(dir: &Path, ports: &BTreeMap<String, Ports>) {
 }
 
 /// Changes a file in TOML.
-pub(super) fn change(file: &Path, change: impl FnOnce(&mut toml::Table)) {
+pub(crate) fn change(file: &Path, change: impl FnOnce(&mut toml::Table)) {
     let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mut table: toml::Table = text.parse().expect("TOML");
     change(&mut table);

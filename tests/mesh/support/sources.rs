@@ -1,7 +1,10 @@
 //! What tests of sources need: more in node.toml, open datasets of any source, and questions until the answer is the one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+
+use arrow::array::RecordBatch;
+use datafusion::parquet::arrow::ArrowWriter;
 
 use super::{Mesh, Running, meridian, until};
 
@@ -19,15 +22,30 @@ pub(crate) fn know(folder: &Path, more: &str) {
 
 /// An open dataset of a source (lines of TOML), its columns `name type`.
 pub(crate) fn publish_source(folder: &Path, name: &str, source: &str, columns: &[&str]) {
-    let columns = columns.iter().map(|column| {
-        let (column, column_type) = column.split_once(' ').expect("a name and a type");
-        format!("\n[[columns]]\nname = \"{column}\"\ntype = \"{column_type}\"\n")
-    });
-    let columns: String = columns.collect();
+    let columns = described(columns);
     let dataset = format!(
         "name = \"{name}\"\ntitle = \"{name}\"\ndescription = \"\"\nlicence = \"OGL-UK-3.0\"\nform = \"open\"\n\n[source]\n{source}\n{columns}"
     );
     fs::write(folder.join("datasets").join(format!("{name}.toml")), dataset).expect("a dataset's file");
+}
+
+/// Columns as a dataset's file describes them: `name type`, or `name type role`, and below that what else is said of them.
+pub(crate) fn described(columns: &[&str]) -> String {
+    let described = columns.iter().map(|column| {
+        let (words, more) = column.split_once('\n').unwrap_or((*column, ""));
+        let keys = ["name", "type", "role"].into_iter().zip(words.split(' '));
+        let keys: String = keys.map(|(key, word)| format!("{key} = \"{word}\"\n")).collect();
+        format!("\n[[columns]]\n{keys}{more}\n")
+    });
+    described.collect()
+}
+
+/// Writes rows into a Parquet file.
+pub(crate) fn parquet(path: &Path, rows: &RecordBatch) {
+    let file = File::create(path).expect("a new file");
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), None).expect("a writer");
+    writer.write(rows).expect("the rows are written");
+    writer.close().expect("the file is whole");
 }
 
 /// What `meridian node check` says of the node of a folder.

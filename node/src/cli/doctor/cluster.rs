@@ -7,7 +7,7 @@ use crate::config::NodeConfig;
 
 /// Looks at each worker.
 pub(super) async fn look(node: &NodeConfig, report: &mut Report) {
-    const FIX: &str = "add the workers with `meridian node worker add`, or correct engine in node.toml";
+    const FIX: &str = "add the workers with `meridian node worker add`, or correct cluster in node.toml";
     let workers = match app::workers(node) {
         Ok(Some(workers)) => workers,
         Ok(None) => return,

@@ -6,8 +6,8 @@ use std::io::Write;
 use arrow::array::StringArray;
 
 use super::super::Error;
-use super::super::catalogue::{self, Listing};
-use super::super::format::{printable, printable_lines};
+use super::super::catalogue::Listing;
+use super::super::format::{printable, printable_lines, sql_type};
 use super::super::output::Output;
 use super::names::Names;
 
@@ -69,7 +69,7 @@ fn dataset(names: &Names, listing: &Listing, output: &Output, out: &mut dyn Writ
     };
     let columns = vec![
         ("column", fields.iter().map(|field| field.name().clone()).collect()),
-        ("type", fields.iter().map(|field| catalogue::kind(field)).collect()),
+        ("type", fields.iter().map(|field| sql_type(field.data_type())).collect()),
         ("role", said("role")),
         ("concept", said("concept")),
         ("unit", said("unit")),

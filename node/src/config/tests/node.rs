@@ -108,22 +108,24 @@ fn node_toml() {
 #[test]
 fn the_machines_of_a_cluster() {
     let node = "node.toml";
-    let engine = |said: &str| format!("engine = {said}\nstate = ");
+    let cluster = |said: &str| format!("cluster = {said}\nstate = ");
     for (said, expected) in [
-        ("{ workers = [] }", "node.toml:6: engine.workers names no worker: name each"),
-        ("{ workers = [\"10.0.0.2:7001\"] }", "node.toml:6: engine.workers is \"10.0.0.2:7001\", which is no https"),
+        ("{ workers = [] }", "node.toml:6: cluster.workers names no worker: name each"),
+        ("{ workers = [\"10.0.0.2:7001\"] }", "node.toml:6: cluster.workers is \"10.0.0.2:7001\", which is no https"),
         (
             "{ workers = [\"https://10.0.0.2:7001\", \"https://10.0.0.2:7001/\"] }",
             "node.toml:6: the worker https://10.0.0.2:7001/ stands twice: remove one",
         ),
         ("{ workers = [\"https://10.0.0.2:7001\"], home = true }", "node.toml:6: unknown key `home`"),
     ] {
-        check(node, "state = ", &engine(said), expected);
+        check(node, "state = ", &cluster(said), expected);
     }
+    let before = cluster("{ workers = [\"https://10.0.0.2:7001\"] }").replace("cluster", "engine");
+    check(node, "state = ", &before, "node.toml:6: unknown key `engine`: did you mean `cluster` or `engines`?");
     let folder = baseline();
     let text = fs::read_to_string(folder.path().join(node)).unwrap();
-    write(folder.path(), node, &text.replace("state = ", &engine("{ workers = [\"https://10.0.0.2:7001/\"] }")));
-    let found = load(folder.path()).unwrap().node.engine.unwrap();
+    write(folder.path(), node, &text.replace("state = ", &cluster("{ workers = [\"https://10.0.0.2:7001/\"] }")));
+    let found = load(folder.path()).unwrap().node.cluster.unwrap();
     assert_eq!((found.workers, found.at_home), (vec!["https://10.0.0.2:7001".to_owned()], false));
 
     let worker = "listen = \"127.0.0.1:7001\"\ndata = [\"tls\"]\n\n[tls]\nca = \"tls/ca.pem\"\ncert = \"tls/node.pem\"\nkey = \"tls/node.key\"\n";

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::Mark;
@@ -41,9 +39,7 @@ impl DisplayAs for GovernedExec {
 }
 
 impl ExecutionPlan for GovernedExec {
-    fn name(&self) -> &str {
-        "GovernedExec"
-    }
+    meridian_federation::plain_plan!("GovernedExec");
 
     fn properties(&self) -> &Arc<PlanProperties> {
         self.input.properties()
@@ -57,13 +53,6 @@ impl ExecutionPlan for GovernedExec {
         vec![&self.input]
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
     fn replace_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
@@ -73,10 +62,6 @@ impl ExecutionPlan for GovernedExec {
             return Err(DataFusionError::Internal("a mark has one input".into()));
         };
         Ok(Arc::new(Self::new(self.mark, &self.dataset, input)))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -9,8 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Extension, LogicalPlan, UserDefinedLogicalNodeCore};
 
 use super::Point;
 
@@ -68,31 +67,9 @@ impl PartialOrd for ReleaseNode {
 }
 
 impl UserDefinedLogicalNodeCore for ReleaseNode {
-    fn name(&self) -> &str {
-        "Release"
-    }
-
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        Vec::new()
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
+    meridian_federation::leaf_node!("Release");
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Release: {}, cells of at least {} units", self.point.datasets.join(", "), self.point.threshold)
-    }
-
-    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, inputs: Vec<LogicalPlan>) -> Result<Self> {
-        if exprs.is_empty() && inputs.is_empty() {
-            Ok(self.clone())
-        } else {
-            Err(DataFusionError::Internal("a release point takes nothing from outside".into()))
-        }
     }
 }

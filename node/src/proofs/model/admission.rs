@@ -1,12 +1,13 @@
 //! Which rules a question breaks, by schema and terms alone.
 
-use std::collections::BTreeMap;
+mod scope;
 
 use super::Model;
 use crate::proofs::case::{
-    Call, Cell, Column, Dataset, Expr, From, Joining, Key, Named, Op, Predicate, Projected, Question, Role, Select,
+    Call, Cell, Column, Expr, From, Joining, Key, Named, Op, Predicate, Projected, Question, Select,
 };
-use crate::proofs::value::{Type, Value};
+use crate::proofs::value::Value;
+use scope::{Choices, Kind, MADE, Origin, Scope, kind, lossless, named, together};
 
 /// Most constants and ranges that one column is compared with on the way to a cell.
 const MOST_CONSTANTS: usize = 20;
@@ -50,58 +51,6 @@ struct Check<'m, 'a> {
     /// has named.
     now: Choices,
     seen: Vec<(&'static str, &'static str)>,
-}
-
-type Choices = BTreeMap<(&'static str, &'static str), usize>;
-
-/// What may be named, and what is known of it.
-#[derive(Default, Clone)]
-struct Scope<'a> {
-    columns: Vec<(&'static str, &'static str, Origin<'a>)>,
-    datasets: Vec<&'a Dataset>,
-    kind: Option<&'static str>,
-    choices: Choices,
-}
-
-/// Where a value comes from.
-#[derive(Clone)]
-struct Origin<'a> {
-    of: Option<(&'a Dataset, &'a Column)>,
-    kind: Kind,
-    bare: bool,
-    /// With how many constants columns were compared to make it.
-    chosen: Choices,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Label {
-        ranges: bool,
-    },
-    Measure,
-    Unit(&'static str),
-    Outer(&'static str),
-    Identifier,
-    /// Not granted.
-    Withheld,
-    /// Not even to be named.
-    Hidden,
-    Constant,
-}
-
-impl Kind {
-    fn is_label(self) -> bool {
-        matches!(self, Self::Label { .. } | Self::Constant)
-    }
-}
-
-const MADE: Origin<'static> =
-    Origin { of: None, kind: Kind::Label { ranges: false }, bare: false, chosen: Choices::new() };
-
-impl<'a> Origin<'a> {
-    fn bands(&self) -> Option<&'a [Value]> {
-        self.of.and_then(|(_, column)| column.bands.as_deref())
-    }
 }
 
 impl<'a> Check<'_, 'a> {
@@ -492,46 +441,4 @@ impl<'a> Check<'_, 'a> {
             None => self.breaks(COLUMN),
         }
     }
-}
-
-fn named<'a>(mut scope: Scope<'a>, alias: &'static str) -> Scope<'a> {
-    scope.columns.iter_mut().for_each(|column| column.0 = alias);
-    scope
-}
-
-fn kind(dataset: &Dataset, column: &Column, granted: Option<&[&'static str]>) -> Kind {
-    let Some(protection) = &dataset.protection else {
-        return if column.role == Role::Dimension { Kind::Label { ranges: column.ranges } } else { Kind::Identifier };
-    };
-    match column.role {
-        Role::Hidden => Kind::Hidden,
-        _ if granted.is_some_and(|granted| !granted.contains(&column.name)) => Kind::Withheld,
-        Role::Dimension => Kind::Label { ranges: column.ranges },
-        Role::Measure => Kind::Measure,
-        Role::Identifier if protection.unit == Some(column.name) => Kind::Unit(protection.kind),
-        Role::Identifier => match protection.belongs_to {
-            Some((kind, name)) if name == column.name => Kind::Outer(kind),
-            _ => Kind::Identifier,
-        },
-    }
-}
-
-fn lossless(from: Type, to: Type) -> bool {
-    matches!(
-        (from, to),
-        (Type::Int | Type::Big, Type::Big | Type::Float)
-            | (Type::Int, Type::Int)
-            | (Type::Float, Type::Float)
-            | (Type::Text, Type::Text)
-            | (Type::Bool, Type::Bool)
-            | (Type::Day, Type::Day)
-    )
-}
-
-fn together(one: &Choices, other: &Choices) -> Choices {
-    let mut all = one.clone();
-    for (column, constants) in other {
-        *all.entry(*column).or_default() += constants;
-    }
-    all
 }

@@ -5,27 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meridian_federation::remote::{Peers, Routes};
+use meridian_federation::remote::Peers;
 use prost::Message;
 use tempfile::TempDir;
 
 use super::transcript::{Answer, Told, Transcript, records};
-use crate::agreements::Agreements;
 use crate::audit::{Keeping, Log, LogKey};
 use crate::catalogue::{Catalogue, Own};
 use crate::clock::Clock;
 use crate::flight::{Limits, Service, service};
 use crate::history::History;
-use crate::metrics::Metrics;
-use crate::news::{self, News};
 use crate::peers::Directory;
 use crate::proofs::asked::{now, parties};
 use crate::proofs::case::{Case, Question};
 use crate::proofs::database::{self, name};
 use crate::proofs::sql;
-use crate::query::{Engine, Parts};
-use crate::register::Registers;
-use crate::witness::{self, Witnessing};
+use crate::query::{Engine, Footing, Parts};
 
 /// Larger than any of these answers.
 const MESSAGE_BYTES: usize = 4 << 20;
@@ -42,61 +37,26 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn new() -> Self {
         let folder = scratch();
-        let (federation, body) = (name("london"), name("lfb"));
+        let body = name("lfb");
         let credentials = Arc::clone(&parties().owner);
-        let peers = Peers::new(federation.clone(), credentials.client_connector(), HashMap::new());
+        let peers = Peers::new(name("london"), credentials.client_connector(), HashMap::new());
         let directory =
             Directory::open(Some(body.clone()), credentials.home(), Arc::clone(&peers), folder.path().join("peers"));
-        let catalogue = Catalogue::new(body.clone(), Default::default(), Arc::clone(&directory), Vec::new());
+        let catalogue = Catalogue::new(body, Default::default(), Arc::clone(&directory), Vec::new());
         let log = LogKey::new("london/lfb/log", &[7; 32]);
         let keeping = Keeping { key: [8; 32], days: 90, log };
         let log = Log::open(&folder.path().join("audit"), &keeping).unwrap();
-        let witnessing = Witnessing::open(witness::Parts {
-            federation: federation.clone(),
-            body: body.clone(),
-            log: Arc::clone(&log),
-            seed: [9; 32],
-            credentials: Arc::clone(&credentials),
-            peers: Arc::clone(&peers),
-            folder: folder.path().join("witness"),
-        });
-        let registers = Registers::open(
-            body.clone(),
-            federation.clone(),
-            Arc::clone(&credentials),
-            Arc::clone(&peers),
-            folder.path().join("registers"),
-        );
-        let agreements = Agreements::new(folder.path(), Arc::clone(&credentials), Arc::clone(&peers), Clock::system());
-        let news = News::new(news::Parts {
-            own: body.clone(),
-            peers: Arc::clone(&peers),
-            directory,
-            registers: Arc::clone(&registers),
-            members: None,
-            agreements: Arc::clone(&agreements),
-        });
-        let engine = Engine::new(Parts {
-            federation,
-            body,
-            catalogue: Arc::clone(&catalogue),
-            log,
-            witnessing,
-            agreements,
-            news,
-            near_alert: 20,
+        let footing = Footing {
             credentials,
-            routes: Routes::new(peers, []),
+            peers,
+            directory,
             members: None,
-            registers,
-            abroad: Vec::new(),
+            log,
+            seed: [9; 32],
+            state: folder.path().to_owned(),
             clock: Clock::by(now),
-            memory: 1 << 30,
-            patience: Duration::from_secs(60),
-            target_partitions: 2,
-            metrics: Metrics::new(),
-            workers: None,
-        });
+        };
+        let engine = Engine::new(Parts::new(footing, Arc::clone(&catalogue)));
         let limits = Limits {
             streams: 64,
             message_bytes: MESSAGE_BYTES,

@@ -61,7 +61,7 @@ pub(super) async fn table(
     let schema = schema(spec, &found, &with_metadata, session).await?;
     let table_schema = with_folders(&schema, &names).map_err(|why| SourceError::unreadable(spec, &why))?;
     let files = with_statistics(spec, &found, &format, &schema, session).await?;
-    Ok(ParquetFiles::new(files, schema, table_schema, names, format, found.reader))
+    Ok(ParquetFiles { files, schema, table_schema, folders: names, format, reader: found.reader })
 }
 
 async fn on_disk(spec: &SourceSpec, session: &SessionContext) -> Result<Found, SourceError> {

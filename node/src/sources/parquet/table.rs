@@ -26,15 +26,15 @@ use super::unchanged::Unchanged;
 
 /// Some Parquet files.
 pub(super) struct ParquetFiles {
-    files: Vec<PartitionedFile>,
+    pub(super) files: Vec<PartitionedFile>,
     /// The columns of the files.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     /// They, and behind them those that the names of folders give.
-    table_schema: SchemaRef,
+    pub(super) table_schema: SchemaRef,
     /// The names of the latter.
-    folders: Vec<String>,
-    format: ParquetFormat,
-    reader: Unchanged,
+    pub(super) folders: Vec<String>,
+    pub(super) format: ParquetFormat,
+    pub(super) reader: Unchanged,
 }
 
 impl fmt::Debug for ParquetFiles {
@@ -44,17 +44,6 @@ impl fmt::Debug for ParquetFiles {
 }
 
 impl ParquetFiles {
-    pub(super) fn new(
-        files: Vec<PartitionedFile>,
-        schema: SchemaRef,
-        table_schema: SchemaRef,
-        folders: Vec<String>,
-        format: ParquetFormat,
-        reader: Unchanged,
-    ) -> Self {
-        Self { files, schema, table_schema, folders, format, reader }
-    }
-
     /// Whether the names of folders alone decide a filter.
     fn is_of_folders(&self, filter: &Expr) -> bool {
         let names: Vec<&str> = self.folders.iter().map(String::as_str).collect();

@@ -3,9 +3,9 @@
 mod period;
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use chrono::{DateTime, Utc};
+use meridian_certs::replace_file_with;
 use meridian_proto::{Covers, Name};
 use sha2::{Digest, Sha256};
 
@@ -129,12 +130,9 @@ impl Snapshot {
     /// Seals a file under its name: whole or not at all.
     fn put(&self, name: &str, write: impl FnOnce(Sealer<File>) -> io::Result<Sealer<File>>) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let made = self.folder.join(format!("{name}.new"));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&made)?;
-        let sealer = Sealer::new(file, &self.key, name.as_bytes())?;
-        write(sealer)?.finish()?.sync_all()?;
-        fs::rename(&made, self.folder.join(name))?;
-        File::open(&self.folder)?.sync_all()
+        replace_file_with(&self.folder.join(name), 0o600, |file| {
+            write(Sealer::new(file, &self.key, name.as_bytes())?)?.finish()
+        })
     }
 
     /// The text that is kept beside it; `None` if there is none.
