@@ -23,7 +23,7 @@ use super::{
 use crate::gate::UNIT_COLUMN;
 
 /// Rows of a batch in memory.
-const BATCH_ROWS: usize = 32 * 1024;
+pub(super) const BATCH_ROWS: usize = 32 * 1024;
 
 /// The published columns, and the unit's where there is one.
 pub(super) fn held_schema(spec: &SourceSpec) -> SchemaRef {

@@ -19,7 +19,7 @@ use super::behind::Behind;
 use super::files::{FileFault, Files, LeftOut};
 use super::held::collect;
 use super::mapping::{self, Failure};
-use super::{SourceError, SourceSpec, store};
+use super::{SourceError, SourceSpec, pieces, store};
 
 /// The published columns of all records.
 pub(super) async fn read(
@@ -42,12 +42,23 @@ pub(super) async fn read(
         files.map(Arc::new).map_err(|fault| fault.of(&owned))
     };
     let files = super::blocking(spec, opened).await?;
-    match evaluate_files(spec, &files, context).await? {
-        Ok(batches) => {
-            tell(spec, files.left_out());
-            Ok(batches)
-        }
-        Err(error) => Err(explain(spec, &files, context, &error).await),
+    let batches = match pieces::read(spec, &files, context, pieces::PIECE_BYTES).await {
+        Some(batches) => batches,
+        None => in_order(spec, &files, context).await?,
+    };
+    tell(spec, files.left_out());
+    Ok(batches)
+}
+
+/// The same of files that have been opened, from the first record to the last; whatever is wrong is found so.
+pub(super) async fn in_order(
+    spec: &SourceSpec,
+    files: &Arc<Files>,
+    context: &SessionContext,
+) -> Result<Vec<RecordBatch>, SourceError> {
+    match evaluate_files(spec, files, context).await? {
+        Ok(batches) => Ok(batches),
+        Err(error) => Err(explain(spec, files, context, &error).await),
     }
 }
 
@@ -66,10 +77,14 @@ async fn evaluate_files(
     files: &Arc<Files>,
     context: &SessionContext,
 ) -> Result<Evaluated, SourceError> {
+    let table = table(files).map_err(|_| SourceError::evaluation(spec))?;
+    evaluate(spec, table, context, None).await
+}
+
+/// The files as the table `source`, in one partition: they are read in order.
+pub(super) fn table(files: &Arc<Files>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let partition: Arc<dyn PartitionStream> = Arc::new(FilePartition(Arc::clone(files)));
-    let table = StreamingTable::try_new(Arc::clone(files.schema()), vec![partition])
-        .map_err(|_| SourceError::evaluation(spec))?;
-    evaluate(spec, Arc::new(table), context, None).await
+    Ok(Arc::new(StreamingTable::try_new(Arc::clone(files.schema()), vec![partition])?))
 }
 
 /// The published columns of a table of text, or only one of them; the outer error is the mapping's, the inner one a value's.
@@ -167,7 +182,7 @@ async fn fails(
     Ok(evaluate(spec, Arc::new(table), context, only).await?.is_err())
 }
 
-/// The files as the one partition of the table `source`, read on a thread that may block.
+/// That partition, read on a thread that may block.
 #[derive(Debug)]
 struct FilePartition(Arc<Files>);
 

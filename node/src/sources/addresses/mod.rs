@@ -177,6 +177,12 @@ impl Addresses {
         Self::new(Arc::clone(&self.list), self.least_score)
     }
 
+    /// Nothing has been counted: all is looked for again.
+    pub(super) fn forget(&self) {
+        let Tally { matched, under, ambiguous } = self.tally.as_ref();
+        [matched, under, ambiguous].iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+    }
+
     /// What came of it.
     pub(super) fn found(&self) -> AddressesFound {
         let class = |counter: &AtomicU64| class(counter.load(Ordering::Relaxed));

@@ -1,4 +1,12 @@
 //! Reads a CSV file as batches of text columns, and says on which line it is none.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | here | the file in its order, and the places of what is wrong in it |
+//! | `cut`, `cells` | the same records in pieces that are parsed each by itself |
+
+mod cells;
+mod cut;
 
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -11,8 +19,10 @@ use arrow::error::ArrowError;
 use super::lines::{self, Place};
 use super::text::{self, Text};
 use super::tidy::{Heading, tidied};
-use super::{BATCH_ROWS, Batches, Fault, LONGEST_RECORD, LeftOut, RecordFault, RecordPlace, Records, Rows};
+use super::{BATCH_ROWS, Batches, Fault, InOrder, LONGEST_RECORD, LeftOut, RecordFault, RecordPlace, Records, Rows};
 use crate::sources::CsvFormat;
+
+pub(super) use cut::{Cutter, Piece};
 
 /// A CSV file whose heading has been read.
 #[derive(Debug)]
@@ -43,6 +53,12 @@ impl CsvFile {
             Heading::none(found.fields().len())
         };
         Ok(Self { path: path.to_path_buf(), format: format.clone(), heading: Arc::new(heading) })
+    }
+
+    /// Its records in pieces of about so many bytes.
+    pub(super) fn pieces(&self, bytes: usize) -> Result<Cutter, InOrder> {
+        let text = text(&self.path, &self.format).map_err(|_| InOrder)?;
+        Ok(Cutter::new(text, self.format.delimiter, bytes, self.format.header))
     }
 
     fn place_of(&self, record: u64) -> Option<Place> {
@@ -95,6 +111,10 @@ impl Records for CsvFile {
 
     fn place(&self, record: u64) -> Option<RecordPlace> {
         self.place_of(record).map(|place| RecordPlace::Line(place.line))
+    }
+
+    fn csv(&self) -> Option<&CsvFile> {
+        Some(self)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::csv::CsvFile;
+use super::csv::{self, CsvFile, Cutter};
 use super::excel::Sheet;
 use super::json::{JsonFile, Kind};
-use super::{Batches, Fault, LeftOut, RecordPlace, Records, text};
+use super::{Batches, Fault, InOrder, LeftOut, RecordPlace, Records, text};
 use crate::sources::fingerprint::files_at;
 use crate::sources::store::InMemory;
 use crate::sources::{SourceError, SourceKind, SourceSpec};
@@ -247,9 +247,84 @@ impl Files {
     /// A file's rows with the columns that its folders' names give.
     fn whole(&self, number: usize, batch: &RecordBatch) -> Result<RecordBatch, Fault> {
         let folders = self.files.get(number).map(|file| file.folders.as_slice()).unwrap_or_default();
-        let values =
-            |value: &String| -> ArrayRef { Arc::new(StringArray::from(vec![value.as_str(); batch.num_rows()])) };
-        let columns = batch.columns().iter().cloned().chain(folders.iter().map(values)).collect();
+        let values = folders.iter().map(|value| constant(value, batch.num_rows()));
+        let columns = batch.columns().iter().cloned().chain(values).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|_| Fault::Read("its rows are no table".into()))
+    }
+}
+
+fn constant(value: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from(vec![value; rows]))
+}
+
+/// Some whole records of one file, which are not parsed yet.
+pub(in crate::sources) struct Piece {
+    file: usize,
+    text: csv::Piece,
+}
+
+/// All records, piece by piece, file by file.
+pub(in crate::sources) struct Pieces {
+    files: Arc<Files>,
+    bytes: usize,
+    /// The file behind the one that is being cut.
+    next: usize,
+    cutter: Option<Cutter>,
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Piece, InOrder>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(text) = self.cutter.as_mut().and_then(Iterator::next) {
+                return Some(text.map(|text| Piece { file: self.next.saturating_sub(1), text }));
+            }
+            let file = self.files.files.get(self.next)?;
+            self.next += 1;
+            match file.records.csv().ok_or(InOrder).and_then(|csv| csv.pieces(self.bytes)) {
+                Ok(cutter) => self.cutter = Some(cutter),
+                Err(in_order) => return Some(Err(in_order)),
+            }
+        }
+    }
+}
+
+impl Files {
+    /// All records in pieces of about so many bytes; `None` where the format has no such pieces.
+    pub(in crate::sources) fn pieces(self: &Arc<Self>, bytes: usize) -> Option<Pieces> {
+        let cut = self.files.iter().all(|file| file.records.csv().is_some());
+        cut.then(|| Pieces { files: Arc::clone(self), bytes, next: 0, cutter: None })
+    }
+
+    /// The rows of a piece, these columns of them, and what was left out.
+    pub(in crate::sources) fn parsed(
+        &self,
+        piece: &Piece,
+        columns: &[usize],
+    ) -> Result<(Vec<RecordBatch>, LeftOut), InOrder> {
+        let file = self.files.get(piece.file).ok_or(InOrder)?;
+        let csv = file.records.csv().ok_or(InOrder)?;
+        let count = csv.schema().fields().len();
+        let own: Vec<usize> = columns.iter().copied().filter(|index| *index < count).collect();
+        let parsed = csv.parsed(&piece.text, &own)?;
+        let schema = Arc::new(self.schema.project(columns).map_err(|_| InOrder)?);
+        let whole = |batch: RecordBatch| {
+            let mut own = batch.columns().iter();
+            let column = |index: &usize| match index.checked_sub(count) {
+                None => own.next().cloned(),
+                Some(folder) => file.folders.get(folder).map(|value| constant(value, batch.num_rows())),
+            };
+            let columns = columns.iter().map(column).collect::<Option<Vec<_>>>().ok_or(InOrder)?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options).map_err(|_| InOrder)
+        };
+        let batches = parsed.batches.into_iter().map(whole).collect::<Result<_, _>>()?;
+        Ok((batches, parsed.left_out))
+    }
+
+    /// What was left out of rows that were read in pieces.
+    pub(in crate::sources) fn leave_out(&self, left_out: LeftOut) {
+        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = left_out;
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | where | what |
 //! | --- | --- |
-//! | `csv`, `lines` | CSV, and on which line a record stands |
+//! | `csv`, `lines` | CSV, in its order or in pieces, and on which line a record stands |
 //! | `excel` | a sheet of a workbook |
 //! | `json` | JSON lines, an array of objects, the features of GeoJSON |
 //! | `text` | bytes as text: packed files, encodings, lines above the heading |
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-pub(super) use folder::{FileFault, Files, is_utf_8, named_folders, same_folders, with_folders};
+pub(super) use folder::{FileFault, Files, Piece, Pieces, is_utf_8, named_folders, same_folders, with_folders};
 
 use super::error::{RecordFault, RecordPlace};
 
@@ -53,6 +53,10 @@ impl Fault {
     }
 }
 
+/// The files are to be read in their order: that tells whatever is wrong, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InOrder;
+
 /// A file of records whose heading has been read.
 trait Records: fmt::Debug + Send + Sync {
     /// All columns, as text but for geometry.
@@ -63,6 +67,11 @@ trait Records: fmt::Debug + Send + Sync {
 
     /// Where the row of a number starts.
     fn place(&self, number: u64) -> Option<RecordPlace>;
+
+    /// The file as CSV, which can be parsed in pieces.
+    fn csv(&self) -> Option<&csv::CsvFile> {
+        None
+    }
 }
 
 /// The rows of a file, a batch at a time, in the file's order; ends after the first fault.

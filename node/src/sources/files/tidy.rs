@@ -62,7 +62,8 @@ pub(super) fn tidied(rows: Batches, tidy: Tidy, heading: Arc<Heading>) -> Batche
     Box::new(rows.map(move |rows| tidied_rows(rows?, tidy, &heading).map_err(broken)))
 }
 
-fn tidied_rows(rows: Rows, tidy: Tidy, heading: &Heading) -> Result<Rows, ArrowError> {
+/// The same of some rows.
+pub(super) fn tidied_rows(rows: Rows, tidy: Tidy, heading: &Heading) -> Result<Rows, ArrowError> {
     let Rows { mut batch, mut numbers, mut left_out } = rows;
     if tidy.trim {
         let trimmed = batch.columns().iter().map(|column| trimmed(column));

@@ -13,8 +13,10 @@ const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const INFINITE: [u16; 2] = [0xD000, 0xF000];
 /// Each digit of the binary form counts to this.
-const BASE: i128 = 10_000;
+const BASE: u16 = 10_000;
 const DECIMALS_OF_DIGIT: i32 = 4;
+/// So many digits have a place in 64 bits, whatever they are.
+const FEW_DIGITS: usize = 4;
 
 /// Reads count of digits, weight of the first, sign, scale and the digits, 16 bits each; `None` for what is none, or has
 /// digits beyond `scale`.
@@ -28,9 +30,13 @@ pub(super) fn numeric(bytes: &[u8], scale: i8) -> Option<Numeric> {
         return None;
     }
     let mut weight = i32::from(weight.cast_signed());
+    if usize::from(count) <= FEW_DIGITS {
+        let last = (weight - i32::from(count) + 1) * DECIMALS_OF_DIGIT + i32::from(scale);
+        return few(words, last).map(|value| Numeric::Value(if sign == NEGATIVE { -value } else { value }));
+    }
     let mut value: i128 = 0;
     for digit in words {
-        if i128::from(digit) >= BASE {
+        if digit >= BASE {
             return None;
         }
         // The digit counts 10^exponent, in units of the scale.
@@ -51,6 +57,28 @@ pub(super) fn numeric(bytes: &[u8], scale: i8) -> Option<Numeric> {
         weight -= 1;
     }
     Some(Numeric::Value(if sign == NEGATIVE { -value } else { value }))
+}
+
+/// Few digits, the last of which counts 10^`last` in units of the scale: without any arithmetic of 128 bits but one product.
+fn few(digits: impl Iterator<Item = u16>, last: i32) -> Option<i128> {
+    let mut value: i64 = 0;
+    for digit in digits {
+        if digit >= BASE {
+            return None;
+        }
+        value = value * i64::from(BASE) + i64::from(digit);
+    }
+    if value == 0 {
+        return Some(0);
+    }
+    match u32::try_from(last) {
+        Ok(last) => i128::from(value).checked_mul(10_i128.checked_pow(last)?),
+        Err(_) => {
+            // So few digits are no multiple of more.
+            let below = 10_i64.checked_pow(last.unsigned_abs())?;
+            (value % below == 0).then_some(i128::from(value / below))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +103,20 @@ mod tests {
         // Trailing zeros are left out, too: 10^8.
         assert_eq!(value(2, 0, &[1], 0), Some(Numeric::Value(100_000_000)));
         assert_eq!(value(0, NAN, &[], 2), Some(Numeric::Beyond));
+        // Digits beyond the scale that are zeros; few and many, to and fro.
+        assert_eq!(value(0, 0, &[7, 8900, 0, 0], 2), Some(Numeric::Value(789)));
+        assert_eq!(value(0, 0, &[7, 8900, 0, 0, 0], 2), Some(Numeric::Value(789)));
+        assert_eq!(value(0, 0, &[7, 8910, 0, 0], 2), None);
+        assert_eq!(value(0, 0, &[7, 8910, 0, 0, 0], 2), None);
+        assert_eq!(
+            value(3, 0, &[9999, 9999, 9999, 9999], 20),
+            Some(Numeric::Value((10_i128.pow(16) - 1) * 10_i128.pow(20)))
+        );
+        assert_eq!(value(3, 0, &[9999, 9999, 9999, 9999], 30), None);
+        assert_eq!(value(-9, 0, &[1], 36), Some(Numeric::Value(1)));
+        assert_eq!(value(-9, 0, &[1], 35), None);
+        assert_eq!(value(100, 0, &[0], 2), Some(Numeric::Value(0)));
+        assert_eq!(value(0, 0, &[10_000], 2), None);
         // More decimals than the scale has, and more digits than 128 bits hold.
         assert_eq!(value(-1, 0, &[1], 2), None);
         assert_eq!(value(20, 0, &[1], 0), None);

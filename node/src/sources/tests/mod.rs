@@ -10,6 +10,7 @@ mod geojson;
 mod geoparquet;
 mod json;
 mod parquet;
+mod pieces;
 mod promises;
 pub(super) mod questions;
 mod random;

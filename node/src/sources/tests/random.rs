@@ -33,7 +33,7 @@ const PIECES: [&[u8]; 24] = [
     b"\xC2\xA0",
 ];
 
-fn bytes(random: &mut StdRng) -> Vec<u8> {
+pub(super) fn bytes(random: &mut StdRng) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.random_range(0..40) {
         if random.random_ratio(1, 4) {
@@ -45,7 +45,7 @@ fn bytes(random: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-fn kind(random: &mut StdRng) -> SourceKind {
+pub(super) fn kind(random: &mut StdRng) -> SourceKind {
     let tidy = Tidy { trim: random.random(), blank_rows: random.random(), repeated_headings: random.random() };
     let (header, skip) = (random.random(), random.random_range(0..3));
     let encodings =
