@@ -8,7 +8,7 @@ mod freshness;
 mod references;
 mod search;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -45,13 +45,19 @@ pub(crate) fn printable_json(json: &str) -> Cow<'_, str> {
 /// One cell of CSV for people's spreadsheets: quoted where it must be, printable, and never a formula.
 pub(crate) fn csv_cell(text: &str) -> String {
     let text = printable(text);
-    let formula = text.starts_with(['=', '+', '-', '@']);
+    let formula = is_formula(&text);
     let text = if formula { Cow::Owned(format!("'{text}")) } else { text };
     if formula || text.contains([',', '"', '\'']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text.into_owned()
     }
+}
+
+/// Whether a spreadsheet would take a text for a formula; some take the wide forms of East Asia for the signs, and drop what
+/// makes room.
+pub(crate) fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 /// Control characters, line and paragraph separators, and the marks that Unicode calls bidirectional controls.

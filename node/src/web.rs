@@ -7,18 +7,23 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
+use crate::port::{Port, http};
 
+/// Connections at once; further ones wait in the listener's backlog.
+const MOST_CONNECTIONS: usize = 64;
+/// Longest time for a request's headers.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The text form of OpenMetrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -49,18 +54,16 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Answers on the health port until it is dropped.
 pub async fn serve(listener: TcpListener, readiness: Readiness, metrics: Arc<Metrics>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
+    let port = Port::new(listener, MOST_CONNECTIONS);
+    while let Some((tcp, place)) = port.next().await {
         let (readiness, metrics) = (readiness.clone(), Arc::clone(&metrics));
         tokio::spawn(async move {
+            let _place = place;
             let service = service_fn(move |request| {
                 let response = respond(&request, &readiness, &metrics);
                 async move { Ok::<_, Infallible>(response) }
             });
-            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+            if let Err(error) = http(PATIENCE).serve_connection(TokioIo::new(tcp), service).await {
                 tracing::debug!(%error, "a health request was cut off");
             }
         });

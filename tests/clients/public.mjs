@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { MOST_BYTES, weighed } from "./weight.mjs";
 
 const require = createRequire(path.join(process.env.MERIDIAN_TEST_BROWSER, "package.json"));
 const { chromium } = require("playwright-core");
@@ -38,8 +39,11 @@ async function look(addresses) {
   for (const size of Object.keys(SIZES)) {
     const page = await open(size);
     for (const address of addresses) {
+      const weigh = await weighed(page);
       await page.goto(root + address);
       const at = `${address || "overview"} (${size})`;
+      const bytes = await weigh();
+      if (bytes === 0 || bytes > MOST_BYTES) wrong.push(`${at}: it weighs ${bytes} bytes`);
       await page.evaluate(axe);
       const result = await page.evaluate((tags) => window.axe.run({ runOnly: tags, preload: false, resultTypes: ["violations"] } ), TAGS);
       if (result.passes.length === 0) wrong.push(`${at}: axe looked at nothing`);

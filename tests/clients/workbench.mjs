@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { MOST_BYTES, weighed } from "./weight.mjs";
 
 const require = createRequire(path.join(process.env.MERIDIAN_TEST_BROWSER, "package.json"));
 const { chromium } = require("playwright-core");
@@ -10,7 +11,6 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const MOST_BYTES = 1_500_000;
 const PICTURES = process.env.MERIDIAN_TEST_PICTURES;
 const [task, origin, certPath, keyPath, ...rest] = process.argv.slice(2);
 const wrong = [];
@@ -36,12 +36,10 @@ async function open(size, colorScheme = "light", address = "/") {
   });
   page.on("pageerror", (error) => wrong.push(`the page fails: ${error.stack}`));
   page.on("dialog", () => wrong.push("a dialog opens"));
-  let bytes = 0;
-  const counted = [];
-  page.on("response", (response) => counted.push(response.body().then((body) => { bytes += body.length; }, () => {})));
+  const weigh = await weighed(page);
   await page.goto(origin + address);
   await page.waitForSelector("body.ready");
-  await Promise.all(counted);
+  const bytes = await weigh();
   is(bytes > 0 && bytes < MOST_BYTES, `the page weighs ${bytes} bytes`);
   return page;
 }
@@ -262,6 +260,68 @@ async function markup() {
   is((await page.evaluate(() => window.ran)) === undefined, "a text ran");
 }
 
+/** What others send is shown as far as it can be, and breaks nothing: a refusal that points nowhere, times beyond all calendars, no geometry. */
+async function odd() {
+  const page = await open("desktop");
+  const details = { rule: "made.up", reason: "It says so", remedy: "Ask otherwise", line: 1, column_number: 1e15 };
+  const told = { released: false, query_id: "x", bodies: [{ body: "camden", sql: "", decision: "no", details }] };
+  await page.route(`${origin}/api/check`, (route) => route.fulfill({ json: told }));
+  await write(page, "SELECT 1 AS one");
+  await press(page, "#check");
+  is((await text(page, "#problem .why")) === details.reason, `a refusal is shown as ${await text(page, "#problem")}`);
+  await write(page, `SELECT CAST(CAST(200000000 AS INT) AS DATE) AS day, TIMESTAMP '2024-02-03 04:05:06.000123' AS at,
+    CAST('12:34:56' AS TIME) AS clock, make_array('a', 'b') AS several, repeat('x', 100000) AS long`);
+  await press(page, "#run");
+  const cell = (column) => text(page, `#cell-0-${column}`);
+  for (const [column, expected] of ["200000000 days from 1970-01-01", "2024-02-03 04:05:06.000123", "12:34:56", '["a","b"]'].entries()) {
+    is((await cell(column)) === expected, `column ${column} is shown as ${await cell(column)} and not ${expected}`);
+  }
+  is((await cell(4)).length < 1000, "a long text is a long element");
+  await write(page, `SELECT geometry, n FROM (VALUES ('{"type":"Point"}', 1), ('POINT (-0.1 51.5)', 2), ('POINT (-0.2 51.4)', 3)) AS t(geometry, n)`);
+  await press(page, "#run");
+  await page.locator("#tab-map").click();
+  is((await page.locator("#map svg.outlines path").count()) === 2, `the map has ${await page.locator("#map svg.outlines path").count()} places`);
+  is(!(await page.locator("#map svg.outlines").innerHTML()).includes("NaN"), "a place is nowhere");
+}
+
+/** A million rows: the last can be reached, by key and by scrolling, and few are ever elements. */
+async function million() {
+  const page = await open("desktop");
+  const tens = ["a", "b", "c", "d", "e", "f"];
+  await write(page, `WITH d AS (SELECT n FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS t(n))
+    SELECT ${tens.map((of, at) => `${of}.n * ${10 ** at}`).join(" + ")} AS id, 'row' AS what FROM d AS a${tens.slice(1).map((of) => ` CROSS JOIN d AS ${of}`).join("")} ORDER BY id`);
+  await press(page, "#run");
+  const grid = page.locator("#table [role=grid]");
+  is((await grid.getAttribute("aria-rowcount")) === "1000001", `the status is ${await text(page, "#status")}`);
+  const small = async (where) => {
+    const elements = await page.evaluate(() => document.querySelectorAll("#table *").length);
+    is(elements > 10 && elements < 500, `${where} there are ${elements} elements`);
+  };
+  /** The row is there with its value, and is seen whole. */
+  const seen = async (row) => {
+    const cell = page.locator(`#cell-${row}-0`);
+    await cell.waitFor();
+    is((await cell.textContent()) === String(row), `row ${row} is ${await cell.textContent()}`);
+    const [inner, outer] = [await cell.boundingBox(), await grid.boundingBox()];
+    is(inner.y >= outer.y && inner.y + inner.height <= outer.y + outer.height, `row ${row} is not seen whole`);
+    await small(`at row ${row}`);
+  };
+  await seen(0);
+  await grid.focus();
+  for (const [key, row] of [["Control+End", 999_999], ["ArrowUp", 999_998], ["Control+Home", 0], ["ArrowDown", 1]]) {
+    await page.keyboard.press(key);
+    await seen(row);
+  }
+  await grid.evaluate((element) => { element.scrollTop = element.scrollHeight; });
+  await seen(999_999);
+  await grid.evaluate((element) => { element.scrollTop = element.scrollHeight / 2; });
+  await page.waitForFunction(() => {
+    const rows = [...document.querySelectorAll("#table .layer .row")].map((row) => Number(row.dataset.row));
+    return rows.length > 5 && rows.every((row) => Math.abs(row - 500_000) < 200);
+  });
+  await small("in the middle");
+}
+
 /** Another site asks with the certificate that this browser has. */
 async function elsewhere([site]) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, clientCertificates: [{ origin, certPath, keyPath }] });
@@ -290,7 +350,7 @@ async function elsewhere([site]) {
   for (const frame of framed) is((await frame.locator("#run").count().catch(() => 0)) === 0, "another site frames the workbench");
 }
 
-await { way, keyboard, cancel, markup, elsewhere }[task](rest);
+await { way, keyboard, cancel, markup, odd, million, elsewhere }[task](rest);
 await browser.close();
 if (wrong.length > 0) {
   console.error([...new Set(wrong)].join("\n"));

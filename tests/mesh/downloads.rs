@@ -10,7 +10,7 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use super::support::{Mesh, browser, free, get, python, scratch, until};
+use super::support::{Mesh, Running, browser, free, get, meridian, python, scratch, until};
 
 /// Names of trees that a page, a spreadsheet or CSV itself would take for something else.
 const TREES: &str = "kind,note,owner,height\noak,<b>bold</b>,CANARY-OWNER,12.5\nash,=cmd|' /C calc'!A0,CANARY-OWNER,-3\n\
@@ -165,6 +165,57 @@ fn many_readers_are_one_release_until_the_data_changes() {
 }
 
 #[test]
+fn another_mapping_of_the_same_file_is_another_version() {
+    let (mesh, address) = served("downloads = true");
+    mesh.start("gla");
+    assert!(text(address, "gla/trees.csv").contains("<b>bold</b>"));
+    let toml = mesh.folder("gla").join("datasets/trees.toml");
+    let said = fs::read_to_string(&toml).unwrap();
+    // Columns and the number of rows stay, and nobody touches the file: what was published by mistake is given no more.
+    fs::write(&toml, said.replace("SELECT kind, note,", "SELECT kind, 'withdrawn' AS note,")).unwrap();
+    let csv = until("the file has the other rows", || {
+        let (head, body) = fetched(address, "gla/trees.csv", "");
+        let body = String::from_utf8(body).unwrap();
+        (head.starts_with("HTTP/1.1 200") && body.contains("withdrawn")).then_some(body)
+    });
+    assert!(!csv.contains("bold") && csv.contains("oak,withdrawn,12.5"), "{csv}");
+    assert!(!page(address, "trees", "withdrawn").contains("bold"));
+    mesh.assert_sound();
+}
+
+#[test]
+fn who_objects_is_in_no_file_and_no_sample_any_more() {
+    let (mesh, address) = served("downloads = true");
+    let folder = mesh.folder("gla");
+    fs::write(folder.join("visits.csv"), "person,place\n1,library\n77,CANARY-PLACE\n3,pool\n").unwrap();
+    let unit = "[unit]\nkind = \"person\"\ncolumn = \"person\"\n\n[source]\nkind = \"csv\"\npath = \"visits.csv\"\n";
+    let columns = ["person bigint identifier", "place varchar dimension"];
+    publish(&folder, "visits", &format!("form = \"open\"\n\n{unit}"), &columns);
+    mesh.start("gla");
+    let (head, before) = fetched(address, "gla/visits.csv", "");
+    assert!(String::from_utf8_lossy(&before).contains("CANARY-PLACE"), "{head}");
+    page(address, "visits", "CANARY-PLACE");
+    let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let mut object = meridian();
+    object.args(["rights", "object", "--kind", "person", "--unit", "77", "--reference", "CASE-1", "--reason", "asked"]);
+    Running::start(object.arg("--config").arg(folder.join("node.toml"))).end().ok();
+    // Whoever holds the old file is not told that it still is the one.
+    until("the file is without whoever objects", || {
+        let (head, body) = fetched(address, "gla/visits.csv", &format!("If-None-Match: {tag}\r\n"));
+        (head.starts_with("HTTP/1.1 200") && !String::from_utf8_lossy(&body).contains("CANARY")).then_some(())
+    });
+    let shown = page(address, "visits", "The first 2 rows");
+    assert!(shown.contains("library") && !shown.contains("CANARY"), "{shown}");
+    until("nothing of it is kept", || {
+        let files = fs::read_dir(folder.join("state/downloads")).unwrap().flatten();
+        let kept: Vec<_> = files.filter_map(|file| fs::read(file.path()).ok()).collect();
+        let holds = |bytes: &Vec<u8>| bytes.windows(12).any(|part| part == b"CANARY-PLACE");
+        (!kept.iter().any(holds)).then_some(())
+    });
+    mesh.assert_sound();
+}
+
+#[test]
 fn what_is_not_open_to_all_has_no_file() {
     let (mesh, address) = served("downloads = true");
     let folder = mesh.folder("gla");
@@ -250,7 +301,8 @@ fn the_page_and_the_catalogue_tell_of_the_files() {
 
     let root = format!("http://{address}/catalogue/");
     for task in ["look", "keyboard"] {
-        let ran = browser("public.mjs", task, &[&root, "datasets/gla/trees", "datasets/gla/many", "datasets/gla/boroughs"]);
+        let ran =
+            browser("public.mjs", task, &[&root, "datasets/gla/trees", "datasets/gla/many", "datasets/gla/boroughs"]);
         assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
     }
     mesh.assert_sound();

@@ -159,6 +159,7 @@ fn an_analyst_asks_looks_keeps_and_saves() {
     let bodies = (served.mesh.bodies().count() - 1).to_string();
     served.with("way", &[&served.portal, FIRE_RISK, answer.ok(), &bodies]);
     served.with("keyboard", &[FIRE_RISK, "E09000007"]);
+    served.with("million", &[]);
     // Each question of the workbench is in the log like any other, for its analyst.
     let records = served.mesh.records("loda");
     let logged =
@@ -335,10 +336,13 @@ fn a_saved_question_of_another_body() {
     }
 }
 
-/// Gains nothing: markup that stands in a value, a column's name, a title or an error is shown as text.
+/// Gains nothing: markup that stands in a value, a column's name, a title or an error is shown as text, and what can't be shown
+/// breaks nothing.
 #[test]
 fn markup_in_values_names_and_titles() {
-    Served::new().with("markup", &[]);
+    let served = Served::new();
+    served.with("markup", &[]);
+    served.with("odd", &[]);
 }
 
 /// Gains nothing: what is too large is not read to its end, and bytes that are no Arrow stream are refused.

@@ -33,6 +33,8 @@ use crate::sources::{self, Inputs, Loaded};
 
 /// Time between looks at the files.
 const LOOK: Duration = Duration::from_secs(2);
+/// Another one where files of the same rows are written otherwise than before.
+const WRITTEN_AS: u32 = 2;
 /// Longest time for which a node that starts waits for datasets on servers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -171,7 +173,8 @@ impl Datasets {
         let day = self.ground.clock.now().date_naive();
         // Of what tells no time of a change, each day's is one.
         let of = loaded.changed.map_or_else(|| day.to_string(), |changed| changed.to_rfc3339());
-        let all = format!("{dataset:?} {of} {} {:?} {:?}", loaded.rows, loaded.rights, loaded.as_of);
+        let Loaded { rows, as_of, rights, origin, .. } = loaded;
+        let all = format!("{WRITTEN_AS} {dataset:?} {of} {rows} {rights:?} {as_of:?} {origin}");
         let id = hex::encode(Sha256::digest(all)).get(..16).map(str::to_owned)?;
         Some(Version { id, dataset })
     }

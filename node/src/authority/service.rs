@@ -8,17 +8,16 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use meridian_certs::{AuthorityAcceptor, Joined, Office, Refusal};
 use meridian_proto::{Signed, wire};
 use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::{JOIN, LARGE, MEMBERSHIP, RENEW, SMALL};
+use crate::port::{Place, Port, http};
 
 /// Connections at once; further ones wait in the listener's backlog.
 const MOST_CONNECTIONS: usize = 256;
@@ -30,18 +29,9 @@ const ACCEPTOR_LIFE: Duration = Duration::from_secs(3600);
 /// Answers on a listener until it is dropped.
 pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian_certs::Error> {
     let office = Arc::new(office);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let port = Port::new(listener, MOST_CONNECTIONS);
     let (mut made, mut acceptor) = ((Instant::now(), office.changed()), AuthorityAcceptor::new(&office)?);
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
-            Err(error) => {
-                tracing::warn!(%error, "a connection can't be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
+    while let Some((tcp, place)) = port.next().await {
         if made.0.elapsed() > ACCEPTOR_LIFE || made.1 != office.changed() {
             made = (Instant::now(), office.changed());
             match AuthorityAcceptor::new(&office) {
@@ -51,9 +41,10 @@ pub async fn serve(listener: TcpListener, office: Office) -> Result<(), meridian
         }
         tokio::spawn(timeout(LONGEST, connection(tcp, place, acceptor.clone(), Arc::clone(&office))));
     }
+    Ok(())
 }
 
-async fn connection(tcp: TcpStream, _place: OwnedSemaphorePermit, acceptor: AuthorityAcceptor, office: Arc<Office>) {
+async fn connection(tcp: TcpStream, _place: Place, acceptor: AuthorityAcceptor, office: Arc<Office>) {
     let stream = match acceptor.accept(tcp).await {
         Ok(stream) => stream,
         Err(error) => return tracing::info!("caller refused: {error}"),
@@ -62,7 +53,7 @@ async fn connection(tcp: TcpStream, _place: OwnedSemaphorePermit, acceptor: Auth
         let office = Arc::clone(&office);
         async move { Ok::<_, Infallible>(respond(request, office).await) }
     });
-    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = http(LONGEST).serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a request was cut off");
     }
 }

@@ -7,11 +7,11 @@ use meridian_proto::{About, Check, Column, ColumnType, Contact, Coverage, Covers
 
 use super::Entry;
 
-pub(super) fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-pub(super) fn column(of: &str, column_type: ColumnType, concept: &str) -> Column {
+pub(crate) fn column(of: &str, column_type: ColumnType, concept: &str) -> Column {
     Column {
         name: name(of),
         column_type,
@@ -25,7 +25,7 @@ pub(super) fn column(of: &str, column_type: ColumnType, concept: &str) -> Column
 }
 
 /// An open dataset about which everything is said.
-pub(super) fn dataset(of: &str, title: &str) -> Dataset {
+pub(crate) fn dataset(of: &str, title: &str) -> Dataset {
     Dataset {
         name: name(of),
         title: title.into(),
@@ -54,6 +54,6 @@ pub(super) fn dataset(of: &str, title: &str) -> Dataset {
     }
 }
 
-pub(super) fn entry(body: &str, publisher: &str, dataset: Dataset) -> Entry {
+pub(crate) fn entry(body: &str, publisher: &str, dataset: Dataset) -> Entry {
     Entry { federation: name("london"), body: name(body), publisher: publisher.into(), dataset: Arc::new(dataset) }
 }

@@ -7,15 +7,12 @@ use clap::Args;
 
 use super::board::Board;
 use super::client::Client;
-use super::format::{Sheet, Whole};
+use super::format::{Sheet, UNKNOWN, Whole};
 use super::output::{Output, Target};
 use super::profile::Connection;
 use super::receipt::{self, Checked};
 use super::statement::{Source, Statement};
 use super::{Error, say};
-
-/// What NULL may mean where statistics are behind an answer.
-const UNKNOWN: &str = "A cell without a value is unknown, never 0: withheld under a threshold, or not there.";
 
 /// Options of `meridian query`.
 #[derive(Debug, Args)]
@@ -105,8 +102,7 @@ pub(crate) async fn answer(
     output.keep_receipt(&whole)?;
     let receipt = receipt::check(&whole, |signed, _| client.verify(signed));
     let withheld = receipt.has_statistics();
-    let null = if withheld { "(withheld)" } else { "NULL" };
-    target.finish(sheet, Whole { null, meaning: withheld.then_some(UNKNOWN), width: None })?;
+    target.finish(sheet, Whole::of(withheld))?;
     if has_null && withheld {
         say(UNKNOWN);
     }

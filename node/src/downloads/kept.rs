@@ -36,9 +36,10 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Whether it still is where it was.
+    /// Whether it still is where it was, and whole.
     pub(super) fn is_there(&self) -> bool {
-        self.path.exists()
+        let is = |path: &Path, bytes| fs::metadata(path).is_ok_and(|data| data.len() == bytes);
+        is(&self.path, self.bytes) && self.packed.as_ref().is_none_or(|(path, bytes)| is(path, *bytes))
     }
 }
 
@@ -98,6 +99,8 @@ impl Folder {
             pack(written, &under_way)?;
             fs::rename(under_way, self.place(dataset, version, &format!("{ending}.gz")))?;
         }
+        // After a crash it is taken for whole.
+        File::open(written)?.sync_all()?;
         fs::rename(written, self.place(dataset, version, ending))?;
         self.kept(dataset, version, kind).ok_or_else(|| io::Error::other("the file that was just written is gone"))
     }
@@ -122,5 +125,5 @@ impl Folder {
 fn pack(from: &Path, to: &Path) -> io::Result<()> {
     let mut packed = GzEncoder::new(File::create(to)?, Compression::default());
     io::copy(&mut File::open(from)?, &mut packed)?;
-    packed.finish().map(drop)
+    packed.finish()?.sync_all()
 }

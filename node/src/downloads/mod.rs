@@ -129,6 +129,11 @@ impl Downloads {
         Ok(Arc::new(Self { parts, folder, readers, runtime, turn, made: Mutex::default() }))
     }
 
+    /// Whether a dataset of this body is still one that anybody may have whole.
+    pub fn is_given(&self, name: &str) -> bool {
+        name.parse().is_ok_and(|name| (self.parts.versions)(&name).is_some())
+    }
+
     /// The file of a dataset of this body, made if it is not there yet.
     pub async fn file(self: &Arc<Self>, name: &str, kind: Kind) -> Fetched {
         let version = name.parse().ok().and_then(|name| (self.parts.versions)(&name));

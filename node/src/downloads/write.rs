@@ -17,6 +17,7 @@ use parquet::errors::ParquetError;
 
 use super::{Kind, kind};
 use crate::portal::Sample;
+use crate::printable;
 
 /// Rows that people are shown.
 const SHOWN: usize = 10;
@@ -147,7 +148,7 @@ fn rows(batch: &RecordBatch, out: &mut Counted, sample: &mut Sample) -> Result<(
 /// A cell as RFC 4180 has it. NULL is nothing and an empty text is two quotes; before a text that a spreadsheet would take for a
 /// formula stands an apostrophe.
 fn cell(text: &str, is_text: bool) -> Cow<'_, str> {
-    let is_formula = is_text && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = is_text && printable::is_formula(text);
     let is_quoted = is_formula || (is_text && text.is_empty()) || text.contains([',', '"', '\n', '\r']);
     match (is_quoted, is_formula) {
         (false, _) => Cow::Borrowed(text),
@@ -203,6 +204,8 @@ mod tests {
             ("+44 20", true, "\"'+44 20\""),
             ("@x", true, "\"'@x\""),
             ("\t=1", true, "\"'\t=1\""),
+            ("\n=1", true, "\"'\n=1\""),
+            ("＝1+1", true, "\"'＝1+1\""),
             ("-12.50", false, "-12.50"),
             ("<b>", true, "<b>"),
         ] {

@@ -8,11 +8,13 @@
 //! | `grid` | tables and Markdown |
 //! | `binary` | Parquet and both forms of Arrow IPC |
 //! | `features` | GeoJSON |
+//! | `spreadsheet` | what CSV that people open has in place of formulas |
 //! | `words` | types, decisions and refusals, which stand beside an answer |
 
 mod binary;
 mod features;
 mod grid;
+mod spreadsheet;
 mod words;
 
 use std::io::{self, Write};
@@ -28,8 +30,8 @@ use clap::ValueEnum;
 pub(crate) use crate::printable::{csv_cell, printable, printable_json, printable_lines};
 use binary::Binary;
 use features::Features;
-pub(crate) use words::{refusal, sql_type, verdicts};
 use grid::Grid;
+pub(crate) use words::{refusal, sql_type, verdicts};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -64,6 +66,18 @@ pub(crate) struct Whole<'a> {
     pub(crate) meaning: Option<&'a str>,
     /// The most characters that a line of a table may have.
     pub(crate) width: Option<usize>,
+}
+
+/// What a cell without a value is where statistics are behind an answer.
+pub(crate) const UNKNOWN: &str =
+    "A cell without a value is unknown, never 0: withheld under a threshold, or not there.";
+
+impl Whole<'_> {
+    /// Of an answer behind which there are statistics, so that a NULL may be a withheld cell, or none.
+    pub(crate) fn of(has_statistics: bool) -> Self {
+        let null = if has_statistics { "(withheld)" } else { "NULL" };
+        Self { null, meaning: has_statistics.then_some(UNKNOWN), width: None }
+    }
 }
 
 /// What a table does not show since it had to fit.
@@ -103,7 +117,7 @@ pub(crate) struct Sheet {
 
 enum Kind {
     Grid(Grid),
-    Csv { headed: bool },
+    Csv { headed: bool, harmless: bool },
     Json(JsonWriter<Vec<u8>, JsonArray>),
     Jsonl(JsonWriter<Vec<u8>, LineDelimited>),
     Binary(Binary),
@@ -177,7 +191,7 @@ impl Sheet {
         let json = || JsonWriterBuilder::new().with_explicit_nulls(true);
         let kind = match format {
             Format::Table | Format::Markdown => Kind::Grid(Grid::new(&schema)),
-            Format::Csv => Kind::Csv { headed: false },
+            Format::Csv => Kind::Csv { headed: false, harmless: false },
             Format::Json => Kind::Json(json().build(Vec::new())),
             Format::Jsonl => Kind::Jsonl(json().build(Vec::new())),
             Format::Parquet => Kind::Binary(Binary::parquet(&schema).map_err(|error| encode(format, error))?),
@@ -188,11 +202,19 @@ impl Sheet {
         Ok(Self { format, schema, kind })
     }
 
+    /// The same, for people who open it in a spreadsheet: in CSV nothing is a formula.
+    pub(crate) fn for_spreadsheets(mut self) -> Self {
+        if let Kind::Csv { harmless, .. } = &mut self.kind {
+            *harmless = true;
+        }
+        self
+    }
+
     /// Adds rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch, out: &mut dyn Write) -> Result<(), FormatError> {
         let bytes = match &mut self.kind {
             Kind::Grid(grid) => grid.add(batch).map(|()| Vec::new()),
-            Kind::Csv { headed } => csv_bytes(batch, !std::mem::replace(headed, true)),
+            Kind::Csv { headed, harmless } => csv_bytes(batch, !std::mem::replace(headed, true), *harmless),
             Kind::Json(writer) => writer.write(batch).map(|()| std::mem::take(writer.get_mut())),
             Kind::Jsonl(writer) => writer.write(batch).map(|()| std::mem::take(writer.get_mut())),
             Kind::Binary(writer) => writer.write(batch),
@@ -219,8 +241,8 @@ impl Sheet {
                 Ok(Vec::new())
             }
             Kind::Grid(grid) => return Ok(grid.table(whole, out)?),
-            Kind::Csv { headed: true } => Ok(Vec::new()),
-            Kind::Csv { headed: false } => csv_bytes(&RecordBatch::new_empty(schema), true),
+            Kind::Csv { headed: true, .. } => Ok(Vec::new()),
+            Kind::Csv { headed: false, harmless } => csv_bytes(&RecordBatch::new_empty(schema), true, harmless),
             Kind::Json(mut writer) => writer.finish().map(|()| {
                 let mut bytes = writer.into_inner();
                 bytes.push(b'\n');
@@ -236,9 +258,13 @@ impl Sheet {
     }
 }
 
-fn csv_bytes(batch: &RecordBatch, heading: bool) -> Result<Vec<u8>, ArrowError> {
+fn csv_bytes(batch: &RecordBatch, heading: bool, harmless: bool) -> Result<Vec<u8>, ArrowError> {
     let mut writer = csv::WriterBuilder::new().with_header(heading).build(Vec::new());
-    writer.write(batch)?;
+    if harmless {
+        writer.write(&spreadsheet::harmless(batch)?)?;
+    } else {
+        writer.write(batch)?;
+    }
     Ok(writer.into_inner())
 }
 

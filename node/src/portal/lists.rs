@@ -94,12 +94,12 @@ fn card(frame: &Frame<'_>, entry: &Entry) -> Markup {
     html! {
         li {
             h3 {
-                a href=(frame.to(&format!("datasets/{}/{}", entry.body, dataset.name))) { (dataset.title) } " "
+                a href=(frame.to(&format!("datasets/{}/{}", entry.body, dataset.name))) { (first_words(&dataset.title)) } " "
                 (super::dataset::tag(dataset.form))
             }
             @if !dataset.description.is_empty() { p { (first_words(&dataset.description)) } }
             p.meta {
-                (entry.publisher) "."
+                (first_words(&entry.publisher)) "."
                 @if let Some(day) = fresh.last_change { " Last changed on " (day.format("%-d %B %Y")) "." }
                 @if fresh.overdue == Some(true) { " " strong { "A change is overdue." } }
             }

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::{self, Addresses, Distribution, Entry, Index};
 use crate::peers::Directory;
-use crate::register::{Document, HTML, JSON};
+use crate::register::{Document, HTML, JSON, MOST_PAGE};
 use crate::standards::Standard;
 
 pub use files::{Files, Offer, Sample, Sampled};
@@ -184,7 +184,9 @@ impl Pages {
             }
             _ => return None,
         };
-        Some(Document { media: HTML, text: page, next: None })
+        // Whoever tells of a dataset says how long its texts are.
+        let text = if page.len() > MOST_PAGE { pages::too_long(&frame) } else { page };
+        Some(Document { media: HTML, text, next: None })
     }
 
     /// What is said to somebody who asks for what is not there, or for what is not for everybody, alike.
@@ -250,5 +252,40 @@ impl Pages {
     fn addresses(&self, address: &str) -> Addresses {
         let relative = || "../".repeat(address.matches('/').count());
         Addresses::Below(self.address.clone().unwrap_or_else(relative))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::catalogue::testing::{dataset, entry, name};
+
+    /// Each body says how long its texts are, and the catalogue is everybody's.
+    #[test]
+    fn long_texts_of_one_body_make_no_page_heavy() {
+        let long = meridian_proto::Dataset {
+            description: "More and more. ".repeat(MOST_PAGE / 10),
+            ..dataset("long", &"A title ".repeat(MOST_PAGE / 8))
+        };
+        let entries = vec![
+            entry("hostile", &"Hostile ".repeat(MOST_PAGE / 8), long),
+            entry("lfb", "London Fire Brigade", dataset("fires", "Fires attended")),
+        ];
+        let pages = Pages {
+            federation: name("london"),
+            body: name("lfb"),
+            today: NaiveDate::default(),
+            known: Arc::new(Known { index: Index::of(&entries), entries }),
+            standards: Vec::new(),
+            address: None,
+            files: None,
+        };
+        let page = |address: &str| pages.part(address, None, 1).unwrap().text;
+        assert!(page("").contains("Fires attended") && page("").len() < 20_000, "{}", page("").len());
+        assert!(page("datasets/lfb/fires").contains("Fires attended"));
+        for address in ["datasets/hostile/long", "bodies/hostile"] {
+            assert!(page(address).contains("This page is too long") && page(address).len() < 20_000, "{address}");
+        }
     }
 }

@@ -58,6 +58,16 @@ impl Frame<'_> {
     }
 }
 
+/// What a body tells would make the page too long.
+pub(super) fn too_long(frame: &Frame<'_>) -> String {
+    let main = html! {
+        h1 { "This page is too long" }
+        p { "What is told here would make it too long to be read. All of it is in " a href=(frame.to("catalogue.json")) { "the catalogue as JSON" } "." }
+        p { a href=(frame.to("")) { "Go to all datasets" } }
+    };
+    frame.page("This page is too long", &main)
+}
+
 /// There is no such page.
 pub(super) fn missing(frame: &Frame<'_>) -> String {
     let main = html! {

@@ -91,6 +91,10 @@ fn options<'a>(sql: &'a str, tokens: &[TokenWithSpan]) -> (Cow<'a, str>, Explain
         return (Cow::Borrowed(sql), none);
     };
     words.pop();
+    // What is asked for stands within the parentheses: behind them it is no option.
+    if tokens.next().is_some_and(|token| matches!(upper(&token.token).as_str(), "ANALYZE" | "VERBOSE")) {
+        return (Cow::Borrowed(sql), none);
+    }
     let mut explain = none;
     for option in words.split(|word| word == ",") {
         let option: Vec<&str> = option.iter().map(String::as_str).collect();
@@ -292,6 +296,9 @@ mod tests {
             "EXPLAIN (ANALYZE, FORMAT YAML) SELECT 1",
             "EXPLAIN (ANALYZE maybe) SELECT 1",
             "EXPLAIN (ANALYZE, ) SELECT 1",
+            "EXPLAIN (FORMAT JSON) ANALYZE SELECT 1",
+            "EXPLAIN (FORMAT JSON)\nANALYZE VERBOSE SELECT 1",
+            "EXPLAIN (ANALYZE FALSE) /* a */ ANALYZE SELECT 1",
             "EXPLAIN (ANALYZE SELECT 1",
             "EXPLAIN ANALYZE EXPLAIN ANALYZE SELECT 1",
             "EXPLAIN ANALYZE DROP TABLE a",

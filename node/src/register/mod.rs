@@ -18,7 +18,7 @@ pub use model::{Agreement, Algorithm, Class, Ended, Field, Item, Month, Particul
 pub(crate) use pages::{Shell, Way, contact, encoded, readable, shell, wide};
 pub use usage::{Told, Usage};
 pub use view::{Document, Place, View};
-pub(crate) use view::{HTML, JSON};
+pub(crate) use view::{HTML, JSON, MOST_PAGE};
 pub(crate) use words::many;
 pub use words::{Day, Id, MonthName, NoWord, Text};
 

@@ -1,7 +1,7 @@
 //! Long lists and tables in parts, so that no answer is long whatever the bodies tell; files hold all of it.
 
 /// About the longest part (bytes).
-const MOST: usize = 2 << 20;
+const MOST: usize = 1 << 20;
 
 /// Which part is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

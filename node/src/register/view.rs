@@ -45,8 +45,8 @@ pub(crate) const HTML: &str = "text/html; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 
-/// The longest page that is served (bytes).
-const MOST_PAGE: usize = 16 << 20;
+/// The longest page that is served (bytes): with what belongs to it, no page weighs more than 1.5 MB.
+pub(crate) const MOST_PAGE: usize = 1_400_000;
 
 /// The pages that stand for lists, and the tables beside them; the first is the one at the root.
 const LISTS: [&str; 7] = ["", "agreements", "bodies", "datasets", "algorithms", "refused", "about"];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use super::store::{Listing, ObjectFault, Watch};
 use super::{Fingerprint, Freshness, SourceError, SourceKind, SourceSpec};
@@ -55,6 +56,18 @@ impl Behind {
             Self::Objects { listing, .. } => Some(listing.bytes()),
             Self::Table => None,
         }
+    }
+
+    /// A digest of the files or objects, and of what makes rows of them; `list` is the list in which addresses are looked for.
+    pub(super) fn origin(&self, spec: &SourceSpec, list: Option<&Fingerprint>) -> String {
+        let state = match self {
+            Self::Files(before) => format!("{before:?}"),
+            Self::Objects { listing, .. } => listing.state(),
+            Self::Table => String::new(),
+        };
+        let SourceSpec { kind, path, mapping, addresses, unit, .. } = spec;
+        let score = addresses.as_ref().map(|addresses| addresses.least_score);
+        hex::encode(Sha256::digest(format!("{kind:?} {path:?} {mapping:?} {unit:?} {score:?} {list:?} {state}")))
     }
 
     /// How long rows that were read from files or objects are what a query is to see.

@@ -91,6 +91,9 @@ pub struct Loaded {
     pub as_of: Option<DateTime<Utc>>,
     /// When the files behind it last changed before that; `None` where that is not known.
     pub changed: Option<DateTime<Utc>>,
+    /// Another one where its live rows are read from something else or are made otherwise, as far as that can be seen: a
+    /// digest of the files' state and of how they are read and mapped.
+    pub origin: String,
     /// The entries of the node's list of rights that its rows are made with.
     pub rights: Arc<[u64]>,
     /// The entries whose right values the source was found to hold.
@@ -229,7 +232,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
     };
     let rows = checks::check(spec, &mapped, context).await?;
     shared.counted(rows);
-    let changed = behind.newest();
+    let (changed, origin) = (behind.newest(), behind.origin(spec, list.as_ref()));
     let freshness = match &spec.kind {
         SourceKind::Postgres(source) => Freshness::Table(shared, now + source.refresh),
         SourceKind::FlightSql(source) => Freshness::Table(shared, now + source.refresh),
@@ -245,6 +248,7 @@ async fn load_live(spec: &SourceSpec, context: &SessionContext, now: DateTime<Ut
         rows,
         as_of: None,
         changed,
+        origin,
         rights: Arc::clone(&spec.rights.entries),
         corrected,
         addresses: addresses_found(spec),
@@ -284,6 +288,8 @@ async fn load_snapshot(spec: &SourceSpec, context: &SessionContext, snapshot: Sn
         rows,
         as_of: Some(start),
         changed: Some(changed),
+        // Its period stands for that.
+        origin: String::new(),
         rights,
         corrected,
         addresses,

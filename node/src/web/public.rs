@@ -1,6 +1,7 @@
 //! The register and the catalogue for anybody: HTTP that only reads, on a thread of its own, so that many readers take nothing from those who
 //! ask questions.
 
+mod end;
 mod files;
 mod sent;
 mod shelf;
@@ -10,42 +11,34 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::downloads::Downloads;
+use crate::port::{Port, http};
 use crate::portal::Portal;
 use crate::register::Registers;
+use end::End;
 use files::OpenData;
 use sent::Sent;
 use shelf::Shelf;
 
 /// Connections at once; further ones wait in the listener's backlog.
 const MOST_CONNECTIONS: usize = 256;
-/// Longest time of a connection.
-const LONGEST: Duration = Duration::from_secs(60);
-/// Longest time of one from the beginning of a file on.
-const LONGEST_OF_FILE: Duration = Duration::from_secs(900);
 /// Longest time for a request's headers, and for a handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Largest head of a request, in bytes.
-const MOST_HEAD: usize = 16 << 10;
-/// Headers of a request.
-const MOST_HEADERS: usize = 64;
 /// Time between looks at the certificate's files, which are replaced every few weeks.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -128,52 +121,20 @@ impl Public {
     }
 
     async fn answer(mut self, shelf: Arc<Shelf>) -> io::Result<()> {
-        let listener = TcpListener::from_std(self.listener)?;
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-            let tcp = match listener.accept().await {
-                Ok((tcp, _)) => tcp,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection can't be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
+        let port = Port::new(TcpListener::from_std(self.listener)?, MOST_CONNECTIONS);
+        while let Some((tcp, place)) = port.next().await {
             let acceptor = self.tls.as_mut().map(Tls::acceptor);
             let shelf = Arc::clone(&shelf);
             tokio::spawn(async move {
                 let _place = place;
-                let end = Arc::new(End::after(LONGEST));
+                let end = Arc::new(End::new());
                 tokio::select! {
                     () = connection(tcp, acceptor, shelf, Arc::clone(&end)) => {}
                     () = end.passed() => {}
                 }
             });
         }
-    }
-}
-
-/// When a connection is cut off.
-struct End(Mutex<Instant>);
-
-impl End {
-    fn after(time: Duration) -> Self {
-        Self(Mutex::new(Instant::now() + time))
-    }
-
-    fn put_off(&self, time: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + time;
-    }
-
-    async fn passed(&self) {
-        loop {
-            let at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if at <= Instant::now() {
-                return;
-            }
-            tokio::time::sleep_until(at.into()).await;
-        }
+        Ok(())
     }
 }
 
@@ -193,21 +154,14 @@ async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shelf: Arc<Shelf>
         let (shelf, end) = (Arc::clone(&shelf), Arc::clone(&end));
         async move {
             let (head, _) = request.into_parts();
-            let response = shelf.respond(&head, secure).await;
-            if matches!(response.body(), Sent::File(_)) {
-                end.put_off(LONGEST_OF_FILE);
+            let mut response = shelf.respond(&head, secure).await;
+            if let Sent::File(sending) = response.body_mut() {
+                sending.puts_off(end);
             }
             Ok::<_, Infallible>(response)
         }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(MOST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
+    if let Err(error) = http(PATIENCE).serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a reader's request was cut off");
     }
 }

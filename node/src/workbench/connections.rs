@@ -3,33 +3,32 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use meridian_certs::{Acceptor, Credentials, Identity, TlsConnection};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::Parts;
 use super::guard::Guard;
 use super::routes::{Analyst, Routes};
 use super::said;
+use crate::port::{Port, http};
+use crate::shares::Shares;
 
 /// Connections at once; further ones wait in the listener's backlog.
 const MOST_CONNECTIONS: usize = 128;
-/// Longest time of a connection.
+/// Of these, those of one analyst.
+const MOST_OF_ONE: usize = 32;
+/// Time after which a connection takes no further request; within the same time again its last answer ends.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// Longest time for a request's headers.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Largest head of a request, in bytes.
-const MOST_HEAD: usize = 16 << 10;
-/// Headers of a request.
-const MOST_HEADERS: usize = 64;
 
 /// The port, before anything is served.
 #[derive(Debug)]
@@ -51,30 +50,26 @@ impl Workbench {
         let Self { listener, guard } = self;
         let routes = Arc::new(Routes::new(parts, Arc::clone(&credentials), guard));
         let acceptor = credentials.web_acceptor();
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let tcp = match listener.accept().await {
-                Ok((tcp, _)) => tcp,
-                Err(error) => {
-                    tracing::warn!(%error, "a browser's connection can't be accepted");
-                    sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
-            let (acceptor, routes) = (acceptor.clone(), Arc::clone(&routes));
+        let (port, shares) = (Port::new(listener, MOST_CONNECTIONS), Shares::default());
+        while let Some((tcp, place)) = port.next().await {
+            let (acceptor, shares, routes) = (acceptor.clone(), shares.clone(), Arc::clone(&routes));
             tokio::spawn(async move {
                 let _place = place;
-                let _ = timeout(LONGEST, connection(tcp, acceptor, routes)).await;
+                let _ = timeout(LONGEST * 2, connection(tcp, acceptor, shares, routes)).await;
             });
         }
     }
 }
 
-async fn connection(tcp: TcpStream, acceptor: Acceptor, routes: Arc<Routes>) {
-    match acceptor.accept(tcp).await {
-        Ok(stream) => requests(stream, routes).await,
-        Err(error) => tracing::info!("a browser was refused: {error}"),
+async fn connection(tcp: TcpStream, acceptor: Acceptor, shares: Shares<Identity>, routes: Arc<Routes>) {
+    let stream = match acceptor.accept(tcp).await {
+        Ok(stream) => stream,
+        Err(error) => return tracing::info!("a browser was refused: {error}"),
+    };
+    let whose = stream.peer().identity().clone();
+    match shares.take(whose.clone(), MOST_OF_ONE) {
+        Some(_share) => requests(stream, routes).await,
+        None => tracing::warn!(%whose, "has {MOST_OF_ONE} connections to the workbench, and another is closed"),
     }
 }
 
@@ -95,13 +90,15 @@ async fn requests(stream: TlsConnection, routes: Arc<Routes>) {
             Ok::<_, Infallible>(response)
         }
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(MOST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let mut connection = pin!(http(PATIENCE).serve_connection(TokioIo::new(stream), service));
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = sleep(LONGEST) => {
+            // The answer that is under way comes to its end.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a browser's request was cut off");
     }

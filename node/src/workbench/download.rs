@@ -2,6 +2,7 @@
 //! was kept here.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow_flight::FlightData;
@@ -14,24 +15,30 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use meridian_federation::remote::well_formed;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::time::timeout;
 
 use super::said::{Body, Problem};
 use crate::format::{Format, Sheet, Whole};
 
 /// What is sent: an Arrow IPC stream.
 pub(super) const KIND: &str = "application/vnd.apache.arrow.stream";
+/// How the page says that statistics are behind it.
+pub(super) const STATISTICS: &str = "statistics";
 /// The largest answer that is written again, in bytes.
 pub(super) const MOST_BYTES: usize = 128 << 20;
+/// The most messages of one: what becomes of each takes more memory than a small one has bytes.
+const MOST_MESSAGES: usize = 50_000;
 /// Answers that are written at the same time.
 pub(super) const AT_ONCE: usize = 2;
 /// Size of the pieces that are sent, in bytes.
 const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that wait for the browser before the writer is held back.
 const WAITING: usize = 4;
-/// What stands for NULL.
-const WHOLE: Whole<'_> = Whole { null: "(withheld)", meaning: None, width: None };
+/// Longest wait for a browser that takes no piece: others wait for its place.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The marker in front of each message of an Arrow IPC stream.
 const CONTINUATION: u32 = u32::MAX;
 
@@ -51,8 +58,12 @@ fn ending(name: &str) -> &str {
     }
 }
 
-/// The answer in this format. `_place` is held until it is written.
-pub(super) async fn convert(name: &str, bytes: Bytes, place: OwnedSemaphorePermit) -> Result<Response<Body>, Problem> {
+/// The answer in this format; the page says whether statistics are behind it. The place is held until it is written.
+pub(super) async fn convert(
+    (name, has_statistics): (&str, bool),
+    bytes: Bytes,
+    place: OwnedSemaphorePermit,
+) -> Result<Response<Body>, Problem> {
     let format = Format::from_str(name, false).ok().filter(|format| *format != Format::Table);
     let format =
         format.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("{name:?} is no format to download")))?;
@@ -62,42 +73,38 @@ pub(super) async fn convert(name: &str, bytes: Bytes, place: OwnedSemaphorePermi
         FlightRecordBatchStream::new_from_flight_data(well_formed(stream::iter(messages.into_iter().map(Ok))));
     let mut batches = Vec::new();
     while let Some(batch) = read.try_next().await.map_err(|_| unreadable())? {
-        batches.push(batch);
+        if batch.num_rows() > 0 {
+            batches.push(batch);
+        }
     }
     let schema = read.schema().cloned().ok_or_else(unreadable)?;
     let sheet = Sheet::new(format, schema).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (mut out, body) = Pieces::new(PATIENCE);
     let write = move || {
         let _place = place;
-        let mut out = Pieces { sender, piece: Vec::new() };
-        if let Err(error) = written(sheet, &batches, &mut out) {
+        if written(sheet.for_spreadsheets(), &batches, &Whole::of(has_statistics), &mut out).is_err() {
             tracing::info!("an answer was not written to its end");
-            let _ = out.sender.blocking_send(Err(error));
         }
     };
     // A thread of its own: those that wait for files are few, and planning needs them.
     let spawned = std::thread::Builder::new().name("download".into()).spawn(write);
     spawned.map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "there is no thread to write it: try again"))?;
-    let next = |mut receiver: Receiver<io::Result<Bytes>>| async move {
-        let piece = receiver.recv().await?;
-        Some((piece.map(Frame::data), receiver))
-    };
-    let mut response = Response::new(StreamBody::new(stream::unfold(receiver, next).boxed()).boxed_unsync());
+    let mut response = Response::new(body);
     let kind = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     Ok(response)
 }
 
-fn written(mut sheet: Sheet, batches: &[RecordBatch], out: &mut Pieces) -> io::Result<()> {
+fn written(mut sheet: Sheet, batches: &[RecordBatch], whole: &Whole<'_>, out: &mut Pieces) -> io::Result<()> {
     let failed = |error: crate::format::FormatError| io::Error::other(error.to_string());
     for batch in batches {
         sheet.write(batch, out).map_err(failed)?;
     }
-    sheet.finish(&WHOLE, out).map_err(failed)?;
-    out.send()
+    sheet.finish(whole, out).map_err(failed)?;
+    out.end()
 }
 
-/// The messages of an Arrow IPC stream; None where it is none, or is cut.
+/// The messages of an Arrow IPC stream; None where it is none, is cut, or has too many.
 fn messages(mut bytes: Bytes) -> Option<Vec<FlightData>> {
     let mut messages = Vec::new();
     loop {
@@ -108,7 +115,7 @@ fn messages(mut bytes: Bytes) -> Option<Vec<FlightData>> {
         if head == 0 {
             return Some(messages);
         }
-        if bytes.remaining() < head {
+        if bytes.remaining() < head || messages.len() >= MOST_MESSAGES {
             return None;
         }
         let data_header = bytes.split_to(head);
@@ -119,19 +126,48 @@ fn messages(mut bytes: Bytes) -> Option<Vec<FlightData>> {
     }
 }
 
-/// Hands on what is written, in pieces.
+/// Hands on what is written, in pieces. The body breaks off unless it is told that there are no more: what is cut never
+/// looks whole.
 struct Pieces {
-    sender: Sender<io::Result<Bytes>>,
+    sender: Sender<Option<Bytes>>,
     piece: Vec<u8>,
+    runtime: Handle,
+    patience: Duration,
 }
 
 impl Pieces {
+    /// Pieces, and the body that consists of them; a browser has so long to take one.
+    fn new(patience: Duration) -> (Self, Body) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let next = |receiver: Option<Receiver<Option<Bytes>>>| async move {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Some(piece)) => Some((Ok(Frame::data(piece)), Some(receiver))),
+                Some(None) => None,
+                None => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
+            }
+        };
+        let body = StreamBody::new(stream::unfold(Some(receiver), next).boxed()).boxed_unsync();
+        (Self { sender, piece: Vec::new(), runtime: Handle::current(), patience }, body)
+    }
+
+    /// There are no more.
+    fn end(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.put(None)
+    }
+
+    fn put(&self, piece: Option<Bytes>) -> io::Result<()> {
+        let put = self.runtime.block_on(async { timeout(self.patience, self.sender.send(piece)).await });
+        put.map_err(|_| io::ErrorKind::TimedOut)?.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
     fn send(&mut self) -> io::Result<()> {
         if self.piece.is_empty() {
             return Ok(());
         }
         let piece = std::mem::take(&mut self.piece);
-        self.sender.blocking_send(Ok(piece.into())).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.put(Some(piece.into()))
     }
 }
 
@@ -154,7 +190,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::Arc;
 
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
     use arrow::datatypes::{DataType, Field, Schema};
     use arrow::ipc::writer::StreamWriter;
     use tokio::sync::Semaphore;
@@ -166,16 +202,23 @@ mod tests {
         let schema = Arc::new(Schema::new(fields));
         let boroughs = StringArray::from_iter((0..rows).map(|row| (row > 0).then(|| format!("b{row}"))));
         let fires = Int64Array::from_iter(0..rows);
-        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(boroughs), Arc::new(fires)]).unwrap();
-        let mut writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
-        writer.write(&batch).unwrap();
+        stream_with(&RecordBatch::try_new(schema, vec![Arc::new(boroughs), Arc::new(fires)]).unwrap())
+    }
+
+    fn stream_with(batch: &RecordBatch) -> Vec<u8> {
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(batch).unwrap();
         writer.finish().unwrap();
         writer.into_inner().unwrap()
     }
 
     async fn converted(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, StatusCode> {
+        converted_with(name, bytes, true).await
+    }
+
+    async fn converted_with(name: &str, bytes: Vec<u8>, has_statistics: bool) -> Result<Vec<u8>, StatusCode> {
         let place = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        let response = convert(name, bytes.into(), place).await.map_err(|problem| problem.status)?;
+        let response = convert((name, has_statistics), bytes.into(), place).await.map_err(|problem| problem.status)?;
         Ok(response.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
 
@@ -197,6 +240,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_has_no_value_is_withheld_where_statistics_are_behind_it_alone() {
+        for (has_statistics, expected) in [(true, "| (withheld) | 0 |"), (false, "| NULL | 0 |")] {
+            let written = converted_with("markdown", stream_of(1), has_statistics).await.unwrap();
+            assert!(String::from_utf8_lossy(&written).contains(expected), "{written:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_in_csv_is_a_formula() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("=cmd|' /C calc'!A0"), Some("a, -1"), None]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![-1, 2, 3]));
+        let stream = stream_with(&RecordBatch::try_from_iter([("@name", texts), ("n", numbers)]).unwrap());
+        let text = async |format: &str| String::from_utf8(converted(format, stream.clone()).await.unwrap()).unwrap();
+        assert_eq!(text("csv").await, "'@name,n\n'=cmd|' /C calc'!A0,-1\n\"a, -1\",2\n,3\n");
+        assert!(
+            text("jsonl").await.starts_with("{\"@name\":\"=cmd|' /C calc'!A0\",\"n\":-1}\n"),
+            "values are as they are"
+        );
+        let empty = RecordBatch::try_from_iter([("=1", Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef)]);
+        assert_eq!(converted("csv", stream_with(&empty.unwrap())).await.unwrap(), b"'=1\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_never_looks_whole() {
+        let (mut out, body) = Pieces::new(PATIENCE);
+        std::thread::spawn(move || out.write_all(b"a,b\n").and_then(|()| out.end()));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "a,b\n");
+        // Whoever writes is gone, and had no time to say why.
+        let (mut out, body) = Pieces::new(PATIENCE);
+        std::thread::spawn(move || out.write_all(b"a,b\n").and_then(|()| out.flush()));
+        assert!(body.collect().await.is_err());
+        // A browser that takes nothing is not waited for.
+        let (mut out, body) = Pieces::new(Duration::ZERO);
+        let piece = vec![b'x'; PIECE_BYTES];
+        let write = move || (0..=WAITING).try_for_each(|_| out.write_all(&piece));
+        let written = tokio::task::spawn_blocking(write).await.unwrap();
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(body.collect().await.is_err());
+    }
+
+    #[tokio::test]
     async fn what_is_no_stream_of_an_answer_is_refused() {
         let whole = stream_of(50);
         for cut in [0, 4, 8, 100, whole.len() / 2, whole.len() - 4] {
@@ -204,6 +288,13 @@ mod tests {
             assert_eq!(converted("csv", bytes).await.unwrap_err(), StatusCode::BAD_REQUEST, "{cut}");
         }
         assert_eq!(converted("csv", b"SELECT 1; SELECT 2".to_vec()).await.unwrap_err(), StatusCode::BAD_REQUEST);
+        // Small messages without end become more than they are.
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, true)]);
+        let mut many = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+        let empty = RecordBatch::new_empty(Arc::new(schema));
+        (0..MOST_MESSAGES).for_each(|_| many.write(&empty).unwrap());
+        many.finish().unwrap();
+        assert_eq!(converted("csv", many.into_inner().unwrap()).await.unwrap_err(), StatusCode::BAD_REQUEST);
         // Whatever byte is another, it is written or refused.
         for at in (0..whole.len()).step_by(7) {
             let mut bytes = whole.clone();

@@ -93,7 +93,8 @@ impl Routes {
                     "other answers are being written just now: try again shortly",
                 )
             })?;
-            return download::convert(format, said::bytes(body, MOST_BYTES).await?, place).await;
+            let wanted = (format, head.uri.query() == Some(download::STATISTICS));
+            return download::convert(wanted, said::bytes(body, MOST_BYTES).await?, place).await;
         }
         is_of("application/json")?;
         let most = self.parts.door.limits().statement_bytes.saturating_mul(2) + BESIDE_SQL;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use arrow_flight::decode::DecodedPayload;
@@ -183,7 +183,7 @@ async fn answered(
     Ok(receipt::told(&whole, credentials))
 }
 
-/// Writes batches in types that browsers read: views as what they are views of.
+/// Writes batches in types that browsers read: views as what they are views of, also within lists.
 struct Writer {
     schema: SchemaRef,
     stream: StreamWriter<Vec<u8>>,
@@ -212,11 +212,16 @@ impl Writer {
 }
 
 fn plain(field: &Field) -> Field {
-    match field.data_type() {
-        DataType::Utf8View => field.clone().with_data_type(DataType::Utf8),
-        DataType::BinaryView => field.clone().with_data_type(DataType::Binary),
-        _ => field.clone(),
-    }
+    let of = |inner: &FieldRef| Arc::new(plain(inner));
+    let kind = match field.data_type() {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        DataType::List(inner) | DataType::LargeList(inner) => DataType::List(of(inner)),
+        DataType::FixedSizeList(inner, length) => DataType::FixedSizeList(of(inner), *length),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(of).collect()),
+        other => other.clone(),
+    };
+    field.clone().with_data_type(kind)
 }
 
 /// What the browser was told of the bodies.
@@ -267,7 +272,7 @@ fn arrived(at: usize, part: &Arrived) -> Value {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::array::{AsArray, StringViewArray};
+    use arrow::array::{AsArray, LargeListBuilder, StringViewArray, StringViewBuilder, StructArray};
     use arrow::ipc::reader::StreamReader;
 
     use super::*;
@@ -286,5 +291,29 @@ mod tests {
         assert_eq!(read.len(), 2);
         let names: Vec<Option<&str>> = read.last().unwrap().column(0).as_string::<i32>().iter().collect();
         assert_eq!(names, [Some("Camden"), None, Some("a name that is longer than a view")]);
+    }
+
+    #[test]
+    fn lists_and_records_of_views_do_so_too() {
+        let mut lists = LargeListBuilder::new(StringViewBuilder::new());
+        lists.append_value([Some("Camden"), None]);
+        lists.append_null();
+        let names = Arc::new(StringViewArray::from(vec![Some("Camden"), None]));
+        let records = StructArray::from(vec![(
+            Arc::new(Field::new("name", DataType::Utf8View, true)),
+            names as arrow::array::ArrayRef,
+        )]);
+        let batch = RecordBatch::try_from_iter([
+            ("lists", Arc::new(lists.finish()) as arrow::array::ArrayRef),
+            ("records", Arc::new(records)),
+        ]);
+        let batch = batch.unwrap();
+        let (mut writer, mut bytes) = Writer::begin(&batch.schema()).unwrap();
+        bytes.extend(writer.piece(&batch).unwrap());
+        bytes.extend(writer.end().unwrap());
+        let read = StreamReader::try_new(bytes.as_slice(), None).unwrap().next().unwrap().unwrap();
+        let (lists, records) = (read.column(0).as_list::<i32>(), read.column(1).as_struct());
+        assert_eq!(lists.value(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("Camden"), None]);
+        assert_eq!(records.column(0).as_string::<i32>().iter().collect::<Vec<_>>(), [Some("Camden"), None]);
     }
 }

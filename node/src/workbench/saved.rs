@@ -16,9 +16,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::said::Problem;
+use crate::printable::is_unsafe;
 
 /// Questions that a node keeps.
 const MOST: usize = 2_000;
+/// Of these, those of one analyst.
+const MOST_OF_ONE: usize = 500;
+/// Longest SQL of one, in bytes.
+const SQL_BYTES: usize = 64 << 10;
+/// Longest purpose, in characters.
+const PURPOSE_CHARS: usize = 200;
 /// Longest title, in characters.
 const TITLE_CHARS: usize = 200;
 /// Characters of an address.
@@ -72,19 +79,18 @@ impl Saved {
 
     /// All of them, the newest first, without their SQL.
     pub(super) fn list(&self) -> Result<Value, Problem> {
-        let mut found = Vec::new();
-        for id in self.ids()? {
-            if let Ok(question) = self.find(&id) {
-                found.push((
-                    question.saved.clone(),
-                    json!({
-                        "id": id, "title": question.title, "owner": question.owner, "saved": question.saved,
-                    }),
-                ));
-            }
-        }
-        found.sort_by(|a, b| b.0.cmp(&a.0));
-        Ok(json!({ "saved": found.into_iter().map(|(_, told)| told).collect::<Vec<_>>() }))
+        let mut found = self.all()?;
+        found.sort_by(|(_, a), (_, b)| b.saved.cmp(&a.saved));
+        let told = found.into_iter().map(|(id, Question { title, owner, saved, .. })| {
+            json!({ "id": id, "title": title, "owner": owner, "saved": saved })
+        });
+        Ok(json!({ "saved": told.collect::<Vec<_>>() }))
+    }
+
+    /// All that can be read, with their addresses.
+    fn all(&self) -> Result<Vec<(String, Question)>, Problem> {
+        let ids = self.ids()?.into_iter();
+        Ok(ids.filter_map(|id| Some((id.clone(), self.find(&id).ok()?))).collect())
     }
 
     /// One of them.
@@ -100,9 +106,17 @@ impl Saved {
     /// Saves one under a new address, or in place of one of the analyst's own.
     pub(super) fn save(&self, save: Save, owner: &Name) -> Result<Value, Problem> {
         let title = save.title.trim();
-        if title.is_empty() || title.chars().count() > TITLE_CHARS || title.chars().any(char::is_control) {
-            let why = format!("a title is one line of {TITLE_CHARS} characters at most");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, why));
+        let bad = |why: String| Err(Problem::new(StatusCode::BAD_REQUEST, why));
+        if title.is_empty() || title.chars().count() > TITLE_CHARS || title.chars().any(is_unsafe) {
+            let why =
+                "characters at most, without marks that control a screen or turn the direction in which it is read";
+            return bad(format!("a title is one line of {TITLE_CHARS} {why}"));
+        }
+        if save.sql.len() > SQL_BYTES {
+            return bad(format!("a saved question has {SQL_BYTES} bytes at most: keep it in a file"));
+        }
+        if save.purpose.chars().count() > PURPOSE_CHARS || save.purpose.chars().any(is_unsafe) {
+            return bad(format!("a purpose is one line of {PURPOSE_CHARS} characters at most"));
         }
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let id = match save.id {
@@ -110,11 +124,10 @@ impl Saved {
                 self.owned(&id, owner)?;
                 id
             }
-            None if self.ids()?.len() >= MOST => {
-                let why = format!("{MOST} questions are saved, and no more are kept: remove some");
-                return Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, why));
+            None => {
+                self.room(owner)?;
+                hex::encode(rand::random::<[u8; ID_CHARS / 2]>())
             }
-            None => hex::encode(rand::random::<[u8; ID_CHARS / 2]>()),
         };
         let question = Question {
             title: title.to_owned(),
@@ -133,6 +146,19 @@ impl Saved {
         self.owned(&which.id, owner)?;
         fs::remove_file(self.path(&which.id)).map_err(|error| fault("removed", &error))?;
         Ok(json!({}))
+    }
+
+    /// Whether there is room for one more of an analyst's.
+    fn room(&self, owner: &Name) -> Result<(), Problem> {
+        let full = |why: String| Err(Problem::new(StatusCode::INSUFFICIENT_STORAGE, why));
+        if self.ids()?.len() >= MOST {
+            return full(format!("{MOST} questions are saved, and no more are kept: remove some"));
+        }
+        let own = self.all()?.into_iter().filter(|(_, question)| question.owner == owner.as_str());
+        if own.count() >= MOST_OF_ONE {
+            return full(format!("{MOST_OF_ONE} questions are yours, and the rest is for others: remove some"));
+        }
+        Ok(())
     }
 
     fn owned(&self, id: &str, owner: &Name) -> Result<(), Problem> {
@@ -228,9 +254,28 @@ mod tests {
             assert_eq!(found.unwrap_err().status, StatusCode::NOT_FOUND, "{id}");
         }
         let long = "x".repeat(TITLE_CHARS + 1);
-        for title in ["", "  ", "a\nb", &long] {
-            let refused = saved.save(save(title, None), &"asha".parse().unwrap());
-            assert_eq!(refused.unwrap_err().status, StatusCode::BAD_REQUEST, "{title:?}");
+        let refused = |save: Save| saved.save(save, &"asha".parse().unwrap()).unwrap_err().status;
+        for title in ["", "  ", "a\nb", &long, "by \u{202e}bola", "a\u{2066}b", "a\u{feff}b"] {
+            assert_eq!(refused(save(title, None)), StatusCode::BAD_REQUEST, "{title:?}");
         }
+        assert_eq!(refused(Save { sql: "x".repeat(SQL_BYTES + 1), ..save("a", None) }), StatusCode::BAD_REQUEST);
+        for purpose in ["a\nb", &long] {
+            assert_eq!(refused(Save { purpose: purpose.into(), ..save("a", None) }), StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[test]
+    fn one_analyst_leaves_room_for_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let saved = Saved::new(dir.path().join("questions"));
+        let (asha, bola): (Name, Name) = ("asha".parse().unwrap(), "bola".parse().unwrap());
+        let id = saved.save(save("first", None), &asha).unwrap()["id"].as_str().unwrap().to_owned();
+        let first = fs::read(saved.path(&id)).unwrap();
+        for number in 1..MOST_OF_ONE {
+            fs::write(saved.path(&format!("{number:016x}")), &first).unwrap();
+        }
+        assert_eq!(saved.save(save("one more", None), &asha).unwrap_err().status, StatusCode::INSUFFICIENT_STORAGE);
+        saved.save(save("in place", Some(id)), &asha).unwrap();
+        saved.save(save("another's", None), &bola).unwrap();
     }
 }

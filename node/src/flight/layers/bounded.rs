@@ -1,8 +1,7 @@
 //! The limits of a call: how many at once, how long, and that its panic ends it alone.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::super::Limits;
 use super::super::status::FAULT;
 use super::{DO_GET, Response, body};
 use crate::gate::Caller;
+use crate::shares::{Share, Shares};
 
 /// Calls under way for each answer that may be: planning and metadata are short, but not free.
 const CALLS_PER_ANSWER: usize = 4;
@@ -32,7 +32,7 @@ pub(in super::super) struct Bounded {
     limits: Limits,
     answers: Arc<Semaphore>,
     calls: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    shares: Shares<BodyName>,
 }
 
 impl Bounded {
@@ -42,7 +42,7 @@ impl Bounded {
             limits,
             answers: Arc::new(Semaphore::new(limits.streams)),
             calls: Arc::new(Semaphore::new(limits.streams.saturating_mul(CALLS_PER_ANSWER))),
-            shares: Arc::default(),
+            shares: Shares::default(),
         }
     }
 
@@ -63,51 +63,27 @@ impl Bounded {
             ))
         })?;
         let share = match request.extensions().get::<Caller>() {
-            Some(caller) => Some(Share::take(&self.shares, caller.body(), streams - streams / KEPT_FOR_OTHERS)?),
+            Some(caller) => Some(self.share(caller.body())?),
             None => None,
         };
         Ok(Permit { _call: permit, _share: share })
+    }
+
+    /// A body's room for one answer more, if it leaves the rest to others.
+    fn share(&self, body: &BodyName) -> Result<Share<BodyName>, Status> {
+        let most = self.limits.streams - self.limits.streams / KEPT_FOR_OTHERS;
+        self.shares.take(body.clone(), most).ok_or_else(|| {
+            Status::resource_exhausted(format!(
+                "{body} has {most} answers under way at this node, which leaves the rest to other bodies: try again shortly"
+            ))
+        })
     }
 }
 
 /// Room that a call takes up until it is dropped.
 struct Permit {
     _call: OwnedSemaphorePermit,
-    _share: Option<Share>,
-}
-
-/// Answers under way for each body.
-type Shares = Mutex<HashMap<BodyName, usize>>;
-
-struct Share {
-    shares: Arc<Shares>,
-    body: BodyName,
-}
-
-impl Share {
-    fn take(shares: &Arc<Shares>, body: &BodyName, most: usize) -> Result<Self, Status> {
-        let mut taken = shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(body.clone()).or_default();
-        if *count >= most {
-            return Err(Status::resource_exhausted(format!(
-                "{body} has {most} answers under way at this node, which leaves the rest to other bodies: try again shortly"
-            )));
-        }
-        *count += 1;
-        Ok(Self { shares: Arc::clone(shares), body: body.clone() })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut taken = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.body) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.body);
-            }
-        }
-    }
+    _share: Option<Share<BodyName>>,
 }
 
 fn late(time: Duration) -> Status {
@@ -213,16 +189,5 @@ mod tests {
         let response = bounded(1).layer(panics).call(do_get()).await.unwrap();
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!((status.code(), status.message()), (Code::Internal, FAULT));
-    }
-
-    #[test]
-    fn one_body_leaves_room_for_others() {
-        let (shares, gla): (Arc<Shares>, BodyName) = (Arc::default(), "gla".parse().unwrap());
-        let first = Share::take(&shares, &gla, 1).unwrap();
-        assert!(Share::take(&shares, &gla, 1).is_err());
-        assert!(Share::take(&shares, &"lfb".parse().unwrap(), 1).is_ok());
-        drop(first);
-        assert!(shares.lock().unwrap().is_empty());
-        assert!(Share::take(&shares, &gla, 1).is_ok());
     }
 }

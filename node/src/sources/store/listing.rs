@@ -78,6 +78,11 @@ impl Listing {
         self.objects.iter().map(|object| object.changed).max()
     }
 
+    /// What tells them from others: keys, lengths, times and entity tags.
+    pub(in crate::sources) fn state(&self) -> String {
+        format!("{:?}", self.objects)
+    }
+
     /// Their lengths together.
     pub(in crate::sources) fn bytes(&self) -> u64 {
         self.objects.iter().map(|object| object.size).sum()

@@ -67,13 +67,17 @@ impl OpenData {
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 return later("too many files are being fetched: ask again in a moment\n");
             };
-            let Ok(file) = File::open(path).await else {
-                return later("the file is being made: ask again in a moment\n");
+            let file = match File::open(path).await {
+                // Another may have taken its place just now.
+                Ok(file) if file.metadata().await.is_ok_and(|data| data.len() == bytes) => file,
+                Ok(_) | Err(_) => return later("the file is being made: ask again in a moment\n"),
             };
             if method == Method::GET {
                 self.downloads.count(name);
             }
-            Response::new(Sent::file(file, bytes, place))
+            let (downloads, dataset) = (Arc::clone(&self.downloads), name.to_owned());
+            let is_given = Box::new(move || downloads.is_given(&dataset));
+            Response::new(Sent::file(file, bytes, is_given, place))
         };
         let headers = response.headers_mut();
         let mut say = |name, value: &str| HeaderValue::from_str(value).map(|value| headers.insert(name, value)).is_ok();
@@ -94,7 +98,8 @@ impl OpenData {
 /// Whether somebody has this already.
 fn has(asked: &HeaderMap, tag: &str) -> bool {
     let held = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    held.flat_map(|held| held.split(',')).any(|held| held.trim().trim_start_matches("W/") == tag)
+    held.flat_map(|held| held.split(','))
+        .any(|held| matches!(held.trim(), "*") || held.trim().trim_start_matches("W/") == tag)
 }
 
 /// Whether somebody takes what is packed with gzip.

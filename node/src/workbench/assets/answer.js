@@ -80,7 +80,12 @@ export class Answer {
       const middle = (low + high + 1) >> 1;
       if (this.#starts[middle] <= row) low = middle; else high = middle - 1;
     }
-    return this.#batches[low]?.getChildAt(column)?.get(row - this.#starts[low]) ?? null;
+    try {
+      return this.#batches[low]?.getChildAt(column)?.get(row - this.#starts[low]) ?? null;
+    } catch {
+      // A time that is no number of milliseconds here: it is there, and unlike one that is withheld.
+      return NaN;
+    }
   }
 
   /** Whether statistics are behind it, so that a cell without a value may be one that was withheld. */

@@ -31,10 +31,10 @@ export async function post(path, question = {}, signal = undefined) {
   return response.json();
 }
 
-/** The answer in another format, as a blob. */
-export async function convert(format, chunks) {
+/** The answer in another format, as a blob; where statistics are behind it, what has no value may be withheld. */
+export async function convert(format, chunks, hasStatistics) {
   const kind = "application/vnd.apache.arrow.stream";
-  const response = await fetched(`/api/download/${format}`, kind, new Blob(chunks), undefined);
+  const response = await fetched(`/api/download/${format}${hasStatistics ? "?statistics" : ""}`, kind, new Blob(chunks), undefined);
   return response.blob();
 }
 

@@ -25,12 +25,13 @@ export function downloads(host, formats, most, current, failed) {
       }
       announce(`${TITLES[name] ?? name} is being written`);
       try {
-        const blob = await convert(name, answer.chunks);
+        const blob = await convert(name, answer.chunks, answer.hasStatistics);
         keep(URL.createObjectURL(blob), `answer.${ending}`);
       } catch (problem) {
         failed(problem.told ?? { kind: "connection", message: "the answer could not be written to its end" });
       }
     },
+    title: name === "csv" ? "An apostrophe stands before a text that a spreadsheet would take for a formula" : undefined,
   }, TITLES[name] ?? name)));
   details.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -223,7 +223,12 @@ async function ask() {
   }
   answer.whole = true;
   past.remember(asked);
-  finish(answer, ended, live);
+  try {
+    finish(answer, ended, live);
+  } catch (error) {
+    // The answer is there, and can be downloaded, if this page can't draw it.
+    fail(problem_of(error), asked.sql);
+  }
 }
 
 function finish(answer, ended, live) {
@@ -338,7 +343,10 @@ async function openSaved(id) {
   }
 }
 
-const listSaved = () => saved.show(at("saved"), page.session?.analyst, openSaved).catch((error) => fail(problem_of(error), ""));
+const listSaved = () => {
+  const failed = (error) => fail(problem_of(error), "");
+  return saved.show(at("saved"), page.session?.analyst, openSaved, failed).catch(failed);
+};
 
 at("save").addEventListener("click", () => {
   const own = page.open?.owner === page.session?.analyst ? page.open : null;

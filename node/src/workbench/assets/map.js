@@ -32,7 +32,7 @@ export function shapesOf(answer) {
     if (!["bytes", "text"].includes(kind(field)) || (kind(field) === "text" && !/geo|shape|wkt/i.test(field.name))) return false;
     for (let row = 0; row < Math.min(answer.rows, SAMPLE); row += 1) {
       const value = answer.value(row, column);
-      if (value !== null) return geometry(value) !== null;
+      if (value !== null && geometry(value) !== null) return true;
     }
     return false;
   });
@@ -125,6 +125,7 @@ export class Plan {
     const rows = {};
     for (let row = 0; row < answer.rows; row += 1) {
       const gss = answer.value(row, code);
+      if (!Object.hasOwn(BOROUGHS, gss)) continue;
       // Several rows of a borough are several figures: the first is shown, and the place says how many there are.
       if (gss in rows) rows[gss].more += 1; else rows[gss] = { ...of(row), more: 0 };
     }

@@ -43,14 +43,16 @@ function unrefused({ line, column }, message) {
 export function show(place, told, sql, apply) {
   const { refusal } = told;
   const where = refusal?.line ? { line: refusal.line, column: refusal.column_number } : told.line ? { line: told.line, column: told.column } : null;
-  const quoted = where && sql.split("\n")[where.line - 1];
+  // Another body may have said where: a place that is none in the question is not shown.
+  const line = where && sql.split("\n")[where.line - 1];
+  const quoted = where?.column >= 1 && where.column <= (line?.length ?? -1) + 1 ? line : undefined;
   const offered = remedies(told, sql);
   replace(place, el("section", { class: `problem ${told.kind}`, "aria-labelledby": "problem-title" },
     el("h2", { id: "problem-title", tabindex: "-1" }, TITLES[told.kind] ?? "Not answered"),
     el("p", { class: "why" }, refusal?.reason || told.message),
     refusal?.remedy && el("p", { class: "instead" }, el("strong", {}, "What would work: "), refusal.remedy),
     offered.length > 0 && el("p", { class: "offers" }, offered.map((offer) => el("button", { type: "button", class: "offer", onclick: () => apply(offer) }, offer.label))),
-    where && quoted !== undefined && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The place in the SQL" }, el("pre", { class: "place" },
+    quoted !== undefined && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The place in the SQL" }, el("pre", { class: "place" },
       `${String(where.line).padStart(3)}  ${quoted}\n${" ".repeat(5 + where.column - 1)}^`)),
     el("dl", { class: "facts" },
       [["Rule", refusal?.rule], ["Dataset", refusal?.dataset], ["Column", refusal?.column], ["Place", where && `line ${where.line}, column ${where.column}`],

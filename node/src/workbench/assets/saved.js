@@ -9,8 +9,8 @@ export const address = (id) => `/q/${id}`;
 /** The id in this page's own address, if it has one. */
 export const here = () => /^\/q\/([0-9a-f]{16})$/.exec(location.pathname)?.[1];
 
-/** Shows them in an element; `open` is called with the id of one. */
-export async function show(host, analyst, open) {
+/** Shows them in an element; `open` is called with the id of one, `failed` with why one can't be removed. */
+export async function show(host, analyst, open, failed) {
   const { saved } = await post("/api/saved");
   if (saved.length === 0) return replace(host, el("p", { class: "empty" }, "Save a question, and it has an address that every analyst of your body can open."));
   replace(host, el("ul", { class: "asked" }, saved.map((one) => el("li", {},
@@ -23,9 +23,11 @@ export async function show(host, analyst, open) {
     }, el("strong", {}, one.title), el("span", { class: "small" }, `${one.owner} · ${new Date(one.saved).toLocaleDateString("en-GB", { dateStyle: "medium" })}`)),
     one.owner === analyst && el("button", {
       type: "button", class: "quiet", "aria-label": `Remove ${one.title}`, onclick: async () => {
-        await post("/api/saved/remove", { id: one.id });
-        announce(`${one.title} is removed`);
-        await show(host, analyst, open);
+        try {
+          await post("/api/saved/remove", { id: one.id });
+          announce(`${one.title} is removed`);
+          await show(host, analyst, open, failed);
+        } catch (error) { failed(error); }
       },
     }, "Remove")))));
 }

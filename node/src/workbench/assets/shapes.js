@@ -55,13 +55,22 @@ function text(said) {
   return json({ type: name, coordinates: bare });
 }
 
+/** The points of a shape. */
+const points = (shape) => [...shape.points, ...shape.lines.flat(), ...shape.rings.flat()];
+
+/** Whether it can be drawn: what is empty has no place, and one such would take all others with it. */
+const isDrawn = (shape) => {
+  const all = points(shape);
+  return all.length > 0 && all.every((one) => Array.isArray(one) && Number.isFinite(one[0]) && Number.isFinite(one[1]));
+};
+
 /** The geometry of a value, or null where it is none. */
 export function geometry(value) {
   if (value === null || value === undefined) return null;
   try {
-    if (value instanceof Uint8Array) return binary(value);
-    const said = String(value);
-    return said.trimStart().startsWith("{") ? json(JSON.parse(said)) : text(said);
+    const said = value instanceof Uint8Array ? "" : String(value);
+    const shape = value instanceof Uint8Array ? binary(value) : said.trimStart().startsWith("{") ? json(JSON.parse(said)) : text(said);
+    return isDrawn(shape) ? shape : null;
   } catch {
     return null;
   }
@@ -71,7 +80,7 @@ export function geometry(value) {
 export function projection(shapes, width, most) {
   let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const shape of shapes) {
-    for (const [x, y] of [...shape.points, ...shape.lines.flat(), ...shape.rings.flat()]) {
+    for (const [x, y] of points(shape)) {
       left = Math.min(left, x); right = Math.max(right, x); bottom = Math.min(bottom, y); top = Math.max(top, y);
     }
   }

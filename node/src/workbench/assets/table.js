@@ -153,13 +153,14 @@ export class Table {
   #row(place, statistics) {
     const from = this.#rowAt(place);
     return el("div", { role: "row", class: "row", "aria-rowindex": place + 2, dataset: { row: place } }, this.#answer.fields.map((field, column) => {
-      const text = shown(field, this.#answer.value(from, column));
+      const value = this.#answer.value(from, column);
+      const text = shown(field, value);
       const withheld = text === null && statistics;
       const names = [kind(field) === "number" ? "number" : "", withheld ? "withheld" : text === null ? "null" : ""].join(" ").trim();
       return el("div", {
         role: "gridcell", id: `cell-${place}-${column}`, "aria-colindex": column + 1, class: names, dataset: { column },
         // What is cut is told to who points at it.
-        title: text !== null && text.length * 8 > this.#widths[column] - 20 ? text.slice(0, 2000) : undefined,
+        title: text !== null && text.length * 8 > this.#widths[column] - 20 ? String(plain(field, value)).slice(0, 2000) : undefined,
       },
         text === null ? (withheld ? "withheld" : "NULL") : text);
     }));

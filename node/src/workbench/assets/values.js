@@ -4,6 +4,7 @@ import { Type, TimeUnit } from "./vendor.js";
 
 const EXACT = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const ROUGH = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 6 });
+const LARGE = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
 
 /** What a column is for a picture: number, text, time, truth, shape or other. */
 export function kind(field) {
@@ -31,6 +32,20 @@ function decimal(words, scale) {
   return `${negative ? "-" : ""}${digits.slice(0, cut)}${scale > 0 ? `.${digits.slice(cut)}` : ""}`;
 }
 
+/** A time since 1970 in milliseconds, as ISO 8601 has it; what no calendar of this browser reaches is a number of days. */
+function moment(ms) {
+  if (!Number.isFinite(ms)) return ["beyond what can be shown here", ""];
+  const date = new Date(Math.floor(ms));
+  if (Number.isNaN(date.getTime())) return [`${Math.floor(ms / 864e5)} days from 1970-01-01`, ""];
+  const [day, time] = date.toISOString().split("T");
+  const micro = Math.min(Math.round((ms - Math.floor(ms)) * 1000), 999);
+  const rest = time.slice(8, -1) + (micro > 0 ? String(micro).padStart(3, "0") : "");
+  return [day, time.slice(0, 8) + (rest === ".000" ? "" : rest)];
+}
+
+/** How many of a unit of time are a millisecond. */
+const PER_MS = { [TimeUnit.SECOND]: 1e-3, [TimeUnit.MILLISECOND]: 1, [TimeUnit.MICROSECOND]: 1e3, [TimeUnit.NANOSECOND]: 1e6 };
+
 /** A value as JSON has it, or as a text that says all of it; null is null. */
 export function plain(field, value) {
   if (value === null || value === undefined) return null;
@@ -38,15 +53,13 @@ export function plain(field, value) {
   switch (type.typeId) {
     case Type.Int: return value;
     case Type.Decimal: return decimal(value, type.scale);
-    case Type.Date: return new Date(Number(value)).toISOString().slice(0, 10);
-    case Type.Timestamp: {
-      const text = new Date(Number(value)).toISOString();
-      const whole = type.unit === TimeUnit.SECOND || text.endsWith(".000Z") ? text.slice(0, 19) : text.slice(0, 23);
-      return whole.replace("T", " ") + (type.timezone ? " UTC" : "");
-    }
+    case Type.Date: return moment(Number(value))[0];
+    case Type.Timestamp: return moment(Number(value)).filter(Boolean).join(" ") + (type.timezone ? " UTC" : "");
+    case Type.Time: return moment(Number(value) / PER_MS[type.unit])[1];
     case Type.Bool: case Type.Float: case Type.Utf8: case Type.LargeUtf8: return value;
     default: break;
   }
+  if (["bigint", "number", "string"].includes(typeof value)) return String(value);
   if (value instanceof Uint8Array) return [...value].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? inner.toString() : inner));
 }
@@ -58,14 +71,26 @@ export function number(field, value) {
   return Number.isFinite(found) ? found : null;
 }
 
-/** A value as text for people. */
+/** Characters of a cell that are shown: no column has room for more. */
+const ROOM = 300;
+
+/** A value as text for people, which may end in …: nobody reads a megabyte in a cell. */
 export function shown(field, value) {
+  const told = whole(field, value);
+  return told !== null && told.length > ROOM ? `${told.slice(0, ROOM)}…` : told;
+}
+
+function whole(field, value) {
   const told = plain(field, value);
   if (told === null) return null;
   if (typeof told === "bigint" || (field.type.typeId === Type.Int && typeof told === "number")) {
     return isOrdinal(field.name) ? String(told) : EXACT.format(told);
   }
-  if (field.type.typeId === Type.Float) return Number.isFinite(told) ? ROUGH.format(told) : String(told);
+  if (field.type.typeId === Type.Float) {
+    // Of what stands before the point, no digit is made 0.
+    const size = Math.abs(told);
+    return !Number.isFinite(told) || size >= 1e15 ? String(told) : (size < 1e4 ? ROUGH : LARGE).format(told);
+  }
   return String(told);
 }
 
