@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod explain;
 mod join;
+mod local;
 mod output;
 mod pager;
 mod profile;
