@@ -48,6 +48,7 @@ mod sessions;
 mod shapes;
 mod shell;
 mod signed_agreements;
+mod sprint;
 mod standards;
 mod stores;
 mod support;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use meridian_proto::{Check, Column, Coverage, Covers, Dataset, Form, Name};
+use meridian_proto::{Check, Column, Coverage, Covers, Dataset, Form, Name, Reference};
 use serde_json::{Value, json};
 
 use super::Freshness;
@@ -82,7 +82,7 @@ impl Entry {
             "standard": dataset.standard,
             "columns": dataset.columns.iter().map(column).collect::<Vec<_>>(),
             "coverage": dataset.coverage.iter().map(coverage).collect::<Vec<_>>(),
-            "references": dataset.references.iter().map(|it| format!("{}.{}", it.body, it.dataset)).collect::<Vec<_>>(),
+            "references": dataset.references.iter().map(reference).collect::<Vec<_>>(),
             "rows_at_most": power(dataset.size_class),
             "update_frequency": some(&dataset.update_frequency),
             "last_change": fresh.last_change.map(|day| day.to_string()),
@@ -129,6 +129,7 @@ fn column(column: &Column) -> Value {
         "type": column.column_type.to_string(),
         "role": column.role,
         "required": column.required,
+        "ranges": column.ranges,
         "concept": some(&column.concept),
         "unit": some(&column.unit),
         "description": some(&column.description),
@@ -140,6 +141,11 @@ fn coverage(coverage: &Coverage) -> Value {
         Covers::Value(value) => json!({ "column": coverage.column, "value": value }),
         Covers::Range { from, to } => json!({ "column": coverage.column, "from": from, "to": to }),
     }
+}
+
+fn reference(reference: &Reference) -> Value {
+    let Reference { body, dataset, key, labels } = reference;
+    json!({ "body": body, "dataset": dataset, "key": key, "labels": labels })
 }
 
 fn some(text: &str) -> Option<&str> {

@@ -27,9 +27,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A profile file is not what it should be.
-    #[error("profile {}:{line}: {what}: {fix}", path.display())]
-    Profile {
+    /// A file in TOML is not what it should be.
+    #[error("{kind} {}:{line}: {what}: {fix}", path.display())]
+    Toml {
+        /// What it is a file of: a profile, a sprint.
+        kind: &'static str,
         /// The file.
         path: PathBuf,
         /// Where, from 1.
@@ -96,7 +98,7 @@ pub enum Error {
     /// The demo's files can't be made.
     #[error(transparent)]
     Examples(#[from] meridian_examples::london::Error),
-    /// The demo's mesh did not come up or did not stay up.
+    /// A mesh on this machine did not come up, did not stay up, or has had its time.
     #[error("{0}")]
     Mesh(String),
     /// The operating system gives no threads or signals.

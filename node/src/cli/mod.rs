@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod explain;
 mod join;
+mod local;
 mod output;
 mod pager;
 mod profile;
@@ -25,6 +26,7 @@ mod register;
 mod rights;
 mod serve;
 mod shell;
+mod sprint;
 mod standard;
 mod statement;
 mod terminal;
@@ -55,6 +57,9 @@ pub struct Cli {
 enum Command {
     /// Show London on this machine: a node per body, mutual TLS between them, and a joint question answered
     Demo(demo::Demo),
+    /// Work on questions over made rows, under the terms of the real ones and for a time, before anybody agrees on anything
+    #[command(subcommand)]
+    Sprint(sprint::Sprint),
     /// Ask a node a query
     Query(query::Query),
     /// Ask one question after the other, with history, completion and commands
@@ -152,6 +157,7 @@ impl Cli {
     pub fn run(self, out: &mut dyn Write) -> Result<(), Error> {
         match self.command {
             Command::Demo(demo) => client(demo.run(out)),
+            Command::Sprint(sprint) => client(sprint.run()),
             Command::Query(query) => client(or_interrupted(query.run(out))),
             Command::Shell(shell) => shell.run(out),
             Command::Explain(explain) => client(or_interrupted(explain.run(out))),

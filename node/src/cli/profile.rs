@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use meridian_certs::Credentials;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::local::paste::absolute;
 use crate::config::explained;
 pub(crate) use command::ProfileCommand;
 pub(crate) use store::Profiles;
@@ -88,6 +90,12 @@ impl Connection {
         })
     }
 
+    /// The profile that the options name, so that it holds wherever it is said again.
+    pub(crate) fn named(&self) -> Option<PathBuf> {
+        let named = self.profile.as_ref()?;
+        Some(if store::is_name(named) { named.clone() } else { absolute(named) })
+    }
+
     /// The profile that is named, or the default, unless the options say all that is needed.
     fn file(&self) -> Result<Option<PathBuf>, Error> {
         match &self.profile {
@@ -108,14 +116,19 @@ impl Profile {
     }
 }
 
+/// Reads a file in TOML; `kind` says in errors what it is a file of.
+pub(super) fn read_toml<T: DeserializeOwned>(kind: &'static str, path: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| {
+        let (what, fix) = explained(error.message());
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        Error::Toml { kind, path: path.to_owned(), line: 1 + before.matches('\n').count(), what, fix }
+    })
+}
+
 impl ProfileFile {
     fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let file: Self = toml::from_str(&text).map_err(|error| {
-            let (what, fix) = explained(error.message());
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            Error::Profile { path: path.to_owned(), line: 1 + before.matches('\n').count(), what, fix }
-        })?;
+        let file: Self = read_toml("profile", path)?;
         // Of the file itself where the name is a link to it.
         let file_path = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let folder = file_path.parent().unwrap_or(Path::new(""));

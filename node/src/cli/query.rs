@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use clap::Args;
 
 use super::board::Board;
@@ -107,6 +109,18 @@ pub(crate) async fn answer(
         say(UNKNOWN);
     }
     Ok(Answered { receipt, rows, took: (first.unwrap_or(took), took) })
+}
+
+/// Asks a statement and holds its whole answer, every record of whose receipt holds.
+pub(crate) async fn whole(client: &mut Client, sql: &str) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let mut answer = client.query(sql).await?;
+    let schema = answer.schema();
+    let mut batches = Vec::new();
+    while let Some(batch) = answer.next().await? {
+        batches.push(batch);
+    }
+    receipt::check(&answer.receipt()?, |signed, _| client.verify(signed)).proven()?;
+    Ok((schema, batches))
 }
 
 impl Answered {

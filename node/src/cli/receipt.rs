@@ -101,6 +101,7 @@ fn record(
 
 impl Checked {
     /// Why records don't hold; empty where all do.
+    #[cfg(test)]
     pub(crate) fn broken(&self) -> &[String] {
         &self.broken
     }

@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use clap::Args;
 use meridian_federation::reference::{Content, content};
 use meridian_proto::Name;
 
 use super::client::Client;
 use super::profile::Connection;
-use super::receipt;
-use super::{Error, say};
+use super::{Error, query, say};
 
 /// Options of `meridian reference`.
 #[derive(Debug, Args)]
@@ -28,11 +29,12 @@ pub(crate) struct Reference {
 
 /// What is referred to.
 #[derive(Debug)]
-struct Of {
-    body: Name,
-    dataset: Name,
-    key: Name,
-    labels: Vec<Name>,
+pub(super) struct Of {
+    pub(super) body: Name,
+    pub(super) dataset: Name,
+    pub(super) key: Name,
+    /// Sorted.
+    pub(super) labels: Vec<Name>,
 }
 
 impl Reference {
@@ -41,19 +43,8 @@ impl Reference {
         let profile = self.connection.resolve()?;
         let of = Of::read(&self.dataset, &self.by, &self.labels)?;
         let mut client = Client::new(&profile)?;
-        let mut answer = client.query(&of.sql()).await?;
-        let schema = answer.schema();
-        let mut batches = Vec::new();
-        while let Some(batch) = answer.next().await? {
-            batches.push(batch);
-        }
-        let receipt = receipt::check(&answer.receipt()?, |signed, _| client.verify(signed));
-        if let broken @ 1.. = receipt.broken().len() {
-            return Err(Error::Receipt(broken));
-        }
-        let found = content(&schema, &batches)
-            .map_err(|why| Error::Usage(format!("{}.{} can't be referred to: {why}", of.body, of.dataset)))?;
-        write!(out, "{}", of.stanza(found)?)?;
+        let (schema, batches) = query::whole(&mut client, &of.sql()).await?;
+        write!(out, "{}", of.stanza(&schema, &batches)?)?;
         out.flush()?;
         say("Look at what it holds before you declare it: whoever asks may group your rows by these labels.");
         Ok(())
@@ -85,7 +76,14 @@ impl Of {
         format!("SELECT {} FROM \"{body}\".\"{dataset}\"", columns.join(", "))
     }
 
-    fn stanza(&self, found: Content) -> Result<String, Error> {
+    /// What to put into the dataset's file, for rows whose columns are the key and the labels.
+    pub(super) fn stanza(&self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String, Error> {
+        let found = content(schema, batches)
+            .map_err(|why| Error::Usage(format!("{}.{} can't be referred to: {why}", self.body, self.dataset)))?;
+        self.declared(found)
+    }
+
+    fn declared(&self, found: Content) -> Result<String, Error> {
         let Self { body, dataset, key, labels } = self;
         if found.repeats {
             let why = format!("a value of {key} stands in more than one row of {body}.{dataset}, so that it is no key");
@@ -114,12 +112,12 @@ mod tests {
     fn the_whole_is_asked_for_and_the_stanza_is_ready_to_paste() {
         let of = of("london.gla.property_wards", "uprn", &["ward_gss", "zone", "ward_gss"]).unwrap();
         assert_eq!(of.sql(), "SELECT \"uprn\", \"ward_gss\", \"zone\" FROM \"gla\".\"property_wards\"");
-        let stanza = of.stanza(Content { sha256: [7; 32], repeats: false }).unwrap();
+        let stanza = of.declared(Content { sha256: [7; 32], repeats: false }).unwrap();
         let read: toml::Table = stanza.parse().unwrap();
         let reference = &read["references"][0];
         assert_eq!(reference["sha256"].as_str().unwrap(), "07".repeat(32));
         assert_eq!(reference["labels"]["zone"]["role"].as_str().unwrap(), "dimension");
-        assert!(of.stanza(Content { sha256: [7; 32], repeats: true }).unwrap_err().to_string().contains("no key"));
+        assert!(of.declared(Content { sha256: [7; 32], repeats: true }).unwrap_err().to_string().contains("no key"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What to try next, once the mesh stands.
 
-use std::path::Path;
-
 use meridian_examples::london;
 
-use super::mesh::{PURPOSE, Plan};
+use super::super::local::Plan;
+use super::super::local::paste::{absolute, program, quoted, workbench};
+use super::PURPOSE;
 
 /// Commands and Python lines to paste, and files to look at.
 pub(super) fn text(plan: &Plan, kept: bool) -> String {
@@ -49,19 +49,6 @@ Look at:
     )
 }
 
-/// How a browser gets the analyst's certificate: it takes key and certificate in one file.
-fn workbench(plan: &Plan) -> String {
-    let (address, analyst) = (plan.workbench, plan.analyst());
-    let [key, certificate, both, ca] =
-        ["analyst.key", "analyst.pem", "analyst.p12", "ca.pem"].map(|name| quoted(&absolute(&analyst.join(name))));
-    format!(
-        "In a browser, with completion, maps, charts and a picture of what left whom: https://{address}/
-  openssl pkcs12 -export -name asha -inkey {key} -in {certificate} -out {both}
-  Import that file among your own certificates, and {ca} among the authorities (Firefox: Settings,
-  Certificates; Chromium: chrome://certificate-manager); remove both when you are done."
-    )
-}
-
 fn python(plan: &Plan) -> String {
     let profile = plan.analyst_profile();
     let address = profile.node.replacen("https://", "grpc+tls://", 1);
@@ -83,35 +70,4 @@ fn python(plan: &Plan) -> String {
   print(cursor.fetch_arrow_table())
 "#
     )
-}
-
-/// How this program is called from here.
-fn program() -> String {
-    let Ok(path) = std::env::current_exe() else { return "meridian".into() };
-    let here = std::env::current_dir().ok();
-    let short = here.and_then(|here| path.strip_prefix(here).map(|path| Path::new(".").join(path)).ok());
-    quoted(&short.unwrap_or(path))
-}
-
-fn absolute(path: &Path) -> std::path::PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '@');
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-    use super::*;
-
-    #[test]
-    fn a_path_can_be_pasted() {
-        assert_eq!(quoted(Path::new("/tmp/a-b_1.toml")), "/tmp/a-b_1.toml");
-        assert_eq!(quoted(Path::new("/tmp/it's here")), r"'/tmp/it'\''s here'");
-    }
 }

@@ -1,42 +1,36 @@
 //! `meridian demo`: London on this machine. Every body is a process of its own, and none of them outlives this one.
 
-mod folder;
 mod guide;
-mod joining;
 mod mesh;
-mod ports;
-mod process;
-mod progress;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use meridian_examples::london::{self, Body, FIRE_RISK};
+use meridian_proto::Name;
 use tokio::task::spawn_blocking;
 
-use self::folder::Folder;
-use self::mesh::{Plan, Site};
-use self::ports::{Ports, Reserved};
-use self::process::Processes;
-use self::progress::Progress;
-use super::client::Client;
+use self::mesh::London;
+use super::local::{Asker, Folder, Plan, Ports, Processes, Progress};
 use super::output::Output;
 use super::query;
 use super::statement::Statement;
-use super::{Error, Interrupts, catalogue, say};
+use super::{Error, Interrupts, say};
 
 /// The bodies that are there whichever boroughs are chosen.
 const PAN_LONDON: [&str; 3] = ["loda", "gla", "lfb"];
+/// The federation's name, and so SQL's catalogue.
+const FEDERATION: &str = "london";
 /// Where the question is asked.
 const ASKER: &str = "loda";
-/// Within this all nodes have to be ready.
-const START_TIME: Duration = Duration::from_secs(120);
-/// Within this the asker's node has to know what the others publish.
-const LEARN_TIME: Duration = Duration::from_secs(60);
+/// Who asks.
+const ANALYST: &str = "asha";
+/// What the agreements of the mesh are about.
+const PURPOSE: &str = "fire-risk";
 
 /// Options of `meridian demo`.
 #[derive(Debug, Args)]
@@ -70,7 +64,9 @@ impl Demo {
         let progress = Arc::new(Progress::new());
         let mut processes = Processes::default();
         let done = match self.prepare(bodies, &folder, &progress, &mut interrupts).await {
-            Ok((plan, ports)) => self.live(&plan, ports, &progress, &mut processes, &mut interrupts, out).await,
+            Ok((london, ports)) => {
+                self.live(&london.plan, ports, &progress, &mut processes, &mut interrupts, out).await
+            }
             Err(error) => Err(error),
         };
         progress.end();
@@ -88,28 +84,17 @@ impl Demo {
         folder: &Folder,
         progress: &Arc<Progress>,
         interrupts: &mut Interrupts,
-    ) -> Result<(Arc<Plan>, Ports), Error> {
-        let reserve = |_: &Body| Ok([Reserved::new()?, Reserved::new()?]);
-        let nodes = bodies.iter().map(reserve).collect::<Result<Vec<_>, Error>>()?;
-        let ports = Ports { authority: Reserved::new()?, nodes, public: Reserved::new()?, workbench: Reserved::new()? };
-        let sites = bodies.into_iter().zip(&ports.nodes).map(|(body, [flight, health])| Site {
-            body,
-            flight: flight.address(),
-            health: health.address(),
-        });
-        let plan = Arc::new(Plan {
-            dir: folder.path().to_owned(),
-            authority: ports.authority.address(),
-            public: ports.public.address(),
-            workbench: ports.workbench.address(),
-            sites: sites.collect(),
-            published: self.data.clone(),
-            seed: self.seed,
-        });
+    ) -> Result<(Arc<London>, Ports), Error> {
+        let bodies = bodies.into_iter().map(|body| Ok((name(body.slug)?, body.title.to_owned())));
+        let bodies = bodies.collect::<Result<Vec<_>, Error>>()?;
+        let (body, analyst) = (name(ASKER)?, name(ANALYST)?);
+        let asker = Asker { body, analyst, purpose: PURPOSE.to_owned(), folder: ANALYST };
+        let (plan, ports) = Plan::new(folder.path().to_owned(), name(FEDERATION)?, asker, bodies)?;
+        let london = Arc::new(London { plan, published: self.data.clone(), seed: self.seed });
         let stop = Arc::new(AtomicBool::new(false));
         let mut work = {
-            let (plan, stop, progress) = (plan.clone(), stop.clone(), progress.clone());
-            spawn_blocking(move || plan.write(&stop, &progress))
+            let (london, stop, progress) = (london.clone(), stop.clone(), progress.clone());
+            spawn_blocking(move || london.write(&stop, &progress))
         };
         let written = tokio::select! {
             written = &mut work => written,
@@ -120,7 +105,7 @@ impl Demo {
             }
         };
         written.map_err(|_| Error::Mesh("writing the files of the mesh stopped: see the report above".into()))??;
-        Ok((plan, ports))
+        Ok((london, ports))
     }
 
     /// From the first process to the moment at which somebody has seen enough.
@@ -155,24 +140,7 @@ impl Demo {
         processes: &mut Processes,
         out: &mut dyn Write,
     ) -> Result<(), Error> {
-        let Ports { authority, nodes, public, workbench } = ports;
-        processes.start_authority(plan, authority).await?;
-        joining::join(plan, progress).await?;
-        let began = Instant::now();
-        drop((public, workbench));
-        processes.start(plan, nodes)?;
-        let mut client = Client::new(&plan.analyst_profile())?;
-        tokio::time::timeout(START_TIME, processes.ready(plan, progress)).await.map_err(|_| {
-            let (limit, dir) = (START_TIME.as_secs(), plan.dir.display());
-            Error::Mesh(format!(
-                "not every node was ready within {limit} s: see {dir}/*/node.log, or choose fewer --bodies"
-            ))
-        })??;
-        know_each_other(plan, &mut client, progress).await?;
-        let (nodes, seconds) = (plan.sites.len(), began.elapsed().as_secs_f64());
-        progress.say(&format!(
-            "{nodes} nodes are ready after {seconds:.1} s, each a process with its own keys, data and terms"
-        ));
+        let mut client = plan.start(ports, processes, progress).await?;
         progress
             .say("Asked as asha, an analyst of LODA, at LODA's node: dwelling fires per 1,000 households by borough\n");
         let statement = Statement { sql: FIRE_RISK.to_owned(), purpose: None };
@@ -184,28 +152,9 @@ impl Demo {
     }
 }
 
-/// Waits until the asker's node has learned what every body publishes.
-async fn know_each_other(plan: &Plan, client: &mut Client, progress: &Progress) -> Result<(), Error> {
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(25);
-    loop {
-        let known = catalogue::bodies(client).await?;
-        let publishing = plan.sites.iter().map(|site| site.body.slug).filter(|&slug| slug != ASKER);
-        let missing: Vec<&str> = publishing.filter(|slug| !known.iter().any(|body| body == slug)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        if began.elapsed() > LEARN_TIME {
-            let (limit, dir, missing) = (LEARN_TIME.as_secs(), plan.dir.display(), missing.join(", "));
-            let why = format!(
-                "LODA's node has not learned within {limit} s what these publish: {missing}; see their {dir}/*/node.log"
-            );
-            return Err(Error::Mesh(why));
-        }
-        progress.update(&format!("LODA's node waits for the descriptions of {} bodies", missing.len()));
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(400));
-    }
+/// A name that the demo gives.
+fn name(text: &str) -> Result<Name, Error> {
+    text.parse().map_err(|error: meridian_proto::Invalid| Error::Mesh(error.to_string()))
 }
 
 /// The pan-London bodies and the boroughs that were named, or all.

@@ -89,7 +89,7 @@ impl Profiles {
 }
 
 /// Whether it is a name and not a path.
-fn is_name(named: &Path) -> bool {
+pub(super) fn is_name(named: &Path) -> bool {
     named.components().count() == 1 && named.extension().is_none() && !named.as_os_str().is_empty()
 }
 

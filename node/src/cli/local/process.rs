@@ -17,9 +17,8 @@ use tokio::time::{sleep, timeout};
 
 use super::super::format::printable_lines;
 use super::super::{Error, say};
-use super::mesh::Plan;
 use super::ports::Reserved;
-use super::progress::Progress;
+use super::{Plan, Progress};
 
 /// Within this a node that was asked to end has ended, or is killed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,7 +29,7 @@ const TAIL_BYTES: u64 = 4 << 10;
 
 /// All processes of the mesh.
 #[derive(Default)]
-pub(super) struct Processes {
+pub(crate) struct Processes {
     authority: Option<Process>,
     running: Vec<Process>,
 }
@@ -61,10 +60,10 @@ impl Processes {
         let program = program()?;
         for (site, ports) in plan.sites.iter().zip(ports) {
             drop(ports);
-            let folder = plan.folder(site.body.slug);
+            let folder = plan.folder(&site.body);
             let mut command = Command::new(&program);
             command.args(["node", "serve", "--exit-with-stdin", "--config"]).arg(folder.join("node.toml"));
-            let what = format!("the node of {}", site.body.slug);
+            let what = format!("the node of {}", site.body);
             self.running.push(Process::start(what, &mut command, folder.join("node.log"))?);
         }
         Ok(())
@@ -84,7 +83,7 @@ impl Processes {
     }
 
     /// Says which node ends, until none is left.
-    pub(super) async fn watch(&mut self) -> Result<(), Error> {
+    pub(crate) async fn watch(&mut self) -> Result<(), Error> {
         let mut ends: FuturesUnordered<_> = self.running.iter_mut().map(Process::end).collect();
         while let Some((what, log, status)) = ends.next().await {
             say(format_args!("{what} has ended ({status}): see {}", log.display()));
@@ -93,7 +92,7 @@ impl Processes {
     }
 
     /// Ends all and waits for each: gently, then by force.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.running.extend(self.authority.take());
         self.running.iter_mut().for_each(|process| drop(process.stdin.take()));
         if timeout(GRACE, self.wait()).await.is_err() {
@@ -122,7 +121,7 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err)
-            // A terminal's Ctrl-C is for the demo, which then ends its nodes in order.
+            // A terminal's Ctrl-C is for this process, which then ends its nodes in order.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()

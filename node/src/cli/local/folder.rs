@@ -1,4 +1,4 @@
-//! The demo's folder: a temporary one that is removed, or a named one that is kept.
+//! The folder of a mesh on this machine: a temporary one that is removed, or a named one that is kept.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use super::super::{Error, say};
 
 /// A folder that only its owner may enter: there are private keys in it.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     temporary: bool,
 }
 
 impl Folder {
     /// The named folder, which must be new or empty, or a new temporary one.
-    pub(super) fn new(named: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(named: Option<&Path>) -> Result<Self, Error> {
         match named {
             Some(path) => Self::named(path),
             None => {
@@ -39,12 +39,12 @@ impl Folder {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Removes it if it is temporary, and says where it is if it is kept.
-    pub(super) fn close(self) -> Option<PathBuf> {
+    pub(crate) fn close(self) -> Option<PathBuf> {
         (!self.temporary).then(|| self.path.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! Every body joins the federation by an invitation, as it would on a machine of its own; LODA signs its analyst.
+//! Every body joins the federation by an invitation, as it would on a machine of its own; the asker's signs its analyst.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,14 +10,10 @@ use meridian_certs::Office;
 use super::super::Error;
 use super::super::analyst::Add;
 use super::super::join::Join;
-use super::ASKER;
-use super::mesh::{PURPOSE, Plan, Site, name};
-use super::progress::Progress;
+use super::{Plan, Progress, Site};
 
 /// Bodies that join at the same time.
 const AT_ONCE: usize = 4;
-/// Who asks.
-const ANALYST: &str = "asha";
 
 /// Has every body join, and writes what its node needs beside that.
 pub(super) async fn join(plan: &Plan, progress: &Progress) -> Result<(), Error> {
@@ -27,16 +23,16 @@ pub(super) async fn join(plan: &Plan, progress: &Progress) -> Result<(), Error> 
     let (office, fingerprint) = (&office, fingerprint.as_str());
     let mut joining = stream::iter(&plan.sites)
         .map(|site| async move {
-            let token = office.invite(&name(site.body.slug)?, &site.endpoint(), &hosts(), SystemTime::now())?;
+            let token = office.invite(&site.body, &site.endpoint(), &hosts(), SystemTime::now())?;
             let join = Join {
                 authority: plan.authority_url(),
                 fingerprint: fingerprint.to_owned(),
                 token,
-                dir: plan.folder(site.body.slug),
+                dir: plan.folder(&site.body),
                 listen: Some(site.flight),
                 health: Some(site.health),
-                title: Some(site.body.title.to_owned()),
-                contact: Some(format!("data@{}.example", site.body.slug.replace('_', "-"))),
+                title: Some(site.title.clone()),
+                contact: Some(format!("data@{}.example", site.body.as_str().replace('_', "-"))),
             };
             join.join().await?;
             limit(plan, site)
@@ -47,8 +43,9 @@ pub(super) async fn join(plan: &Plan, progress: &Progress) -> Result<(), Error> 
         progress.update(&format!("{done} of {all} bodies have joined"));
     }
     drop(joining);
-    let add = Add::new(name(ANALYST)?, plan.folder(ASKER).join("node.toml"), plan.analyst(), PURPOSE);
-    add.sign()?;
+    let asker = &plan.asker;
+    let node = plan.folder(&asker.body).join("node.toml");
+    Add::new(asker.analyst.clone(), node, plan.analyst(), &asker.purpose).sign()?;
     progress.say(&format!("{all} bodies have joined, each by an invitation of the authority and with its own key"));
     Ok(())
 }
@@ -60,11 +57,12 @@ fn hosts() -> [String; 1] {
 
 /// The asker's node serves the register, in which nobody has to wait for the end of the day. 36 nodes share one machine: together they stay below 4 GiB even where all use what they may.
 fn limit(plan: &Plan, site: &Site) -> Result<(), Error> {
-    let (memory, threads) = if site.body.slug == ASKER { (256, 2) } else { (64, 1) };
-    let path = plan.folder(site.body.slug).join("node.toml");
+    let is_asker = site.body == plan.asker.body;
+    let (memory, threads) = if is_asker { (256, 2) } else { (64, 1) };
+    let path = plan.folder(&site.body).join("node.toml");
     let mut text = format!("\n[limits]\nmemory_mib = {memory}\nworker_threads = {threads}\ntarget_partitions = 1\n");
     text += "\n[public]\ncounts = \"live\"\n";
-    if site.body.slug == ASKER {
+    if is_asker {
         text += &format!("listen = \"{}\"\n\n[workbench]\nlisten = \"{}\"\n", plan.public, plan.workbench);
     }
     let written = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
