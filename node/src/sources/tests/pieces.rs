@@ -108,7 +108,7 @@ fn what_is_no_record_is_left_to_whoever_reads_in_order() {
     check(&laid_out("a,b,c\n1\n3,\n4,5\n,,6\n\"\"\n", &padded), true);
     check(&laid_out("a,b\n1,2\n3,4,5\n6,7\n", &format), false);
     check(&laid_out("a,b\n1,2\n3,4,\n6,7\n", &padded), false);
-    // Parsers differ in what they make of a second mark.
+    // A second mark, which is none of a cell.
     let marked = laid_out("\u{feff}\u{feff}a,b\n1,2\n", &format);
     let files = Arc::new(Files::open(&marked.spec.path, &marked.spec.kind).unwrap());
     assert_eq!(in_pieces(&files, 1, &[0]), None);

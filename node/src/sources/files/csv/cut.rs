@@ -8,7 +8,7 @@ use std::io::{BufRead, Read};
 use crate::sources::files::text::Text;
 use crate::sources::files::{InOrder, LONGEST_RECORD};
 
-/// A byte-order mark behind the one that the file may begin with; parsers differ in what they make of it.
+/// A byte-order mark behind the one that the file may begin with; the parser of the whole file takes it out, too.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Some whole records.
@@ -97,7 +97,7 @@ fn last_end(text: &[u8], delimiter: u8) -> Option<usize> {
 }
 
 /// The quote that closes a field whose text begins here.
-pub(super) fn closing(text: &[u8], from: usize) -> Option<usize> {
+fn closing(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         let found = quote(text, at)?;
@@ -115,7 +115,7 @@ fn quote(text: &[u8], from: usize) -> Option<usize> {
     (text.get(last) == Some(&b'"')).then_some(last)
 }
 
-pub(super) fn is_line_end(byte: u8) -> bool {
+fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
