@@ -28,6 +28,7 @@ use arrow::datatypes::{Decimal128Type, Int64Type};
 use chrono::Utc;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use meridian::config::Config;
@@ -291,7 +292,7 @@ async fn main() {
     let of_csv = config.dataset("of_csv").unwrap().source.clone();
 
     let expected = Sums::of(&session, session.table("payments").await.unwrap().into_unoptimized_plan()).await;
-    assert_eq!((expected.rows, expected.ids), (rows, (0..rows.cast_signed()).sum()));
+    assert_eq!((expected.rows, expected.ids), (rows, (0..rows.cast_signed()).sum::<i64>()));
     // All that COPY writes is a row a line.
     let copied = server.psql("postgres").args(["-c", "COPY payments TO STDOUT"]).output().unwrap().stdout;
     assert_eq!(copied.iter().filter(|byte| **byte == b'\n').count() as u64, rows);
@@ -302,6 +303,10 @@ async fn main() {
         "{rows} rows of five columns, {bytes} MiB as CSV; {PARTITIONS} threads and partitions on either side, PostgreSQL's own \
          process beside them; medians of {runs} runs after one, in turn"
     );
+    for (name, session) in [("payments", &session), ("of_parquet", &session), ("payments", &views)] {
+        let plan = session.table(name).await.unwrap().create_physical_plan().await.unwrap();
+        println!("DataFusion by itself reads {name} in {} partitions", plan.output_partitioning().partition_count());
+    }
     let mut table = Table::default();
     let sums = "SELECT borough_gss, sum(amount), count(*) FROM";
     for run in 0..=runs {
