@@ -164,6 +164,7 @@ fn many_readers_are_one_release_until_the_data_changes() {
     mesh.assert_sound();
 }
 
+/// Gains nothing: the file of before is given no more, and its name is no proof that it is the one of now.
 #[test]
 fn another_mapping_of_the_same_file_is_another_version() {
     let (mesh, address) = served("downloads = true");
@@ -183,6 +184,7 @@ fn another_mapping_of_the_same_file_is_another_version() {
     mesh.assert_sound();
 }
 
+/// Gains nothing: neither the file nor the page nor the node's folder has a row of theirs.
 #[test]
 fn who_objects_is_in_no_file_and_no_sample_any_more() {
     let (mesh, address) = served("downloads = true");
@@ -215,6 +217,7 @@ fn who_objects_is_in_no_file_and_no_sample_any_more() {
     mesh.assert_sound();
 }
 
+/// Gains nothing: what needs an agreement, is for members alone, is counted only or does not leave is as what is not there.
 #[test]
 fn what_is_not_open_to_all_has_no_file() {
     let (mesh, address) = served("downloads = true");

@@ -44,6 +44,17 @@ impl Served {
         assert_eq!(ran.ok().trim(), format!("ok {task}"), "{}", ran.stderr);
     }
 
+    /// A connection of this certificate's holder on which they were answered, and which is kept.
+    fn kept_open(&self, pair: &Pair) -> StreamOwned<ClientConnection, TcpStream> {
+        let mut open = connect(&self.mesh, self.address, Some(pair));
+        let kept = [("connection", "keep-alive")];
+        open.write_all(&request(self.address, "/api/session", "application/json", &kept, b"{}")).unwrap();
+        let mut answer = [0; 16];
+        open.read_exact(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        open
+    }
+
     /// What the server answers to a question of this certificate's holder.
     fn post(&self, pair: &Pair, path: &str, body: &str) -> String {
         send(
@@ -294,12 +305,7 @@ fn no_certificate_or_that_of_another_body() {
 fn an_analyst_who_was_removed() {
     let served = Served::new();
     let bola = served.mesh.analyst("loda", "bola");
-    let mut open = connect(&served.mesh, served.address, Some(&bola));
-    let kept = [("connection", "keep-alive")];
-    open.write_all(&request(served.address, "/api/session", "application/json", &kept, b"{}")).unwrap();
-    let mut answer = [0; 16];
-    open.read_exact(&mut answer).unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    let mut open = served.kept_open(&bola);
     served.mesh.analysts("loda").remove(&"bola".parse().unwrap()).unwrap();
     // Whatever is left of the answer is read, and then the end: nobody waits for it in vain.
     if let Err(error) = open.read_to_end(&mut Vec::new()) {
@@ -345,7 +351,8 @@ fn markup_in_values_names_and_titles() {
     served.with("odd", &[]);
 }
 
-/// Gains nothing: what is too large is not read to its end, and bytes that are no Arrow stream are refused.
+/// Gains nothing: what is too large is not read to its end, bytes that are no Arrow stream are refused, and whoever has as many
+/// connections as one may have leaves room for colleagues.
 #[test]
 fn too_much_and_no_arrow() {
     let served = Served::new();
@@ -372,4 +379,10 @@ fn too_much_and_no_arrow() {
         let request = request(served.address, path, kind, &[], body);
         assert_eq!(status(&send(&served.mesh, served.address, Some(&asha), &request)), expected, "{path}");
     }
+    let bola = served.mesh.analyst("loda", "bola");
+    let kept: Vec<_> = (0..32).map(|_| served.kept_open(&bola)).collect();
+    let session = request(served.address, "/api/session", "application/json", &[], b"{}");
+    assert_eq!(send(&served.mesh, served.address, Some(&bola), &session), "");
+    assert_eq!(status(&send(&served.mesh, served.address, Some(&asha), &session)), 200);
+    drop(kept);
 }

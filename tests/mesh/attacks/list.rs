@@ -274,7 +274,21 @@ const LIST: [Class; 13] = [
             ("an analyst who was removed", &["workbench::an_analyst_who_was_removed"]),
             ("a saved question of another body", &["workbench::a_saved_question_of_another_body"]),
             ("markup in values, names and titles", &["workbench::markup_in_values_names_and_titles"]),
-            ("what is larger than it may be, and what is no Arrow", &["workbench::too_much_and_no_arrow"]),
+            (
+                "what is larger than it may be, what is no Arrow, and connections that are kept",
+                &["workbench::too_much_and_no_arrow"],
+            ),
+        ],
+    ),
+    (
+        "open data as files",
+        &[
+            ("data that is not for all", &["downloads::what_is_not_open_to_all_has_no_file"]),
+            (
+                "what was published by mistake, after the mapping was corrected",
+                &["downloads::another_mapping_of_the_same_file_is_another_version"],
+            ),
+            ("whoever objects", &["downloads::who_objects_is_in_no_file_and_no_sample_any_more"]),
         ],
     ),
 ];
