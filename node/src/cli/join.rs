@@ -157,7 +157,7 @@ fn default_listen(endpoint: &str) -> Result<SocketAddr, Error> {
 }
 
 /// Writes a file, over what an attempt before left.
-fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     fs::write(path, content).map_err(|source| Error::Write { path: path.into(), source })
 }
 

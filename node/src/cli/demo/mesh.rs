@@ -1,7 +1,7 @@
 //! The files of the mesh: the authority's, and what each body publishes on which terms.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -9,7 +9,7 @@ use std::thread;
 use meridian_examples::london::{self, Data};
 
 use super::super::Error;
-use super::super::local::{Plan, Progress, Site};
+use super::super::local::{Plan, Progress, Site, create_dir};
 
 /// London, as it is to be.
 pub(super) struct London {
@@ -81,8 +81,4 @@ impl London {
             fs::write(&path, query.sql).map_err(|source| Error::Write { path, source })
         })
     }
-}
-
-fn create_dir(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
 }

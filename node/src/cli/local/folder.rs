@@ -59,6 +59,11 @@ impl Drop for Folder {
     }
 }
 
+/// Makes a folder, with those above it, unless it is there.
+pub(crate) fn create_dir(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
+}
+
 fn private(path: &Path, recursive: bool) -> io::Result<()> {
     DirBuilder::new().mode(0o700).recursive(recursive).create(path)
 }

@@ -18,7 +18,7 @@ use super::Error;
 use super::catalogue;
 use super::client::Client;
 use super::profile::Profile;
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, create_dir};
 pub(crate) use ports::Ports;
 pub(crate) use process::Processes;
 pub(crate) use progress::Progress;

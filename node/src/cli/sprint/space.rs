@@ -1,7 +1,6 @@
 //! The folder of a sprint: for each body what its node publishes, the questions, and `sprint.toml`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +11,8 @@ use meridian_proto::Name;
 
 use super::super::Error;
 use super::super::format::{Format, FormatError, Sheet, Whole};
+use super::super::join::replace;
+use super::super::local::create_dir;
 use super::super::output::{Output, Target};
 use super::super::say;
 use super::agreement::Terms;
@@ -60,7 +61,7 @@ impl Space {
         let queries = dir.join("queries");
         create_dir(&queries)?;
         for (name, text) in &self.questions {
-            write(&queries.join(name), text)?;
+            replace(&queries.join(name), text.as_bytes())?;
         }
         self.sprint.write(dir)?;
         Ok(self.sprint)
@@ -103,7 +104,7 @@ impl Space {
             }
         };
         let file = file + &self.references(told)?;
-        write(&folder.join("datasets").join(told.name.as_str()).with_extension("toml"), &file)?;
+        replace(&folder.join("datasets").join(told.name.as_str()).with_extension("toml"), file.as_bytes())?;
         Ok(Dataset { name: told.full_name(), rows, count })
     }
 
@@ -135,7 +136,8 @@ impl Space {
             let datasets: Vec<&Told> = self.chosen.iter().filter(|told| told.body == *body).collect();
             for (number, purpose) in (1..).zip(purposes) {
                 if let Some(text) = terms.agreement(number, purpose, &datasets)? {
-                    write(&dir.join(body.as_str()).join(format!("agreements/sprint-{number}.toml")), &text)?;
+                    let path = dir.join(body.as_str()).join(format!("agreements/sprint-{number}.toml"));
+                    replace(&path, text.as_bytes())?;
                 }
             }
         }
@@ -180,14 +182,6 @@ impl Copied {
         let batches = self.batches.iter().map(|batch| batch.project(&places)).collect::<Result<_, _>>();
         Ok((SchemaRef::new(schema), batches.map_err(unfit)?))
     }
-}
-
-fn create_dir(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(|source| Error::Write { path: path.to_owned(), source })
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -244,8 +238,8 @@ mod tests {
              [tls]\nca = \"a.pem\"\ncert = \"a.pem\"\nkey = \"a.pem\"\n\n[[members]]\nbody = \"{other}\"\n\
              endpoint = \"https://127.0.0.1:2\"\n"
         );
-        write(&folder.join("a.pem"), "").unwrap();
-        write(&folder.join("node.toml"), &node).unwrap();
+        replace(&folder.join("a.pem"), b"").unwrap();
+        replace(&folder.join("node.toml"), node.as_bytes()).unwrap();
         Config::load(&folder.join("node.toml")).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
