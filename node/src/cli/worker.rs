@@ -137,13 +137,7 @@ impl Serve {
         let served = runtime.block_on(async {
             let end = CancellationToken::new();
             tokio::spawn(wait_for_end(Interrupts::new()?, stdin_closed(self.exit_with_stdin)?, end.clone()));
-            // Who asked is told that it ended, and asks others.
-            tokio::select! {
-                served = cluster::serve(parts, std::future::pending()) => {
-                    served.map_err(|error| Error::Serve(error.to_string()))
-                }
-                () = end.cancelled() => Ok(()),
-            }
+            cluster::serve(parts, end).await.map_err(|error| Error::Serve(error.to_string()))
         });
         runtime.shutdown_background();
         served

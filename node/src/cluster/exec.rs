@@ -29,6 +29,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::codec;
 use super::workers::{Chosen, Found, Workers};
 use crate::gate::Refused;
+use crate::telemetry;
 
 /// How often a part is begun at most: once, and again each time after workers died under it.
 const MOST_ATTEMPTS: usize = 3;
@@ -205,7 +206,13 @@ async fn by_workers(
         LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) });
     let plan = state.query_planner().create_physical_plan(&nothing, &state).await?;
     let ran = if plan.is::<DistributedExec>() { Ran::Workers(chosen.len()) } else { Ran::Home };
-    Ok((gathered(plan.execute(0, state.task_ctx())?, context).await?, ran))
+    let before = telemetry::panics();
+    let answer = gathered(plan.execute(0, state.task_ctx())?, context).await?;
+    // Rows of a worker come through a task: where that panics they end, as if those were all.
+    if telemetry::panics() != before {
+        return Err(DataFusionError::Internal("a part of an answer may be missing, since something broke here".into()));
+    }
+    Ok((answer, ran))
 }
 
 /// All of a stream, as far as the pool has room.
