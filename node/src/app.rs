@@ -188,6 +188,8 @@ pub async fn serve(
         members: members.clone(),
         agreements: Arc::clone(&agreements),
     });
+    let workers = workers(node)?;
+    let clustered = workers.as_ref().map(|workers| Arc::clone(workers.credentials()));
     let engine = Engine::new(Parts {
         federation: node.federation.clone(),
         body: node.body.clone(),
@@ -208,7 +210,7 @@ pub async fn serve(
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,
         metrics: Arc::clone(&metrics),
-        workers: workers(node)?,
+        workers,
     })?;
     let acceptor = credentials.server_acceptor();
     let monitored = monitored::Monitored {
@@ -250,6 +252,7 @@ pub async fn serve(
         tokio::spawn(register::keep(followed, registers, log, clock)),
     ];
     background.extend(files.map(|files| tokio::spawn(files.keep())));
+    background.extend(clustered.map(|held| tokio::spawn(renewal::keep_cluster(cluster(node), held))));
     background.extend(members.map(|members| tokio::spawn(members.follow_authorities())));
     for abroad::Other { directory, members, .. } in others {
         background.push(tokio::spawn(directory.learn()));
@@ -389,7 +392,7 @@ pub(crate) fn cluster(node: &NodeConfig) -> Cluster {
 pub(crate) fn workers(node: &NodeConfig) -> Result<Option<Arc<Workers>>, Error> {
     let Some(engine) = &node.engine else { return Ok(None) };
     let credentials = cluster(node).node()?;
-    Workers::new(&engine.workers, &credentials, engine.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
+    Workers::new(&engine.workers, credentials, engine.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
 }
 
 /// The membership's file in the state folder.
