@@ -116,11 +116,11 @@ mod tests {
     use datafusion::physical_expr::PhysicalExpr;
     use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
     use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-    use datafusion::prelude::SessionContext;
+    use datafusion::prelude::{SessionConfig, SessionContext};
     use datafusion_distributed::grpc::{BoxCloneSyncChannel, create_worker_client};
     use datafusion_distributed::{
-        DistributedExt, ExecuteTaskRequest, MaybeEncoded, ProducerHead, SetPlanRequest, TaskKey, Worker,
-        WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext,
+        DistributedConfig, DistributedExt, ExecuteTaskRequest, MaybeEncoded, ProducerHead, SetPlanRequest, TaskKey,
+        Worker, WorkerPlanRewriteEvent, WorkerPlanRewriteEventResponse, WorkerQueryContext,
     };
     use futures::{StreamExt, TryStreamExt, stream};
     use tokio::net::TcpListener;
@@ -209,7 +209,8 @@ mod tests {
 
         let channel = Channel::from_shared(url.clone()).unwrap().connect().await.unwrap();
         let mut client = create_worker_client(BoxCloneSyncChannel::new(channel));
-        let context = SessionContext::new();
+        let config = SessionConfig::new().with_distributed_option_extension(DistributedConfig::default());
+        let context = SessionContext::new_with_config(config);
         let plan = context.sql("SELECT * FROM (VALUES (1), (2), (3))").await?.create_physical_plan().await?;
         let task_key = TaskKey { query_id: Default::default(), stage_id: 1, task_number: 0 };
         let given = SetPlanRequest {
@@ -236,12 +237,12 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_answer_that_breaks_off_is_an_error_and_not_a_shorter_answer() {
-        let end = CancellationToken::new();
-        assert!(rows(Fate::Ends(end.clone()), end).await.is_err());
         telemetry::report_panics(std::panic::take_hook());
-        assert!(rows(Fate::Panics, CancellationToken::new()).await.is_err());
         // Unless another test panics meanwhile.
         let (before, found) = (telemetry::panics(), rows(Fate::GoesOn, CancellationToken::new()).await);
         assert!(telemetry::panics() > before || found.unwrap() == 3);
+        let end = CancellationToken::new();
+        assert!(rows(Fate::Ends(end.clone()), end).await.is_err());
+        assert!(rows(Fate::Panics, CancellationToken::new()).await.is_err());
     }
 }
