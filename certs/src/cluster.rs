@@ -53,19 +53,30 @@ impl Cluster {
 
     /// The node's own certificate and key, made anew where little is left of it. Workers have to be added before.
     pub fn node(&self) -> Result<Arc<Credentials>> {
-        let path = self.dir.join("node.pem");
+        let path = self.node_path();
         let left = |held: &Credentials| held.valid_until().duration_since(SystemTime::now()).unwrap_or_default();
         if let Ok(held) = Credentials::load(&self.anchors_path(), &path, &path)
             && left(&held) > NODE_LEFT
         {
             return Ok(held);
         }
+        self.certify_node(NODE_LIFE)?;
+        Credentials::load(&self.anchors_path(), &path, &path)
+    }
+
+    /// Makes the node's certificate anew where little is left of it, and puts it in force in what [`Cluster::node`] gave. Returns
+    /// whether it is another one than before.
+    pub fn renew(&self, held: &Credentials) -> Result<bool> {
+        self.node()?;
+        held.reload(&self.node_path(), &self.node_path())
+    }
+
+    fn certify_node(&self, life: Duration) -> Result<()> {
         let authority = Authority::open(&self.dir)?;
         let (key, request) = KeyAndRequest::generate()?;
         let identity = self.identity(node()?)?;
-        let chain = authority.sign(&Request::from_pem(&request)?, &identity, &[], Validity::from_now(NODE_LIFE))?;
-        files::replace_key(&path, (key + &chain).as_bytes())?;
-        Credentials::load(&self.anchors_path(), &path, &path)
+        let chain = authority.sign(&Request::from_pem(&request)?, &identity, &[], Validity::from_now(life))?;
+        files::replace_key(&self.node_path(), (key + &chain).as_bytes())
     }
 
     /// Whether somebody is the node of their cluster, which alone gives work.
@@ -76,6 +87,10 @@ impl Cluster {
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    fn node_path(&self) -> PathBuf {
+        self.dir.join("node.pem")
     }
 
     fn anchors_path(&self) -> PathBuf {
@@ -113,6 +128,19 @@ mod tests {
         std::fs::write(&ca, cluster.anchors()?).unwrap();
         std::fs::write(&cert, chain).unwrap();
         Credentials::load(&ca, &cert, &key)
+    }
+
+    #[test]
+    fn what_the_node_holds_is_renewed_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::new("lfb".parse().unwrap(), folder.path().join("cluster"));
+        worker(&cluster, &folder, "one").unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        cluster.certify_node(day).unwrap();
+        let held = Credentials::load(&cluster.anchors_path(), &cluster.node_path(), &cluster.node_path()).unwrap();
+        assert!(cluster.renew(&held).unwrap());
+        assert!(held.valid_until() > SystemTime::now() + NODE_LEFT);
+        assert!(!cluster.renew(&held).unwrap());
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub async fn serve(
         let registers = Arc::clone(&parts.registers);
         public.serve(registers, portal(node, directory, files.as_ref(), &followed), files.clone(), clock.clone())?;
     }
-    let Parts { credentials, log, witnessing, news, agreements, members, registers, .. } = parts;
+    let Parts { credentials, log, witnessing, news, agreements, members, registers, workers, .. } = parts;
     let mut background = vec![
         tokio::spawn(witnessed(Arc::clone(&log), witnessing, readiness.clone())),
         tokio::spawn(news.follow()),
@@ -154,6 +154,9 @@ pub async fn serve(
         tokio::spawn(register::keep(followed, registers, log, clock)),
     ];
     background.extend(files.map(|files| tokio::spawn(files.keep())));
+    background.extend(workers.map(|workers| {
+        tokio::spawn(renewal::keep_cluster(cluster(node), Arc::clone(workers.credentials())))
+    }));
     background.extend(members.map(|members| tokio::spawn(members.follow_authorities())));
     for abroad::Other { directory, members, .. } in others {
         background.push(tokio::spawn(directory.learn()));
@@ -339,7 +342,7 @@ pub(crate) fn cluster(node: &NodeConfig) -> Cluster {
 pub(crate) fn workers(node: &NodeConfig) -> Result<Option<Arc<Workers>>, Error> {
     let Some(said) = &node.cluster else { return Ok(None) };
     let credentials = cluster(node).node()?;
-    Workers::new(&said.workers, &credentials, said.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
+    Workers::new(&said.workers, credentials, said.at_home).map(Some).map_err(|why| Error::Service(why.to_string()))
 }
 
 /// The membership's file in the state folder.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::Metadata;
 use tracing_subscriber::filter::filter_fn;
@@ -35,13 +36,23 @@ fn is_ours(said: &Metadata<'_>) -> bool {
     library == "meridian" || library.starts_with("meridian_")
 }
 
+/// Panics of this process that [`quietly`] did not keep to itself.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
 /// Has `report` told of every panic that [`quietly`] does not keep to itself.
 pub(crate) fn report_panics(report: impl Fn(&PanicHookInfo<'_>) + Send + Sync + 'static) {
     set_hook(Box::new(move |panic| {
         if !QUIET.get() {
+            // Before anything is dropped: whoever finds that a channel ends can know that it ends too early.
+            PANICS.fetch_add(1, Ordering::SeqCst);
             report(panic);
         }
     }));
+}
+
+/// How many panics there were that were reported.
+pub(crate) fn panics() -> u64 {
+    PANICS.load(Ordering::SeqCst)
 }
 
 /// Does what may panic; `None` if it did.

@@ -1,8 +1,9 @@
 //! Equal leaves of a plan are one question: its bodies are asked once, and every leaf reads what they answered.
 //!
 //! A join reads one of its sides to the end before it begins with the other, so that leaves do not wait for each other: what
-//! one of them has not read yet stays in memory, within the query's own limit. Where that does not suffice, whoever has read
-//! nothing yet asks for itself, as if nothing were shared.
+//! one of them has read and another has not stays in memory, up to a part of what the node gives to queries. Where that does
+//! not suffice, whoever has read nothing yet asks for itself, as if nothing were shared. What nobody has read is left with
+//! the bodies but for a few batches.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,7 +14,7 @@ use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -22,8 +23,10 @@ use tokio::sync::Notify;
 
 use super::RemoteExec;
 
-/// Batches that wait for the one reader that is left, where no more may be held for others.
+/// Batches that wait for whoever has read most, and that are held where there is no memory for them.
 const WAITING_BATCHES: usize = 4;
+/// The memory that is given to queries is so many times what may be held for leaves that read later.
+const SHARES: usize = 4;
 
 /// Has equal leaves of a plan asked once.
 pub(crate) fn shared(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -64,21 +67,21 @@ pub(super) struct Shared {
     /// More has arrived, or nothing more will.
     arrived: Notify,
     /// Somebody has read, or has gone.
-    read: Notify,
+    read: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What not every leaf has read.
-    batches: VecDeque<RecordBatch>,
+    /// What not every leaf has read, and the bytes of it that are counted as held.
+    batches: VecDeque<(RecordBatch, usize)>,
     /// Batches that all of them have read.
     passed: usize,
     end: Option<Result<(), Arc<DataFusionError>>>,
     /// Of each leaf that has come, the batches that it has read; none where it has gone.
     readers: Vec<Option<usize>>,
-    held: Option<MemoryReservation>,
-    /// Whether no more may be held: who has read nothing asks for itself.
-    full: bool,
+    held: Option<Holding>,
+    /// The one that goes on where no more may be held: the others, which have read nothing, ask for themselves.
+    only: Option<usize>,
     asking: Option<SpawnedTask<()>>,
 }
 
@@ -86,6 +89,39 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("leaves", &self.leaves).finish_non_exhaustive()
     }
+}
+
+/// What is held for leaves that read later.
+struct Holding {
+    reservation: MemoryReservation,
+    most: usize,
+}
+
+impl Holding {
+    fn new(pool: &Arc<dyn MemoryPool>) -> Self {
+        let most = match pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => bytes / SHARES,
+            MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+        };
+        Self { reservation: MemoryConsumer::new("an answer that is read twice").register(pool), most }
+    }
+
+    fn grow(&self, bytes: usize) -> Result<()> {
+        if self.reservation.size().saturating_add(bytes) > self.most {
+            let why = "one reader of an answer is too far behind another".to_owned();
+            return Err(DataFusionError::ResourcesExhausted(why));
+        }
+        self.reservation.try_grow(bytes)
+    }
+}
+
+/// What becomes of a batch that has arrived.
+enum Put {
+    Taken,
+    /// It is to be put again when somebody has read on.
+    Later(RecordBatch),
+    /// Nobody wants more.
+    Unwanted,
 }
 
 /// What a reader finds.
@@ -101,7 +137,7 @@ enum Found {
 
 impl Shared {
     fn new(leaves: usize) -> Arc<Self> {
-        Arc::new(Self { leaves, state: Mutex::default(), arrived: Notify::new(), read: Notify::new() })
+        Arc::new(Self { leaves, state: Mutex::default(), arrived: Notify::new(), read: Arc::default() })
     }
 
     /// What a leaf reads. The first that comes has its bodies asked for all.
@@ -113,15 +149,16 @@ impl Shared {
         let schema = leaf.schema();
         let number = {
             let mut state = self.state();
-            if state.full || state.readers.len() == self.leaves {
+            if state.only.is_some() || state.readers.len() == self.leaves {
                 // Or a plan runs again that has run before.
                 return leaf.execute(0, Arc::clone(task));
             }
             state.readers.push(Some(0));
             if state.asking.is_none() {
-                state.held = Some(MemoryConsumer::new("an answer that is read twice").register(task.memory_pool()));
+                state.held = Some(Holding::new(task.memory_pool()));
                 let asked = leaf.execute(0, Arc::clone(task))?;
-                state.asking = Some(SpawnedTask::spawn(take_in(Arc::downgrade(self), asked)));
+                let taking_in = take_in(Arc::downgrade(self), Arc::clone(&self.read), asked);
+                state.asking = Some(SpawnedTask::spawn(taking_in));
             }
             state.readers.len() - 1
         };
@@ -142,12 +179,16 @@ impl Shared {
 
     fn find(&self, number: usize) -> Found {
         let mut state = self.state();
-        let at = state.readers.get(number).copied().flatten().unwrap_or_default();
-        if state.full && at == 0 {
+        if state.only.is_some_and(|only| only != number) {
             state.leave(number);
             return Found::Alone;
         }
-        if let Some(batch) = at.checked_sub(state.passed).and_then(|place| state.batches.get(place)).cloned() {
+        let at = state.readers.get(number).copied().flatten().unwrap_or_default();
+        let Some(place) = at.checked_sub(state.passed) else {
+            let lost = DataFusionError::Internal("a part of an answer is gone before it was read".into());
+            return Found::End(Err(Arc::new(lost)));
+        };
+        if let Some((batch, _)) = state.batches.get(place).cloned() {
             if let Some(reader) = state.readers.get_mut(number) {
                 *reader = Some(at + 1);
             }
@@ -157,34 +198,31 @@ impl Shared {
         state.end.clone().map_or(Found::Nothing, Found::End)
     }
 
-    /// Takes a batch in; whether anybody is to read more.
-    fn put(&self, batch: RecordBatch) -> bool {
+    /// Takes a batch in, where somebody is to read it soon.
+    fn put(&self, batch: RecordBatch) -> Put {
         let mut state = self.state();
-        let nobody = state.readers.iter().all(Option::is_none);
-        if nobody && (state.full || state.readers.len() == self.leaves) {
-            return false;
+        let wanted = match state.only {
+            Some(only) => state.is_there(only),
+            None => state.readers.len() < self.leaves || state.readers.iter().any(Option::is_some),
+        };
+        if !wanted {
+            return Put::Unwanted;
         }
-        if !state.full {
-            let bytes = batch.get_array_memory_size();
-            let grown = state.held.as_mut().map(|held| held.try_grow(bytes));
-            if let Some(Err(why)) = grown {
-                // Only one that is ahead of all others can go on: what the rest has not read can't be kept for it.
-                let begun = state.readers.iter().flatten().filter(|read| **read > 0).count();
-                if begun > 1 {
-                    state.end = Some(Err(Arc::new(why)));
-                    return false;
-                }
-                state.full = true;
+        let furthest = state.readers.iter().flatten().max().copied().unwrap_or(state.passed);
+        if state.passed + state.batches.len() >= furthest + WAITING_BATCHES {
+            return Put::Later(batch);
+        }
+        match state.hold(batch.get_array_memory_size()) {
+            Ok(bytes) => {
+                state.batches.push_back((batch, bytes));
+                state.forget(self.leaves);
+                Put::Taken
+            }
+            Err(why) => {
+                state.end = Some(Err(Arc::new(why)));
+                Put::Unwanted
             }
         }
-        state.batches.push_back(batch);
-        true
-    }
-
-    /// Whether what has arrived is to be read first.
-    fn waits(&self) -> bool {
-        let state = self.state();
-        state.full && state.batches.len() >= WAITING_BATCHES && state.readers.iter().any(Option::is_some)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -193,58 +231,76 @@ impl Shared {
 }
 
 impl State {
+    fn is_there(&self, number: usize) -> bool {
+        self.readers.get(number).copied().flatten().is_some()
+    }
+
     fn leave(&mut self, number: usize) {
         if let Some(reader) = self.readers.get_mut(number) {
             *reader = None;
         }
     }
 
+    /// Makes room for a batch of so many bytes, and returns how many of them are counted.
+    fn hold(&mut self, bytes: usize) -> Result<usize> {
+        let Some(held) = self.held.as_ref().filter(|_| self.only.is_none()) else { return Ok(0) };
+        let Err(why) = held.grow(bytes) else { return Ok(bytes) };
+        if self.batches.len() >= WAITING_BATCHES {
+            // Only one that is ahead of all others can go on: what the rest has not read can't be kept for it.
+            let mut begun = self.readers.iter().enumerate().filter(|(_, read)| read.is_some_and(|read| read > 0));
+            let (Some((number, _)), None) = (begun.next(), begun.next()) else { return Err(why) };
+            self.only = Some(number);
+        }
+        Ok(0)
+    }
+
     /// Lets go of what all have read that will.
     fn forget(&mut self, leaves: usize) {
-        if self.readers.len() < leaves && !self.full {
-            return;
-        }
-        let waiting = |read: &&usize| !self.full || **read > 0;
-        let least = self.readers.iter().flatten().filter(waiting).min().copied();
+        let least = match self.only {
+            Some(only) => self.readers.get(only).copied().flatten(),
+            None if self.readers.len() < leaves => return,
+            None => self.readers.iter().flatten().min().copied(),
+        };
         while self.passed < least.unwrap_or(usize::MAX) {
-            let Some(batch) = self.batches.pop_front() else { return };
+            let Some((_, bytes)) = self.batches.pop_front() else { return };
             self.passed += 1;
-            if let Some(held) = &mut self.held {
-                held.shrink(batch.get_array_memory_size().min(held.size()));
+            if let Some(held) = &self.held {
+                held.reservation.shrink(bytes);
             }
         }
     }
 }
 
 /// Reads what the bodies answer for as long as somebody wants it.
-async fn take_in(shared: Weak<Shared>, mut asked: SendableRecordBatchStream) {
+async fn take_in(shared: Weak<Shared>, read: Arc<Notify>, mut asked: SendableRecordBatchStream) {
     let _ends = Ends(Weak::clone(&shared));
-    loop {
-        let next = asked.next().await;
-        let Some(shared) = shared.upgrade() else { return };
-        let goes_on = match next {
-            Some(Ok(batch)) => shared.put(batch),
-            Some(Err(why)) => {
-                shared.state().end = Some(Err(Arc::new(why)));
-                false
-            }
-            None => {
-                shared.state().end = Some(Ok(()));
-                false
-            }
+    while let Some(next) = asked.next().await {
+        let mut batch = match next {
+            Ok(batch) => batch,
+            Err(why) => return ended(&shared, Err(Arc::new(why))),
         };
-        shared.arrived.notify_waiters();
-        if !goes_on {
-            return;
-        }
         loop {
-            let read = shared.read.notified();
-            if !shared.waits() {
-                break;
+            let read_on = read.notified();
+            let Some(there) = shared.upgrade() else { return };
+            let put = there.put(batch);
+            there.arrived.notify_waiters();
+            match put {
+                Put::Taken => break,
+                Put::Later(again) => batch = again,
+                Put::Unwanted => return,
             }
-            read.await;
+            // While it waits, it is no reason to keep what nobody reads any more.
+            drop(there);
+            read_on.await;
         }
     }
+    ended(&shared, Ok(()));
+}
+
+fn ended(shared: &Weak<Shared>, end: Result<(), Arc<DataFusionError>>) {
+    let Some(shared) = shared.upgrade() else { return };
+    shared.state().end.get_or_insert(end);
+    shared.arrived.notify_waiters();
 }
 
 /// Whatever ends the asking, nobody waits for more.
@@ -252,10 +308,8 @@ struct Ends(Weak<Shared>);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        let Some(shared) = self.0.upgrade() else { return };
-        let stopped = || Err(Arc::new(DataFusionError::Execution("an answer that is read twice has stopped".into())));
-        shared.state().end.get_or_insert_with(stopped);
-        shared.arrived.notify_waiters();
+        let stopped = DataFusionError::Execution("an answer that is read twice has stopped".into());
+        ended(&self.0, Err(Arc::new(stopped)));
     }
 }
 

@@ -1,12 +1,12 @@
 //! Keeps the node's certificate valid: renews it each day, and takes another one that somebody puts into its file. Follows
-//! the list of the body's analysts, too.
+//! the list of the body's analysts, too, and keeps the certificate of the cluster.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use meridian_certs::{Credentials, KeyAndRequest};
+use meridian_certs::{Cluster, Credentials, KeyAndRequest};
 use meridian_proto::wire;
 use prost::Message;
 
@@ -111,6 +111,18 @@ pub(super) async fn keep(node: NodeConfig, credentials: Arc<Credentials>, member
                 tracing::warn!(%error, hours_left = left, "the certificate is not renewed; it is tried again");
                 not_before = now + AGAIN.mul_f64(rand::random_range(0.5..1.5));
             }
+        }
+    }
+}
+
+/// Keeps the node's certificate of its body's cluster valid, for as long as the node runs.
+pub(super) async fn keep_cluster(cluster: Cluster, credentials: Arc<Credentials>) {
+    loop {
+        tokio::time::sleep(a_day()).await;
+        match cluster.renew(&credentials) {
+            Ok(true) => tracing::info!("the certificate of the cluster is renewed"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the certificate of the cluster is not renewed; it is tried again"),
         }
     }
 }

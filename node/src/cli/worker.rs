@@ -128,13 +128,7 @@ impl Serve {
         let mut threads = runtime::Builder::new_multi_thread();
         threads.worker_threads(worker_threads).max_blocking_threads(BLOCKING_THREADS).thread_name("worker");
         self.end.run(threads, async |end| {
-            // Who asked is told that it ended, and asks others.
-            tokio::select! {
-                served = cluster::serve(parts, std::future::pending()) => {
-                    served.map_err(|error| Error::Serve(error.to_string()))
-                }
-                () = end.cancelled() => Ok(()),
-            }
+            cluster::serve(parts, end).await.map_err(|error| Error::Serve(error.to_string()))
         })
     }
 }

@@ -27,6 +27,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::codec;
 use super::workers::{Chosen, Found, Workers};
 use crate::gate::Refused;
+use crate::telemetry;
 
 /// How often a part is begun at most: once, and again each time after workers died under it.
 const MOST_ATTEMPTS: usize = 3;
@@ -43,11 +44,12 @@ pub enum Ran {
 /// The part run by workers, where it can be; as it is elsewhere.
 pub(super) fn spread(workers: &Arc<Workers>, part: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     let single = part.properties().partitioning.partition_count() == 1;
-    if single && is_of_files(part) == Some(true) && codec::encoded(Arc::clone(part)).is_ok() {
-        let (part, workers) = (Arc::clone(part), Arc::clone(workers));
-        Arc::new(ClusterExec { part, workers, ran: Arc::default() })
-    } else {
-        Arc::clone(part)
+    // Turns are a node's, which has others to answer.
+    let there =
+        meridian_federation::unpaced(Arc::clone(part)).ok().filter(|_| single && is_of_files(part) == Some(true));
+    match there.filter(|there| codec::encoded(Arc::clone(there)).is_ok()) {
+        Some(part) => Arc::new(ClusterExec { part, workers: Arc::clone(workers), ran: Arc::default() }),
+        None => Arc::clone(part),
     }
 }
 
@@ -190,7 +192,13 @@ async fn by_workers(
         LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: Arc::new(DFSchema::empty()) });
     let plan = state.query_planner().create_physical_plan(&nothing, &state).await?;
     let ran = if plan.is::<DistributedExec>() { Ran::Workers(chosen.len()) } else { Ran::Home };
-    Ok((gathered(plan.execute(0, state.task_ctx())?, context).await?, ran))
+    let before = telemetry::panics();
+    let answer = gathered(plan.execute(0, state.task_ctx())?, context).await?;
+    // Rows of a worker come through a task: where that panics they end, as if those were all.
+    if telemetry::panics() != before {
+        return Err(DataFusionError::Internal("a part of an answer may be missing, since something broke here".into()));
+    }
+    Ok((answer, ran))
 }
 
 /// All of a stream, as far as the pool has room.

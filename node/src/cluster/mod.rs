@@ -12,6 +12,7 @@
 //! | `codec` | plans as bytes and back, with what is ours in them |
 //! | `worker` | the worker's own process |
 //! | `door` | who may ask a worker for what |
+//! | `sound` | an answer that breaks off is no answer |
 //! | `admitted` | which plans a worker runs: known operators over files that it may read |
 //!
 //! Plans go to workers as [`datafusion_distributed`] ships them: encoded by `datafusion-proto`, rows as Arrow over gRPC. Our
@@ -25,6 +26,7 @@ mod admitted;
 mod codec;
 mod door;
 mod exec;
+mod sound;
 mod worker;
 mod workers;
 

@@ -14,11 +14,13 @@ use datafusion_distributed::{
 };
 use meridian_certs::{Credentials, Identity};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use super::admitted::Readable;
 use super::codec;
 use super::door::Door;
+use super::sound::Sound;
 use super::workers::{Channels, VERSION};
 use crate::sources::UnchangedFiles;
 
@@ -69,8 +71,8 @@ pub enum ServeError {
     Service(#[from] tonic::transport::Error),
 }
 
-/// Runs a worker until `shutdown` completes.
-pub async fn serve(parts: WorkerParts, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+/// Runs a worker until `end` is cancelled. What is under way then breaks off, and who asked is told so, and asks others.
+pub async fn serve(parts: WorkerParts, end: CancellationToken) -> Result<(), ServeError> {
     let WorkerParts { listen, ca, cert, key, data, memory } = parts;
     let credentials = Credentials::load(&ca, &cert, &key)?;
     let name = match credentials.identity() {
@@ -105,10 +107,13 @@ pub async fn serve(parts: WorkerParts, shutdown: impl Future<Output = ()>) -> Re
     let process = format!("{VERSION}/{}", hex::encode(rand::random::<[u8; 8]>()));
     let worker = Worker::from_session_builder(session).with_runtime_env(runtime).with_version(process);
     tracing::info!(worker = %name, %listen, "ready");
-    Server::builder()
+    let served = Server::builder()
         .layer(Door)
+        .layer(Sound::until(end.clone()))
         .add_service(worker.into_worker_server())
-        .serve_with_incoming_shutdown(credentials.server_acceptor().incoming(listener), shutdown)
-        .await?;
-    Ok(())
+        .serve_with_incoming(credentials.server_acceptor().incoming(listener));
+    tokio::select! {
+        served = served => Ok(served?),
+        () = end.cancelled() => Ok(()),
+    }
 }

@@ -34,6 +34,7 @@ const RESTING: Duration = Duration::from_secs(10);
 /// The workers of a body's cluster.
 pub struct Workers {
     urls: Vec<Url>,
+    credentials: Arc<Credentials>,
     channels: Channels,
     /// Who did not answer, and when.
     resting: Mutex<HashMap<Url, Instant>>,
@@ -86,13 +87,18 @@ impl Workers {
     /// The workers at these addresses (`https://host:port`), each to be met with the node's certificate of the cluster.
     pub fn new(
         endpoints: &[String],
-        credentials: &Credentials,
+        credentials: Arc<Credentials>,
         at_home: bool,
     ) -> std::result::Result<Arc<Self>, Unfit> {
         let urls = endpoints.iter().map(|text| text.parse::<Url>().map_err(|_| Unfit::Address(text.clone())));
         let (urls, channels) =
             (urls.collect::<std::result::Result<Vec<_>, _>>()?, Channels::new(credentials.client_connector()));
-        Ok(Arc::new(Self { urls, channels, resting: Mutex::default(), at_home }))
+        Ok(Arc::new(Self { urls, credentials, channels, resting: Mutex::default(), at_home }))
+    }
+
+    /// By which certificate the node is let in, to be renewed.
+    pub fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
     }
 
     /// Each worker: that it answers, or why it can't be used.

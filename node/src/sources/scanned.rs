@@ -9,8 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result as PlanResult};
+use datafusion::logical_expr::expr::{AggregateFunction, Alias};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
@@ -38,7 +40,8 @@ pub(super) fn is_wanted(spec: &SourceSpec, behind: &Behind) -> bool {
 
 /// The rows as they would be held, and the entries whose right values the source holds by now.
 ///
-/// Where each row is a unit and some are equal, these are held: which of them is which only their order tells.
+/// Where each row is a unit and some are equal, these are held: which of them is which only their order tells. So are those of a
+/// mapping that gives others when the files' rows come in another order.
 pub(super) async fn open(
     spec: &SourceSpec,
     behind: &Behind,
@@ -46,18 +49,64 @@ pub(super) async fn open(
 ) -> Result<(Mapped, Vec<u64>), SourceError> {
     let unit = spec.unit.as_ref().ok_or_else(|| SourceError::evaluation(spec))?;
     let mapped = parquet::open(spec, behind, context).await?;
+    if !is_settled(&mapped.view).map_err(|_| SourceError::evaluation(spec))? {
+        return held_instead(spec, behind, context, "its mapping goes by the order of rows").await;
+    }
     let rows = checks::typed_rows(spec, &mapped, context).await?;
     let learnt = learn(spec, unit, &mapped, rows, context).await?;
     if learnt.repeated > 0 {
-        tracing::info!(dataset = %spec.dataset.name, "held in memory: rows that are units themselves are equal");
-        let marked = held::read(spec, behind, context).await?;
-        return Ok((held::table(spec, marked.batches, context).await?, marked.corrected));
+        return held_instead(spec, behind, context, "rows that are units themselves are equal").await;
     }
     let plan = marked(spec, unit, mapped.published)?;
     let columns = plan.schema().iter().take(spec.dataset.columns.len());
     let columns = columns.map(|found| Expr::Column(Column::from(found)));
     let columns = columns.map(|held| MappedColumn { raw: held.clone(), typed: held, fallible: false }).collect();
     Ok((Mapped { view: plan.clone(), columns, published: plan }, learnt.corrected))
+}
+
+/// The rows, held after all.
+async fn held_instead(
+    spec: &SourceSpec,
+    behind: &Behind,
+    context: &SessionContext,
+    why: &str,
+) -> Result<(Mapped, Vec<u64>), SourceError> {
+    tracing::info!(dataset = %spec.dataset.name, why, "it is held in memory");
+    let marked = held::read(spec, behind, context).await?;
+    Ok((held::table(spec, marked.batches, context).await?, marked.corrected))
+}
+
+/// Whether a mapping gives the same rows in whatever order those of its files come: each query reads them in another one.
+fn is_settled(mapping: &LogicalPlan) -> PlanResult<bool> {
+    let mut settled = true;
+    mapping.apply_with_subqueries(|node| {
+        settled &= match node {
+            LogicalPlan::Limit(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_)) => false,
+            LogicalPlan::Sort(sort) => sort.fetch.is_none(),
+            LogicalPlan::Aggregate(aggregate) => {
+                aggregate.aggr_expr.iter().all(|call| is_settled_call(call, aggregate))
+            }
+            _ => true,
+        };
+        Ok(if settled { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(settled)
+}
+
+/// Whether an aggregate is the same in whatever order its rows come; sums of doubles are not.
+fn is_settled_call(call: &Expr, aggregate: &Aggregate) -> bool {
+    match call {
+        Expr::Alias(Alias { expr, .. }) => is_settled_call(expr, aggregate),
+        Expr::AggregateFunction(AggregateFunction { func, params }) => match func.name() {
+            "count" | "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" => true,
+            "sum" => params
+                .args
+                .iter()
+                .all(|of| of.get_type(aggregate.input.schema()).is_ok_and(|of| of.is_integer() || of.is_decimal())),
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Whether what is promised of units holds in all rows. All of them are read only where there is something to learn.

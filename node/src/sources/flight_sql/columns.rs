@@ -26,9 +26,26 @@ pub(super) fn of(schema: &Schema, dialect: &dyn Dialect) -> Vec<Column> {
     let column = |field: &Arc<Field>| {
         let kind = kind(field.data_type())?;
         let comparable = comparable(field.data_type());
-        Some(Column { comparable, ..Column::new(field.name(), kind, dialect.name(field.name())) })
+        let name = dialect.name(field.name());
+        let column = |sql| Column::new(field.name(), kind, sql);
+        Some(match kind {
+            Kind::Double => Column { comparable, ..column(dialect.one_nan(&name)) },
+            _ if has_small_sums(field.data_type()) && dialect.has_whole_queries() => {
+                Column { comparable, compared: name.clone(), ..column(dialect.cast(&name, kind)) }
+            }
+            _ => Column { comparable, ..column(name) },
+        })
     };
     schema.fields().iter().filter_map(column).collect()
+}
+
+/// Whether sums there are of a type with fewer digits than they have here, in which they wrap around.
+fn has_small_sums(found: &DataType) -> bool {
+    match found {
+        DataType::UInt64 | DataType::Decimal32(..) | DataType::Decimal64(..) => true,
+        DataType::Dictionary(_, values) => has_small_sums(values),
+        _ => false,
+    }
 }
 
 /// What a type is read as.

@@ -19,6 +19,11 @@ pub(in crate::sources) trait Dialect: fmt::Debug + Send + Sync {
     /// A value in another type.
     fn cast(&self, sql: &str, to: Kind) -> String;
 
+    /// A double, every NaN of it the one that is greater than all else.
+    fn one_nan(&self, double: &str) -> String {
+        double.to_owned()
+    }
+
     /// Whether constants stand beside the SQL, and a place for each in it.
     fn binds(&self) -> bool {
         false

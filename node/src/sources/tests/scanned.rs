@@ -118,6 +118,22 @@ async fn what_is_scanned_is_what_would_be_held() {
 }
 
 #[tokio::test]
+async fn rows_that_their_order_makes_are_held() {
+    for (mapping, scanned) in [
+        ("SELECT id, home, town, age, key FROM source LIMIT 5", false),
+        ("SELECT DISTINCT ON (home) id, home, town, age, key FROM source", false),
+        ("SELECT CAST(row_number() OVER () AS VARCHAR) AS id, home, town, age, key FROM source", false),
+        ("SELECT first_value(id) AS id, home, town, age, key FROM source GROUP BY home, town, age, key", false),
+        ("SELECT id, max(home) AS home, town, sum(age) AS age, count(*) AS key FROM source GROUP BY id, town", true),
+        ("SELECT id, home, town, age, key FROM source WHERE age > (SELECT min(age) FROM source)", true),
+    ] {
+        let mut source = homes(unit("id", false));
+        source.spec.mapping = Some(mapping.into());
+        assert_alike(mapping, source.spec.clone(), scanned).await;
+    }
+}
+
+#[tokio::test]
 async fn promises_of_what_is_scanned_are_held_as_well() {
     let refusal = async |unit: UnitSpec, change: fn(&mut SourceSpec)| {
         let mut source = homes(unit);

@@ -1,5 +1,6 @@
 //! Conditions, aggregates and joins give what they give here, over rows on which a careless translation would tell.
 
+use arrow::array::{ArrayRef, Decimal32Array, Decimal64Array, Decimal128Array, Float64Array, UInt64Array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::DataType;
 use rand::rngs::StdRng;
@@ -235,11 +236,73 @@ async fn what_is_done_by_datafusion_is_what_would_be_done_here() {
         ),
         ("SELECT id FROM d WHERE town <> 'York'", r#"SELECT "id", "town" FROM "homes""#),
         ("SELECT id FROM d LIMIT 2", r#"SELECT "id" FROM "homes" LIMIT 2"#),
-        ("SELECT COUNT(*) FROM d WHERE price = 8", r#"SELECT "price" FROM "homes" WHERE "price" = 8.00"#),
+        (
+            "SELECT COUNT(*) FROM d WHERE price = 8",
+            r#"SELECT "price" FROM "homes" WHERE "price" = CAST('8.00' AS DECIMAL(12, 2))"#,
+        ),
     ] {
         own.asked();
         ask(&context, sql).await.unwrap();
         assert_eq!(own.asked(), [sent], "{sql}");
+    }
+}
+
+/// Numbers whose sums have no place in their own types, and a NaN with a minus.
+fn numbers() -> RecordBatch {
+    const ROWS: usize = 12;
+    let small = Decimal32Array::from(vec![999_999_999; ROWS]).with_precision_and_scale(9, 2).unwrap();
+    let large = Decimal64Array::from(vec![999_999_999_999_999_999; ROWS]).with_precision_and_scale(18, 2).unwrap();
+    let doubles = (0..ROWS).map(|at| if at == 3 { -f64::NAN } else { at as f64 });
+    let columns: [(&str, ArrayRef); 4] = [
+        ("u", Arc::new(UInt64Array::from(vec![u64::MAX; ROWS]))),
+        ("small", Arc::new(small)),
+        ("large", Arc::new(large)),
+        ("x", Arc::new(Float64Array::from_iter_values(doubles))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sums_have_their_digits_there_and_there_is_one_nan() {
+    let own = own(vec![("numbers", numbers())]).await;
+    let columns = ["u decimal(20,0)", "small decimal(9,2)", "large decimal(18,2)", "x double"];
+    let of = async |dialect| {
+        let engine = FlightEngine::new(config(own.port, dialect));
+        session(&BTreeMap::from([("d", loaded(&spec(&engine, Form::Open, "numbers", &columns)).await.unwrap())]))
+    };
+    let (there, here) = (of(EngineDialect::DataFusion).await, of(EngineDialect::Generic).await);
+    for sql in [
+        "SELECT SUM(u) AS u, SUM(small) AS s, SUM(large) AS l FROM d",
+        "SELECT SUM(u) AS u FROM d WHERE u = 18446744073709551615 AND small > 1 AND large < 9999999999999999.99",
+        "SELECT MIN(u) AS u, MAX(small) AS s, COUNT(DISTINCT large) AS l FROM d",
+        "SELECT COUNT(*) AS n FROM d WHERE x < 1.5",
+        "SELECT COUNT(*) AS n FROM d WHERE x > 1.5",
+        "SELECT COUNT(*) AS n FROM d WHERE NOT (x >= 5) AND x IS NOT NULL",
+        "SELECT COUNT(*) AS n FROM (SELECT x FROM d ORDER BY u LIMIT 12) WHERE x <> 1.5 AND x > -1",
+    ] {
+        own.asked();
+        let found = shown(&ask(&there, sql).await.unwrap());
+        assert!(matches!(own.asked().as_slice(), [one] if one.contains('(')), "{sql} is worked out there");
+        assert_eq!(found, shown(&ask(&here, sql).await.unwrap()), "{sql}");
+    }
+    let sums = shown(&ask(&here, "SELECT SUM(u) AS u FROM d").await.unwrap());
+    assert!(sums.contains("221360928884514619380"), "{sums}");
+}
+
+/// Many engines take a number with a point for a double.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decimals_are_compared_with_decimals_by_every_engine() {
+    let wide = Decimal128Array::from(vec![900_719_925_474_099_301]).with_precision_and_scale(20, 2).unwrap();
+    let own = own(vec![("sums", RecordBatch::try_from_iter([("wide", Arc::new(wide) as ArrayRef)]).unwrap())]).await;
+    for dialect in [EngineDialect::DataFusion, EngineDialect::Generic] {
+        let engine = FlightEngine::new(config(own.port, dialect));
+        let dataset = spec(&engine, Form::Open, "sums", &["wide decimal(20,2)"]);
+        let context = session(&BTreeMap::from([("d", loaded(&dataset).await.unwrap())]));
+        own.asked();
+        let sql = "SELECT wide FROM d WHERE wide < CAST('9007199254740993.02' AS DECIMAL(20, 2))";
+        let found = shown(&ask(&context, sql).await.unwrap());
+        assert!(found.contains("9007199254740993.01"), "{dialect}: {found}");
+        assert!(own.asked()[0].contains("WHERE"));
     }
 }
 
