@@ -7,7 +7,7 @@ use std::path::Path;
 /// A class of attacks: each with the tests that try it, `file::test`.
 type Class = (&'static str, &'static [(&'static str, &'static [&'static str])]);
 
-const LIST: [Class; 13] = [
+const LIST: [Class; 14] = [
     (
         "direct reads",
         &[
