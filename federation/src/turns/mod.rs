@@ -13,10 +13,14 @@ use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PiecewiseMergeJoinExec, SortMergeJoinExec, SymmetricHashJoinExec,
 };
 
+use crate::keys::KeyFilterExec;
+
+pub(crate) use paced::PacedExec;
 pub use paced::unpaced;
 
 /// Has each batch of what multiplies rows count, and each piece of what may compare many without making any.
@@ -25,9 +29,17 @@ pub(crate) struct Turns;
 
 impl PhysicalOptimizerRule for Turns {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|plan| match multiplies(&plan) {
-            true => Ok(Transformed::yes(Arc::new(CooperativeExec::new(paced::paced(plan)?)) as _)),
-            false => Ok(Transformed::no(plan)),
+        plan.transform_up(|plan| {
+            let paced = if multiplies(&plan) {
+                paced::paced(plan)?
+            } else if plan.is::<KeyFilterExec>() {
+                // It runs its join itself: what counts stands above both.
+                let join = plan.children().first().map(|join| bare(join)).into_iter().collect();
+                replace_children_if_necessary(plan, join)?
+            } else {
+                return Ok(Transformed::no(plan));
+            };
+            Ok(Transformed::yes(Arc::new(CooperativeExec::new(paced)) as _))
         })
         .data()
     }
@@ -39,6 +51,11 @@ impl PhysicalOptimizerRule for Turns {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// A plan whose batches do not count yet.
+fn bare(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    plan.downcast_ref::<CooperativeExec>().map_or_else(|| Arc::clone(plan), |counted| Arc::clone(counted.input()))
 }
 
 fn multiplies(plan: &Arc<dyn ExecutionPlan>) -> bool {

@@ -55,7 +55,7 @@ pub fn unpaced(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
 
 /// Its input in pieces of so many rows, before each of which others have their turn.
 #[derive(Debug)]
-struct PacedExec {
+pub(crate) struct PacedExec {
     input: Arc<dyn ExecutionPlan>,
     rows: usize,
 }

@@ -256,7 +256,7 @@ mod tests {
             { "column": "ward", "value": "E05000001" },
             { "column": "year", "value": "2024" },
             { "column": "paid", "from": "2020-01-01", "to": null },
-            { "column": "cost", "from": "0.5", "to": "1e3" },
+            { "column": "cost", "from": "0.5", "to": "1000" },
         ]))
         .unwrap();
         counted.references =
