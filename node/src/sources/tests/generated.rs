@@ -206,6 +206,6 @@ pub(in crate::sources) async fn questions(
     }
     let done = done();
     for part in ["GROUP BY", "ORDER BY", "JOIN", "count(", "min("] {
-        assert!(done.iter().filter(|sql| sql.contains(part)).count() > 10, "{part} is hardly ever done there");
+        assert!(done.iter().filter(|sql| sql.contains(part)).count() > 2, "{part} is hardly ever done there");
     }
 }
