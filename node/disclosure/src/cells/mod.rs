@@ -16,7 +16,7 @@ use std::ops::Range;
 pub use sets::Set;
 use sets::Sets;
 pub use sums::Sum;
-use sums::Sums;
+use sums::{Extent, Sums};
 
 use crate::sketch::Sketch;
 
@@ -124,12 +124,14 @@ impl Cells {
     ///
     /// Each unit may come once for each cell. Its hash is under a secret key.
     pub fn add(&mut self, cells: &[usize], units: &[u64], contributions: &[Contributions<'_>]) {
-        let lacking: Vec<Vec<usize>> = contributions.iter().map(Contributions::lacking).collect();
+        let (lacking, extents): (Vec<_>, Vec<_>) = contributions.iter().map(Contributions::looked_over).unzip();
         let none = in_all(&lacking);
         for run in runs(units.len(), &none) {
             self.shared.add(part(cells, &run), part(units, &run));
         }
-        for ((figure, contributions), lacking) in self.figures.iter_mut().zip(contributions).zip(&lacking) {
+        let looked_over = lacking.iter().zip(extents);
+        for ((figure, contributions), (lacking, extent)) in self.figures.iter_mut().zip(contributions).zip(looked_over)
+        {
             let own = lacking.iter().filter(|row| none.binary_search(row).is_err());
             let own: (Vec<usize>, Vec<u64>) =
                 own.filter_map(|row| Some((*cells.get(*row)?, *units.get(*row)?))).unzip();
@@ -142,7 +144,7 @@ impl Cells {
                 let (cells, units) = (part(cells, &run), part(units, &run));
                 match contributions {
                     Contributions::Each | Contributions::AllBut(_) => {}
-                    Contributions::Amounts(amounts, _) => sums.add(cells, units, part(amounts, &run)),
+                    Contributions::Amounts(amounts, _) => sums.add(cells, units, part(amounts, &run), extent),
                     Contributions::Wide(amounts, _) => sums.add_wide(cells, units, part(amounts, &run)),
                 }
             }
@@ -226,13 +228,16 @@ impl Cell {
 }
 
 impl Contributions<'_> {
-    /// The places of those that do not contribute.
-    fn lacking(&self) -> Vec<usize> {
+    /// The places of those that do not contribute, in ascending order, and the extent of amounts of 64 bits.
+    fn looked_over(&self) -> (Vec<usize>, Extent) {
         match self {
-            Self::Each => Vec::new(),
-            Self::AllBut(none) => none.to_vec(),
-            Self::Amounts(amounts, none) => zeros(amounts, none),
-            Self::Wide(amounts, none) => zeros(amounts, none),
+            Self::Each => Default::default(),
+            Self::AllBut(none) => (none.to_vec(), Extent::default()),
+            Self::Amounts(amounts, none) => {
+                let (zeros, extent) = zeros(amounts);
+                (together(zeros, none), extent)
+            }
+            Self::Wide(amounts, none) => (together(places_of_zeros(0, amounts).collect(), none), Extent::default()),
         }
     }
 }
@@ -240,19 +245,38 @@ impl Contributions<'_> {
 /// Amounts that are looked at together.
 const CHUNK: usize = 64;
 
-/// The places of zeros, and those without an amount, in ascending order.
-fn zeros<N: Copy + Default + PartialEq>(amounts: &[N], none: &[usize]) -> Vec<usize> {
+/// The places of zeros and the extent of all, in one pass without a branch for each amount.
+fn zeros(amounts: &[i64]) -> (Vec<usize>, Extent) {
     let mut places = Vec::new();
+    let mut all = 0;
     for (chunk, amounts) in amounts.chunks(CHUNK).enumerate() {
-        let is_zero = |amount: &N| *amount == N::default();
-        // Most chunks have none, and that is seen without a branch for each amount.
-        if amounts.iter().fold(false, |any, amount| any | is_zero(amount)) {
-            let of = amounts.iter().enumerate().filter(|(_, amount)| is_zero(amount));
-            places.extend(of.map(|(place, _)| chunk * CHUNK + place));
+        // Zero alone has no sign, and has one when it is less by one.
+        let (zero, bits) = amounts
+            .iter()
+            .fold((0, 0), |(zero, bits), amount| (zero | (amount.wrapping_sub(1) & !amount), bits | *amount));
+        all |= bits;
+        if zero < 0 {
+            places.extend(places_of_zeros(chunk * CHUNK, amounts));
         }
     }
-    if !none.is_empty() {
-        places.extend_from_slice(none);
+    let below_zero = all < 0;
+    let bits = if below_zero {
+        amounts.iter().fold(0, |bits, amount| bits | amount.unsigned_abs())
+    } else {
+        all.cast_unsigned()
+    };
+    (places, Extent { bits, below_zero })
+}
+
+fn places_of_zeros<N: Default + PartialEq>(first: usize, amounts: &[N]) -> impl Iterator<Item = usize> {
+    let places = amounts.iter().enumerate().filter(|(_, amount)| **amount == N::default());
+    places.map(move |(place, _)| first + place)
+}
+
+/// What is in either of two ascending lists.
+fn together(mut places: Vec<usize>, others: &[usize]) -> Vec<usize> {
+    if !others.is_empty() {
+        places.extend_from_slice(others);
         places.sort_unstable();
         places.dedup();
     }

@@ -35,6 +35,15 @@ struct Part {
     least: u64,
 }
 
+/// What bounds some amounts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extent {
+    /// All bits that an absolute amount has.
+    pub bits: u64,
+    /// Whether one is below zero.
+    pub below_zero: bool,
+}
+
 /// What units contribute to one cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sum {
@@ -64,13 +73,10 @@ impl Sums {
         }
     }
 
-    /// Adds the amounts of units to cells, by position.
-    pub(super) fn add(&mut self, cells: &[usize], units: &[u64], amounts: &[i64]) {
+    /// Adds the amounts of units to cells, by position; they are within the extent.
+    pub(super) fn add(&mut self, cells: &[usize], units: &[u64], amounts: &[i64], extent: Extent) {
         // A power of two above each absolute amount, times their number.
-        let (bits, signs) = amounts.iter().fold((0, 0), |(bits, signs), amount| {
-            (bits | amount.unsigned_abs(), signs | *amount)
-        });
-        let bound = u64::MAX.checked_shr(bits.leading_zeros()).unwrap_or_default();
+        let bound = u64::MAX.checked_shr(extent.bits.leading_zeros()).unwrap_or_default();
         let bound = u64::try_from(amounts.len()).ok().and_then(|rows| rows.checked_mul(bound));
         let Some(bound) = bound.filter(|bound| *bound <= i64::MAX.unsigned_abs()) else {
             let wide: Vec<i128> = amounts.iter().copied().map(i128::from).collect();
@@ -80,7 +86,7 @@ impl Sums {
             self.carry();
         }
         self.bound += bound;
-        if signs < 0 {
+        if extent.below_zero {
             self.add_parts::<true>(cells, amounts);
         } else {
             self.add_parts::<false>(cells, amounts);

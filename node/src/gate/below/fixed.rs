@@ -132,9 +132,21 @@ impl Fixed {
     {
         let Some(scale) = self.scale else { return Ok(Arc::new(self.within::<T>(values)?)) };
         let (low, high) = self.bounds::<T>()?;
+        let numbers = primitive::<T>(values)?;
+        // Where something lies beyond a bound, the difference to that bound or, if that has overflowed, to the other has a sign.
+        let (lowest, highest): (i64, i64) = (low.into(), high.into());
+        let beyond = numbers.values().iter().fold(0, |signs, value| {
+            let value: i64 = (*value).into();
+            signs | value.wrapping_sub(lowest) | highest.wrapping_sub(value)
+        });
         // Both bounds fit, and so does what lies between them.
-        let scaled = |value| clamped(value, low, high).into().wrapping_mul(scale);
-        Ok(Arc::new(primitive::<T>(values)?.unary::<_, Int64Type>(scaled)))
+        Ok(match beyond >= 0 {
+            true if scale == 1 && T::DATA_TYPE == DataType::Int64 => Arc::clone(values),
+            true => Arc::new(numbers.unary::<_, Int64Type>(|value| value.into().wrapping_mul(scale))),
+            false => {
+                Arc::new(numbers.unary::<_, Int64Type>(|value| clamped(value, low, high).into().wrapping_mul(scale)))
+            }
+        })
     }
 
     fn within<T: ArrowPrimitiveType>(&self, values: &ArrayRef) -> Result<PrimitiveArray<T>>
@@ -205,6 +217,21 @@ mod tests {
         let int = |value| ScalarValue::Int32(Some(value));
         let fixed = of(Arc::new(Int32Array::from(vec![-9, 4, 9])), int(-5), int(5), 9);
         assert_eq!(integers(&fixed), [Some(-5_000_000_000), Some(4_000_000_000), Some(5_000_000_000)]);
+    }
+
+    #[test]
+    fn every_value_beside_a_bound_is_kept_within_it() {
+        let ends = [i64::MIN, -2, 0, 1, 5, i64::MAX];
+        let values: Vec<i64> = ends.iter().flat_map(|end| [end.wrapping_sub(1), *end, end.wrapping_add(1)]).collect();
+        for (low, high) in
+            ends.iter().flat_map(|low| ends.iter().map(move |high| (*low, *high))).filter(|(low, high)| low <= high)
+        {
+            for value in &values {
+                let one = Arc::new(Int64Array::from(vec![*value]));
+                let fixed = of(one, ScalarValue::Int64(Some(low)), ScalarValue::Int64(Some(high)), 0);
+                assert_eq!(integers(&fixed), [Some((*value).clamp(low, high))], "{value} from {low} to {high}");
+            }
+        }
     }
 
     #[test]
