@@ -100,7 +100,7 @@ async function keyboard(addresses) {
         reached.add(found.index);
       }
       // What is in closed details can't be reached, and need not be.
-      const hidden = await page.evaluate(() => document.querySelectorAll("details:not([open]) a[href]").length);
+      const hidden = await page.evaluate(() => document.querySelectorAll("details:not([open]) :is(a[href], [tabindex='0'])").length);
       if (reached.size < count - hidden) wrong.push(`${at}: ${count - hidden} things can be used and ${reached.size} be reached`);
     }
     await page.context().close();

@@ -260,7 +260,7 @@ async function markup() {
   is((await page.evaluate(() => window.ran)) === undefined, "a text ran");
 }
 
-/** What others send is shown as far as it can be, and breaks nothing: a refusal that points nowhere, no geometry. */
+/** What others send is shown as far as it can be, and breaks nothing: a refusal that points nowhere, times beyond all calendars, no geometry. */
 async function odd() {
   const page = await open("desktop");
   const details = { rule: "made.up", reason: "It says so", remedy: "Ask otherwise", line: 1, column_number: 1e15 };
@@ -269,6 +269,17 @@ async function odd() {
   await write(page, "SELECT 1 AS one");
   await press(page, "#check");
   is((await text(page, "#problem .why")) === details.reason, `a refusal is shown as ${await text(page, "#problem")}`);
+  for (const [value, expected] of [
+    ["CAST(CAST(200000000 AS INT) AS DATE)", "200000000 days from 1970-01-01"],
+    ["TIMESTAMP '2024-02-03 04:05:06.000123'", "2024-02-03 04:05:06.000123"],
+    ["CAST('12:34:56' AS TIME)", "12:34:56"],
+    [`'${"x".repeat(2_000)}'`, null],
+  ]) {
+    await write(page, `SELECT ${value} AS odd`);
+    await press(page, "#run");
+    const cell = await page.locator("#cell-0-0").count() === 1 ? await text(page, "#cell-0-0") : `nothing: ${await text(page, "#problem")}`;
+    is(expected === null ? cell.startsWith("xxx") && cell.length < 1000 : cell === expected, `${value.slice(0, 60)} is shown as ${cell.slice(0, 200)} and not ${expected}`);
+  }
   await write(page, `SELECT geometry, n FROM (VALUES ('{"type":"Point"}', 1), ('POINT (-0.1 51.5)', 2), ('POINT (-0.2 51.4)', 3)) AS t(geometry, n)`);
   await press(page, "#run");
   await page.locator("#tab-map").click();

@@ -255,6 +255,8 @@ fn what_is_not_open_to_all_has_no_file() {
     assert_eq!(of("square")["geometry"], serde_json::json!({ "type": "Point", "coordinates": [0.5, 51.25] }));
     assert_eq!((features.len(), &of("nowhere")["geometry"]), (2, &Value::Null));
     assert!(text(address, "gla/parks.csv").contains("square,POINT"));
+    let map = page(address, "parks", "On a map");
+    assert!(map.contains("1 row of 2: the others have no shape") && map.contains("<path class=\"dots\""), "{map}");
     let parquet = scratch("downloads").join("trees.parquet");
     fs::write(&parquet, file(address, "gla/trees.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(&parquet).unwrap()).unwrap().build().unwrap();
@@ -281,7 +283,10 @@ fn the_page_and_the_catalogue_tell_of_the_files() {
     fs::create_dir_all(folder.join("datasets")).unwrap();
     mesh.start("gla");
     let csv = text(address, "gla/trees.csv");
-    page(address, "trees", "The first 3 rows");
+    // What can't be drawn has no map; boroughs are tiles, each with its name, and the same is a table.
+    assert!(!page(address, "trees", "The first 3 rows").contains("On a map"));
+    let map = page(address, "boroughs", "On a map");
+    assert!(map.contains("<title>Camden: 1</title>") && map.contains("London's boroughs as tiles, by rows"), "{map}");
     let (head, _) = fetched(address, "gla/many.csv", "");
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
     let large = page(address, "many", "It is larger than 1 MiB");

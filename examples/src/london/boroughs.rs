@@ -26,6 +26,36 @@ pub struct Borough {
     pub inner: bool,
 }
 
+/// Where each of them stands on a map of tiles, all of one size: an arrangement of our own, seven by seven, north at the top.
+/// CSV: the GSS code, the column from the west, the row from the north, and a name that fits on a small tile.
+const TILES: &str = include_str!("../../london/tiles.csv");
+
+/// Columns and rows of the map of tiles.
+pub const TILES_ACROSS: usize = 7;
+
+/// A borough on the map of tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    /// The borough.
+    pub borough: &'static Borough,
+    /// From the west, below [`TILES_ACROSS`].
+    pub column: usize,
+    /// From the north, below [`TILES_ACROSS`].
+    pub row: usize,
+    /// A name of at most four letters.
+    pub short: &'static str,
+}
+
+/// The map of tiles, in the order of GSS codes.
+pub fn tiles() -> impl Iterator<Item = Tile> {
+    boroughs().iter().zip(TILES.lines().skip(1)).filter_map(|(borough, line)| {
+        let mut fields = line.strip_prefix(borough.gss)?.split(',').skip(1);
+        let mut number = || fields.next()?.parse().ok();
+        let (column, row) = (number()?, number()?);
+        Some(Tile { borough, column, row, short: fields.next()? })
+    })
+}
+
 /// All of them, in the order of their GSS codes.
 pub fn boroughs() -> &'static [Borough] {
     &BOROUGHS

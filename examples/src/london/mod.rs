@@ -24,7 +24,7 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-pub use boroughs::{BOROUGH_NAMES, Borough, boroughs};
+pub use boroughs::{BOROUGH_NAMES, Borough, TILES_ACROSS, Tile, boroughs, tiles};
 pub use error::Error;
 pub use queries::{FIRE_RISK, Query, queries};
 use spend::Payer;

@@ -1,7 +1,7 @@
 //! What the mesh promises: figures as published, the same bytes for the same seed, files that parse.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -142,6 +142,14 @@ fn names_and_codes_are_those_of_the_boroughs() {
         assert!(line.starts_with(&format!("{gss},{name},")), "{line}");
     }
     assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn every_borough_has_a_tile_of_its_own() {
+    let places: HashSet<_> = tiles().map(|tile| (tile.column, tile.row)).collect();
+    assert_eq!(places.len(), boroughs().len());
+    assert!(places.iter().all(|(column, row)| *column < TILES_ACROSS && *row < TILES_ACROSS));
+    assert!(tiles().all(|tile| (2..=4).contains(&tile.short.chars().count())));
 }
 
 /// The lines of a CSV file of a body, without its heading, each in its fields.

@@ -8,6 +8,7 @@
 mod kept;
 mod kind;
 mod make;
+mod map;
 mod readers;
 mod write;
 

@@ -15,6 +15,7 @@ use meridian_proto::Dataset;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
+use super::map::Drawing;
 use super::{Kind, kind};
 use crate::portal::Sample;
 use crate::printable;
@@ -37,7 +38,7 @@ pub(super) enum Error {
 
 /// A file that is being written.
 pub(super) enum Writer {
-    Csv { out: Counted, sample: Sample },
+    Csv { out: Counted, sample: Sample, drawing: Drawing },
     GeoJson { out: Counted, geometry: usize, is_first: bool },
     Parquet(Box<ArrowWriter<File>>),
 }
@@ -65,7 +66,8 @@ impl Writer {
                 let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
                 let head: Vec<Cow<'_, str>> = columns.iter().map(|name| cell(name, true)).collect();
                 out.put(format!("{}\r\n", head.join(",")).as_bytes())?;
-                Ok(Self::Csv { out, sample: Sample { columns, rows: Vec::new() } })
+                let (sample, drawing) = (Sample { columns, ..Sample::default() }, Drawing::new(dataset, schema));
+                Ok(Self::Csv { out, sample, drawing })
             }
             Kind::GeoJson => {
                 let geometry = kind::geometry(dataset).and_then(|column| schema.index_of(column.name.as_str()).ok());
@@ -88,7 +90,10 @@ impl Writer {
     /// Adds rows.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         match self {
-            Self::Csv { out, sample } => rows(batch, out, sample),
+            Self::Csv { out, sample, drawing } => {
+                drawing.add(batch)?;
+                rows(batch, out, sample)
+            }
             Self::GeoJson { out, geometry, is_first } => features(batch, *geometry, is_first, out),
             Self::Parquet(writer) => Ok(writer.write(batch)?),
         }
@@ -97,9 +102,9 @@ impl Writer {
     /// Ends the file, and returns its first rows where it is the one that people are shown them of.
     pub(super) fn finish(self) -> Result<Option<Sample>, Error> {
         match self {
-            Self::Csv { mut out, sample } => {
+            Self::Csv { mut out, sample, drawing } => {
                 out.out.flush()?;
-                Ok(Some(sample))
+                Ok(Some(Sample { map: drawing.finish(), ..sample }))
             }
             Self::GeoJson { mut out, .. } => {
                 out.put(b"\n]}\n")?;

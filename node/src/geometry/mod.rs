@@ -35,7 +35,7 @@ mod tests;
 
 pub(crate) use function::all as functions;
 
-use geo::CoordsIter;
+use geo::{CoordsIter, Geometry};
 
 use crate::telemetry;
 
@@ -49,6 +49,11 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, NoGeometry> {
     let invalid =
         "it is not valid, as where rings cross or overlap; make it valid first, as PostGIS does with ST_MakeValid";
     telemetry::quietly(work).ok_or(NoGeometry(invalid))
+}
+
+/// The geometry of well-known text.
+pub(crate) fn of_text(text: &str) -> Result<Geometry, NoGeometry> {
+    written::of_text(text)
 }
 
 /// A GeoJSON geometry as well-known binary; `None` where it is null or has no coordinates, which RFC 7946 (3.1) lets one

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use meridian_proto::Form;
 use serde::{Deserialize, Serialize};
 
+use super::map::{self, Map};
 use super::pages::Frame;
 use crate::catalogue::{Distribution, Entry};
 use crate::register::{MonthName, many, wide};
@@ -53,6 +54,9 @@ pub struct Sample {
     pub columns: Vec<String>,
     /// At most ten rows.
     pub rows: Vec<Vec<Option<String>>>,
+    /// All rows on a map, where they can be drawn.
+    #[serde(default)]
+    pub map: Option<Map>,
 }
 
 /// The part of a dataset's page on its rows; nothing where it is not open.
@@ -86,6 +90,9 @@ pub(super) fn part(frame: &Frame<'_>, entry: &Entry) -> Markup {
             }
         }
         (sample(&offer.sample))
+        @if let Sampled::Rows(sample) = &offer.sample {
+            @if let Some(map) = &sample.map { (map::part(map)) }
+        }
         @for (month, fetched) in offer.fetched.iter().take(1) {
             p.meta { "Fetched " (many(*fetched, "time", "times")) " in " (month.told()) ", by whom is not counted." }
         }

@@ -15,6 +15,7 @@
 mod dataset;
 mod files;
 mod lists;
+mod map;
 mod pages;
 mod standards;
 
@@ -32,6 +33,7 @@ use crate::register::{Document, HTML, JSON, MOST_PAGE};
 use crate::standards::Standard;
 
 pub use files::{Files, Offer, Sample, Sampled};
+pub use map::{Map, Shaded};
 use pages::Frame;
 
 /// JSON-LD, as IANA knows it.
