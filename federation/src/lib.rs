@@ -33,6 +33,7 @@ pub mod summary;
 pub mod tables;
 mod template;
 mod tidy;
+mod turns;
 pub mod view;
 pub mod wire;
 
@@ -43,6 +44,7 @@ pub use planner::FederationPlanner;
 pub use pushdown::physical_optimizer_rules;
 pub use summary::RemoteSummary;
 pub use tables::{EveryPart, EveryTable, ForeignTable};
+pub use turns::unpaced;
 
 #[cfg(test)]
 mod tests;

@@ -15,16 +15,18 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::constant::ForgetConstants;
 use crate::keys::KeyFilters;
+use crate::turns::Turns;
 
 /// What the rule is called, and behind it its phase.
 const PUSHDOWN: &str = "FilterPushdown";
 
 /// DataFusion's physical rules, kept from what they get wrong: nothing is constant that may be NULL, and the rule that goes by
-/// names leaves plans alone in which they are not enough. Key filters come last.
+/// names leaves plans alone in which they are not enough. Key filters come behind them, and turns last.
 pub fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let rules = PhysicalOptimizer::new().rules.into_iter();
     let guarded = rules.map(|rule| if rule.name().starts_with(PUSHDOWN) { Arc::new(ByName(rule)) as _ } else { rule });
-    std::iter::once(Arc::new(ForgetConstants) as _).chain(guarded).chain([Arc::new(KeyFilters) as _]).collect()
+    let last: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(KeyFilters), Arc::new(Turns)];
+    std::iter::once(Arc::new(ForgetConstants) as _).chain(guarded).chain(last).collect()
 }
 
 #[derive(Debug)]

@@ -24,8 +24,9 @@ use super::exec::{Key, KeyFilterExec};
 use super::{list, mark, small};
 use crate::normal;
 use crate::remote::RemoteExec;
+use crate::turns::PacedExec;
 
-/// The rule. It comes last: what it makes is not changed any more.
+/// The rule. Behind it only turns are seen to.
 #[derive(Debug)]
 pub struct KeyFilters;
 
@@ -123,6 +124,7 @@ pub(super) fn below(plan: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionP
     let rowwise = plan.is::<ProjectionExec>()
         || plan.is::<FilterExec>() && plan.fetch().is_none()
         || plan.is::<CooperativeExec>()
+        || plan.is::<PacedExec>()
         || plan.is::<RepartitionExec>()
         || plan.is::<CoalescePartitionsExec>() && plan.fetch().is_none()
         || plan.is::<SortExec>() && plan.fetch().is_none()

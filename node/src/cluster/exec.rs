@@ -44,11 +44,12 @@ pub enum Ran {
 /// The part run by workers, where it can be; as it is elsewhere.
 pub(super) fn spread(workers: &Arc<Workers>, part: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     let single = part.properties().partitioning.partition_count() == 1;
-    if single && is_of_files(part) == Some(true) && codec::encoded(Arc::clone(part)).is_ok() {
-        let (part, workers) = (Arc::clone(part), Arc::clone(workers));
-        Arc::new(ClusterExec { part, workers, ran: Arc::default() })
-    } else {
-        Arc::clone(part)
+    // Turns are a node's, which has others to answer.
+    let there =
+        meridian_federation::unpaced(Arc::clone(part)).ok().filter(|_| single && is_of_files(part) == Some(true));
+    match there.filter(|there| codec::encoded(Arc::clone(there)).is_ok()) {
+        Some(part) => Arc::new(ClusterExec { part, workers: Arc::clone(workers), ran: Arc::default() }),
+        None => Arc::clone(part),
     }
 }
 
