@@ -108,12 +108,19 @@ impl Published<'_> {
             let (column, column_type) = (field.name(), column_type(field.data_type()));
             write!(
                 text,
-                "[[columns]]\nname = \"{column}\"\ntype = \"{column_type}\"\nrole = \"dimension\"\nrequired = true\n"
+                "[[columns]]\nname = \"{column}\"\ntype = \"{column_type}\"\nrole = \"{}\"\nrequired = true\n",
+                role(column)
             )
             .unwrap();
         }
         fs::write(folder.join("datasets").join(format!("{table}.toml")), text).unwrap();
     }
+}
+
+/// Keys tell rows apart, but for those of nations and regions, which many rows have in common.
+fn role(column: &str) -> &'static str {
+    let is_key = column.ends_with("key") && !column.contains("nation") && !column.contains("region");
+    if is_key { "identifier" } else { "dimension" }
 }
 
 fn column_type(data_type: &DataType) -> String {

@@ -113,7 +113,7 @@ fn with_keys(plan: &LogicalPlan, small: &Open, worth: Worth) -> Result<Option<Lo
             let Some(remote) = node.as_any().downcast_ref::<RemoteNode>() else { return Ok(None) };
             let rows = |form| matches!(form, Form::Open | Form::Rows);
             let plain = remote.parts.iter().all(|part| rows(part.form) && part.references.is_empty());
-            if !plain || (remote.rows as f64) < small.rows * worth.times {
+            if !plain || (remote.rows as f64) < (small.rows * worth.times).min(worth.many) {
                 return Ok(None);
             }
             let keys_of = small.datasets.iter().cloned().collect();

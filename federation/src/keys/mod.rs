@@ -15,7 +15,7 @@ pub(crate) use mark::marked;
 pub use rule::KeyFilters;
 
 /// Keys of one column that are sent at most; above it, the join runs without.
-pub const MOST_KEYS: usize = 10_000;
+pub const MOST_KEYS: usize = 20_000;
 /// Rows in which keys are looked for at most.
 const MOST_ROWS: usize = 100_000;
 /// Bytes of a statement with keys at most: half of what a node takes unless its operator says otherwise.
@@ -26,12 +26,14 @@ const MOST_BYTES: usize = 512 * 1024;
 pub struct Worth {
     /// Rows that the side whose keys are sent may have, roughly.
     pub small: f64,
-    /// How many times as many the other side must have.
+    /// How many times as many the other side must have,
     pub times: f64,
+    /// or how many in any case: estimates are rough, and what is not to be sent at all is worth more than a wait.
+    pub many: f64,
 }
 
 impl Default for Worth {
     fn default() -> Self {
-        Self { small: 10_000.0, times: 10.0 }
+        Self { small: 200_000.0, times: 10.0, many: 50_000.0 }
     }
 }

@@ -164,7 +164,8 @@ async fn sizes_decide_and_explain_tells() {
     assert_eq!(told(2, 5).await, ["", "london.gla.boroughs"]);
     assert_eq!(told(5, 2).await, ["london.lfb.stations", ""]);
     assert_eq!(told(4, 4).await, ["", ""]);
-    assert_eq!(told(5, 7).await, ["", ""]);
+    assert_eq!(told(5, 7).await, ["", "london.gla.boroughs"]);
+    assert_eq!(told(6, 7).await, ["", ""]);
     let (world, _) = keyed(World { single: true, ..World::open() });
     let plan = rows(&world.asker(), &format!("EXPLAIN {sql}")).await.unwrap().join("\n");
     assert!(plan.contains("KeyFilterExec: side=left, keys=[c0 IN borough_gss@1]"), "{plan}");

@@ -49,6 +49,7 @@ use self::tree::Tree;
 use crate::alternative::{Alternative, Away, Here, Rejection};
 use crate::error::Why;
 use crate::placement::{Search, height};
+use crate::rel::ScanColumn;
 use crate::released::reads_statistics;
 use crate::rules::whole::grouped;
 
@@ -219,7 +220,9 @@ fn worth(sides: &[Brought], demands: &[Demand]) -> Vec<Mode> {
     let worth = |(side, demand): (&Brought, &Demand)| match (side.mode, &side.away) {
         (Mode::Groups, Some(away)) => {
             let keys = demand.columns.len() + demand.computed.len();
-            let groups = grouped(away.rows, keys) * (keys + demand.partials.len()) as f64;
+            let identified = demand.columns.iter().any(|index| is_identifier(away, *index));
+            let groups = if identified { away.rows } else { grouped(away.rows, keys) };
+            let groups = groups * (keys + demand.partials.len()) as f64;
             // Row by row, the columns of the aggregates come instead.
             let rows = away.rows * keys as f64;
             if groups < rows { Mode::Groups } else { Mode::Rows }
@@ -227,6 +230,12 @@ fn worth(sides: &[Brought], demands: &[Demand]) -> Vec<Mode> {
         (mode, _) => mode,
     };
     sides.iter().zip(demands).map(worth).collect()
+}
+
+/// Whether a column has about as many values as there are rows.
+fn is_identifier(away: &Away, index: usize) -> bool {
+    let Some((source, ScanColumn::Named(name))) = away.rel.origin(index) else { return false };
+    away.described(source, name).is_some_and(|(_, column)| column.role == Role::Identifier)
 }
 
 /// An aggregate over the leaves of its tree.
