@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 use tokio::task::JoinSet;
@@ -35,11 +35,12 @@ pub(super) async fn read(
     bytes: usize,
 ) -> Option<Vec<RecordBatch>> {
     let pieces = files.pieces(bytes)?;
-    let mapping = rowwise(spec, files, context).await?;
+    let mut mapping = rowwise(spec, files, context).await?;
+    let of = Columns::new(files, &mut mapping)?;
     let schema = Arc::clone(&mapping.schema);
     let work = Work {
         files: Arc::clone(files),
-        columns: mapping.columns.clone().unwrap_or_else(|| (0..files.schema().fields().len()).collect()),
+        of,
         mapping,
         pieces: Mutex::new(pieces.enumerate()),
         left_out: Mutex::default(),
@@ -82,12 +83,34 @@ async fn rowwise(spec: &SourceSpec, files: &Arc<Files>, context: &SessionContext
     RowWise::of(&plan)
 }
 
+/// Those of the files' columns that are read.
+pub(super) struct Columns {
+    /// By position in the files.
+    pub(super) places: Vec<usize>,
+    /// As they are parsed.
+    pub(super) schema: SchemaRef,
+}
+
+impl Columns {
+    /// Those that a mapping begins with; it does no more with them than is left to do.
+    pub(super) fn new(files: &Files, mapping: &mut RowWise) -> Option<Self> {
+        let places = mapping.columns.clone().unwrap_or_else(|| (0..files.schema().fields().len()).collect());
+        let text = files.schema().project(&places).ok()?;
+        let count = files.columns_as_they_stand();
+        let parsed = mapping.parse(|at| places.get(at).is_some_and(|place| *place < count));
+        let mut fields: Vec<Field> = text.fields().iter().map(|field| field.as_ref().clone()).collect();
+        for (at, data_type) in parsed {
+            fields.get_mut(at)?.set_data_type(data_type);
+        }
+        Some(Self { places, schema: Arc::new(Schema::new(fields)) })
+    }
+}
+
 /// What threads share.
 struct Work {
     files: Arc<Files>,
     mapping: RowWise,
-    /// Those of the files' columns that the mapping begins with.
-    columns: Vec<usize>,
+    of: Columns,
     pieces: Mutex<Enumerate<Pieces>>,
     left_out: Mutex<LeftOut>,
     stopped: AtomicBool,
@@ -120,14 +143,14 @@ impl Work {
     }
 
     fn mapped(&self, piece: &Piece) -> Result<Vec<RecordBatch>, InOrder> {
-        let (batches, left_out) = self.files.parsed(piece, &self.columns)?;
+        let (batches, left_out) = self.files.parsed(piece, &self.of)?;
         let mapped = batches.into_iter().map(|batch| self.mapping.run(batch));
         let mapped = mapped.collect::<Result<Vec<_>, _>>().map_err(|_| InOrder)?;
         {
             let mut all = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
             *all = *all + left_out;
         }
-        joined(&self.mapping.schema, mapped, usize::MAX).map_err(|_| InOrder)
+        joined(&self.mapping.schema, mapped, ENOUGH_ROWS).map_err(|_| InOrder)
     }
 
     fn stop(&self) {
@@ -158,7 +181,7 @@ fn joined(
             rows = 0;
         }
         if batch.num_rows() >= enough {
-            joined.push(batch);
+            joined.extend(one(schema, vec![batch])?);
         } else {
             rows += batch.num_rows();
             small.push(batch);

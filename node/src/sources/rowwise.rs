@@ -1,5 +1,6 @@
 //! A mapping that makes each row of one row alone, as steps from batch to batch that need neither order nor neighbours.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
@@ -7,7 +8,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{CastExpr, TryCastExpr};
+use datafusion::physical_expr::expressions::{CastExpr, Column, TryCastExpr};
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, batch_filter};
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -70,6 +72,28 @@ impl RowWise {
         };
         steps.reverse();
         Some(Self { columns, schema, steps })
+    }
+
+    /// Has columns of text that are only cast parsed as what they are cast to, where that is the same: by position, the type.
+    /// NULL is what is empty, for text as well.
+    pub(super) fn parse(&mut self, may_be: impl Fn(usize) -> bool) -> Vec<(usize, DataType)> {
+        let Some(Step::Compute(values, _)) = self.steps.first_mut() else { return Vec::new() };
+        let mut uses: HashMap<usize, usize> = HashMap::new();
+        for column in values.iter().flat_map(|value| collect_columns(&value.expr)) {
+            *uses.entry(column.index()).or_default() += 1;
+        }
+        let parsed = values.iter_mut().filter_map(|value| {
+            let cast = value.expr.downcast_ref::<CastExpr>().filter(|cast| !cast.cast_options().safe)?;
+            let (to, column) = (cast.cast_type().clone(), cast.expr().downcast_ref::<Column>()?.clone());
+            let same = matches!(to, DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Float64);
+            if !same || !may_be(column.index()) || uses.get(&column.index()) != Some(&1) {
+                return None;
+            }
+            let index = column.index();
+            value.expr = Arc::new(column);
+            Some((index, to))
+        });
+        parsed.collect()
     }
 
     /// What becomes of a batch.

@@ -20,7 +20,7 @@ use super::lines::{self, Place};
 use super::text::{self, Text};
 use super::tidy::{Heading, tidied};
 use super::{BATCH_ROWS, Batches, Fault, InOrder, LONGEST_RECORD, LeftOut, RecordFault, RecordPlace, Records, Rows};
-use crate::sources::CsvFormat;
+use crate::sources::{CsvFormat, Tidy};
 
 pub(super) use cut::{Cutter, Piece};
 
@@ -53,6 +53,11 @@ impl CsvFile {
             Heading::none(found.fields().len())
         };
         Ok(Self { path: path.to_path_buf(), format: format.clone(), heading: Arc::new(heading) })
+    }
+
+    /// Whether cells are taken as they stand, and all rows.
+    pub(super) fn keeps_cells(&self) -> bool {
+        self.format.tidy == Tidy::default()
     }
 
     /// Its records in pieces of about so many bytes.

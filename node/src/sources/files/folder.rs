@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::csv::{self, CsvFile, Cutter};
 use super::excel::Sheet;
 use super::json::{JsonFile, Kind};
 use super::{Batches, Fault, InOrder, LeftOut, RecordPlace, Records, text};
 use crate::sources::fingerprint::files_at;
+use crate::sources::pieces::Columns;
 use crate::sources::store::InMemory;
 use crate::sources::{SourceError, SourceKind, SourceSpec};
 
@@ -291,6 +292,13 @@ impl Iterator for Pieces {
 }
 
 impl Files {
+    /// Of how many columns, the first ones, cells are taken as they stand in records that are all rows.
+    pub(in crate::sources) fn columns_as_they_stand(&self) -> usize {
+        let count =
+            |file: &File| file.records.csv().filter(|csv| csv.keeps_cells()).map(|csv| csv.schema().fields().len());
+        self.files.iter().map(count).min().flatten().unwrap_or_default()
+    }
+
     /// All records in pieces of about so many bytes; `None` where the format has no such pieces.
     pub(in crate::sources) fn pieces(self: &Arc<Self>, bytes: usize) -> Option<Pieces> {
         let cut = self.files.iter().all(|file| file.records.csv().is_some());
@@ -301,23 +309,24 @@ impl Files {
     pub(in crate::sources) fn parsed(
         &self,
         piece: &Piece,
-        columns: &[usize],
+        columns: &Columns,
     ) -> Result<(Vec<RecordBatch>, LeftOut), InOrder> {
         let file = self.files.get(piece.file).ok_or(InOrder)?;
         let csv = file.records.csv().ok_or(InOrder)?;
         let count = csv.schema().fields().len();
-        let own: Vec<usize> = columns.iter().copied().filter(|index| *index < count).collect();
+        let Columns { places, schema } = columns;
+        let of_file = |(place, field): (&usize, &FieldRef)| (*place < count).then(|| (*place, Arc::clone(field)));
+        let own: Vec<_> = places.iter().zip(schema.fields()).filter_map(of_file).collect();
         let parsed = csv.parsed(&piece.text, &own)?;
-        let schema = Arc::new(self.schema.project(columns).map_err(|_| InOrder)?);
         let whole = |batch: RecordBatch| {
             let mut own = batch.columns().iter();
             let column = |index: &usize| match index.checked_sub(count) {
                 None => own.next().cloned(),
                 Some(folder) => file.folders.get(folder).map(|value| constant(value, batch.num_rows())),
             };
-            let columns = columns.iter().map(column).collect::<Option<Vec<_>>>().ok_or(InOrder)?;
+            let columns = places.iter().map(column).collect::<Option<Vec<_>>>().ok_or(InOrder)?;
             let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options).map_err(|_| InOrder)
+            RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(|_| InOrder)
         };
         let batches = parsed.batches.into_iter().map(whole).collect::<Result<_, _>>()?;
         Ok((batches, parsed.left_out))

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 
 use super::files::{Files, LeftOut};
 use super::*;
+use crate::sources::pieces::Columns;
 
 /// Of pieces, in bytes: so small that each cell is cut at each of its bytes, and large enough for all.
 const SIZES: [usize; 9] = [1, 2, 3, 5, 8, 13, 31, 64, 1 << 20];
@@ -20,12 +21,13 @@ fn in_order(files: &Arc<Files>) -> Read {
 /// These columns in pieces.
 fn in_pieces(files: &Arc<Files>, bytes: usize, columns: &[usize]) -> Read {
     let (mut batches, mut left_out) = (Vec::new(), LeftOut::default());
+    let schema = Arc::new(files.schema().project(columns).unwrap());
+    let of = Columns { places: columns.to_vec(), schema: Arc::clone(&schema) };
     for piece in files.pieces(bytes)? {
-        let (rows, without) = files.parsed(&piece.ok()?, columns).ok()?;
+        let (rows, without) = files.parsed(&piece.ok()?, &of).ok()?;
         batches.extend(rows);
         left_out = left_out + without;
     }
-    let schema = Arc::new(files.schema().project(columns).unwrap());
     Some((concat_batches(&schema, &batches).unwrap(), left_out))
 }
 
@@ -205,6 +207,22 @@ async fn mappings_of_single_rows_are_evaluated_in_pieces() {
         "SELECT name FROM source UNION ALL SELECT born FROM source",
     ] {
         check(&["name varchar"], Some(sql), false).await;
+    }
+}
+
+/// Where the parser of the file reads numbers and days itself, they are those that a cast of their text gives.
+#[tokio::test]
+async fn numbers_and_days_are_those_of_their_texts() {
+    let texts = "0|-0|+1|007|1.5|1e3|.5|5.|-.5e-2|inf|-inf|NaN|nan|Infinity|1_0|0x1| 1|1 |'1'|\u{a0}1|\u{663}|--1|+|-|.|9223372036854775807|\
+                 9223372036854775808|-9223372036854775808|2147483647|2147483648|-2147483649|1e308|1e309|4.9e-324|true|2024-02-29|\
+                 2023-02-29|2024-2-9|2024/02/29|29/02/2024|20240229|2024-02-29T00:00:00|2024-02-29 10:00:00|+12024-02-29|-0001-02-28|0000-01-01|\
+                 10000-01-01|2024-02-29Z|2024-02-29T23:59:59+02:00|1.0|12e|1,5|£5";
+    for text in texts.split('|') {
+        let text = text.replace(',', "");
+        for column in ["a bigint", "a integer", "a double", "a date"] {
+            let source = csv(format!("a,b\n{text},x\n,y\n"), &[column, "b varchar"], None);
+            check_mapped(&source, true).await;
+        }
     }
 }
 
