@@ -47,7 +47,7 @@ pub(crate) fn body() -> InProcess {
         let granted = Grant {
             agreement: "fire-risk-2026".into(),
             purpose: PURPOSE.into(),
-            recipients: vec![name("loda")],
+            recipients: vec![name("loda").into()],
             form: Form::Rows,
             columns: Some(vec![name("borough"), name("day"), name("cost")]),
             filter: Some(col("cost").gt(lit(100_i64))),
