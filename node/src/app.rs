@@ -154,9 +154,9 @@ pub async fn serve(
         tokio::spawn(register::keep(followed, registers, log, clock)),
     ];
     background.extend(files.map(|files| tokio::spawn(files.keep())));
-    background.extend(workers.map(|workers| {
-        tokio::spawn(renewal::keep_cluster(cluster(node), Arc::clone(workers.credentials())))
-    }));
+    background.extend(
+        workers.map(|workers| tokio::spawn(renewal::keep_cluster(cluster(node), Arc::clone(workers.credentials())))),
+    );
     background.extend(members.map(|members| tokio::spawn(members.follow_authorities())));
     for abroad::Other { directory, members, .. } in others {
         background.push(tokio::spawn(directory.learn()));

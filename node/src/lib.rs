@@ -22,8 +22,8 @@ pub mod metrics;
 pub mod news;
 pub mod peers;
 mod port;
-pub mod portal;
 mod portable;
+pub mod portal;
 mod printable;
 pub mod query;
 pub mod register;
@@ -41,6 +41,10 @@ pub mod web;
 pub mod witness;
 pub mod workbench;
 
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+#[path = "../../tests/ports.rs"]
+mod ports;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use arrow::datatypes::{DataType, Schema};
 use meridian_certs::{Analysts, Authority, Credentials, Identity, KeyAndRequest, Request, Validity};
 use meridian_proto::Name;
+
+use crate::ports::free;
 
 /// The longest that the nodes may take to be ready and to know of each other.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -138,12 +140,9 @@ pub(crate) fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
 
-/// Free ports: all are held until all are known, so that none is given twice.
+/// A node of each body, at addresses that are free.
 pub(crate) fn sites(bodies: &[&'static str]) -> Vec<Site> {
-    let listener = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let held: Vec<_> = bodies.iter().map(|body| (*body, listener(), listener())).collect();
-    let address = |listener: &TcpListener| listener.local_addr().unwrap();
-    held.iter().map(|(body, flight, health)| Site { body, flight: address(flight), health: address(health) }).collect()
+    bodies.iter().map(|body| Site { body, flight: free(), health: free() }).collect()
 }
 
 /// What an analyst of `body`, whose node's folder is in this one, proves who they are with.

@@ -12,6 +12,8 @@
 
 #[path = "../in_process/mod.rs"]
 mod in_process;
+#[path = "../ports.rs"]
+mod ports;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 

@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs::File;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -15,6 +15,8 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use futures::TryStreamExt;
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
+
+use crate::ports::free;
 
 /// How its log begins to tell of a statement that is put to it.
 const ASKED: &str = "get_flight_info_statement: ";
@@ -36,8 +38,7 @@ impl Sail {
     /// Up, or why not.
     pub(crate) fn start() -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("engine-").tempdir().map_err(|error| error.to_string())?;
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = port.map_err(|error| error.to_string())?.port();
+        let port = free().port();
         let mut engine = Self { port, running: None, folder };
         engine.up()?;
         Ok(engine)

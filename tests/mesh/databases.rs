@@ -154,7 +154,8 @@ fn rows_of_a_sqlite_file_by_the_million_go_through_as_well() {
     let mesh = Mesh::prepared();
     let folder = mesh.folder("gla");
     let numbers = format!("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {STREAMED})");
-    let homes = format!("CREATE VIEW homes AS {numbers} SELECT 'a home of the town of York, number ' || i AS town FROM c");
+    let homes =
+        format!("CREATE VIEW homes AS {numbers} SELECT 'a home of the town of York, number ' || i AS town FROM c");
     rusqlite::Connection::open(folder.join("data/homes.db")).unwrap().execute_batch(&homes).unwrap();
     mesh.start_each();
     mesh.streams("gla", || {

@@ -36,6 +36,8 @@ mod mistakes;
 mod outages;
 mod package;
 mod partial;
+#[path = "../ports.rs"]
+mod ports;
 mod private;
 mod protection;
 mod public;

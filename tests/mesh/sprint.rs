@@ -103,8 +103,7 @@ fn the_same_questions_run_on_made_rows_and_no_real_row_is_there() {
     let (here, there) = (ask(&dir, ROWS), mesh.ask(ROWS));
     assert_eq!(here.fails(1), there.fails(1));
     let said = end(served, &dir).stderr;
-    for words in ["london.lfb.incidents", "queries/fire_risk.sql", "agreement draft --profile", "--purpose fire-risk"]
-    {
+    for words in ["london.lfb.incidents", "queries/fire_risk.sql", "agreement draft --profile", "--purpose fire-risk"] {
         assert!(said.contains(words), "{words}: {said}");
     }
 

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use crate::ports::free;
 pub(crate) use audit::{Group, Line, chained, groups, journal, log_lines};
 pub(crate) use folder::{Demo, Pair, certify, certify_analyst, change, copy, scratch};
 pub(crate) use hostile::Hostile;
@@ -28,7 +29,7 @@ pub(crate) use process::{Ran, Running, meridian, nodes_below, send_signal};
 pub(crate) use sources::{STREAMED, described, know, node_check, parquet, publish_source};
 pub(crate) use tap::Tap;
 pub(crate) use terminal::Terminal;
-pub(crate) use town::{Town, free, publish};
+pub(crate) use town::{Town, publish};
 pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.

@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each includer uses a part")]
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::ports::free;
 
 /// The account under which a server runs where this process is root, which PostgreSQL refuses to run as; and its own user.
 pub(crate) const ACCOUNT: &str = "postgres";
@@ -38,8 +39,7 @@ impl Postgres {
         let programs =
             programs().ok_or("no PostgreSQL server (initdb, postgres, psql) in PATH or /usr/lib/postgresql")?;
         let folder = tempfile::Builder::new().prefix("postgres-").tempdir().map_err(|error| error.to_string())?;
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = port.map_err(|error| error.to_string())?.port();
+        let port = free().port();
         let settings = settings.iter().map(ToString::to_string).collect();
         let mut server = Self { programs, settings, port, running: None, folder };
         server.owned(server.path())?;

@@ -3,7 +3,6 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
@@ -11,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
+
+use crate::ports::free;
 
 /// Who may read and write; an account, and its user.
 pub(crate) const ACCESS_KEY: &str = "borough:files";
@@ -33,8 +34,7 @@ impl ObjectStore {
     pub(crate) fn start() -> Result<Self, String> {
         let python = env::var("MERIDIAN_TEST_STORE").map_err(|_| "MERIDIAN_TEST_STORE names no Python with Swift")?;
         let folder = tempfile::Builder::new().prefix("store-").tempdir().map_err(|error| error.to_string())?;
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = port.map_err(|error| error.to_string())?.port();
+        let port = free().port();
         let log = std::fs::File::create(folder.path().join("log")).map_err(|error| error.to_string())?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", &python]).arg(program());

@@ -49,7 +49,11 @@ pub(crate) fn keyed(config: SessionConfig, bodies: HashMap<Name, SessionContext>
         receipts: Receipts::new(Arc::new(signer)),
         begun: None,
     };
-    config.with_extension(Arc::new(context)).with_extension(Arc::new(Worth { small: f64::INFINITY, times: 0.0, many: 0.0 }))
+    config.with_extension(Arc::new(context)).with_extension(Arc::new(Worth {
+        small: f64::INFINITY,
+        times: 0.0,
+        many: 0.0,
+    }))
 }
 
 struct InMemory {

@@ -127,8 +127,7 @@ impl Serve {
         let parts = WorkerParts { listen, ca: tls.ca, cert: tls.cert, key: tls.key, data, memory: memory_mib << 20 };
         let mut threads = runtime::Builder::new_multi_thread();
         threads.worker_threads(worker_threads).max_blocking_threads(BLOCKING_THREADS).thread_name("worker");
-        self.end.run(threads, async |end| {
-            cluster::serve(parts, end).await.map_err(|error| Error::Serve(error.to_string()))
-        })
+        self.end
+            .run(threads, async |end| cluster::serve(parts, end).await.map_err(|error| Error::Serve(error.to_string())))
     }
 }

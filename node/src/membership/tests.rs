@@ -90,7 +90,8 @@ fn three_days_without_the_authority_change_nothing_and_five_let_only_open_data_l
 
 #[test]
 fn an_authority_is_asked_by_all_of_a_city_and_by_as_many_of_a_thousand() {
-    let asking = |members: usize| (0..1000).filter(|drawn| asks_authorities(members, f64::from(*drawn) / 1000.0)).count();
+    let asking =
+        |members: usize| (0..1000).filter(|drawn| asks_authorities(members, f64::from(*drawn) / 1000.0)).count();
     for (members, expected) in [(0, 1000), (1, 1000), (36, 1000), (72, 500), (1000, 36), (10_000, 4)] {
         assert_eq!(asking(members), expected, "rounds of a thousand in which one of {members} asks");
     }

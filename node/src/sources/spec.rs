@@ -45,7 +45,8 @@ impl SourceSpec {
             let columns = dataset.columns.iter().map(|c| (c.name.clone(), c.column_type, c.required));
             (dataset.name.clone(), dataset.coverage.clone(), columns.collect::<Vec<_>>())
         };
-        let Self { dataset, kind, path, store, mapping, addresses, unit, most_held: _, as_of, snapshots, rights } = self;
+        let Self { dataset, kind, path, store, mapping, addresses, unit, most_held: _, as_of, snapshots, rights } =
+            self;
         shape(dataset) == shape(&other.dataset)
             && *kind == other.kind
             && *path == other.path

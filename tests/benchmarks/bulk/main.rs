@@ -13,6 +13,8 @@ mod data;
 mod mesh;
 #[path = "../nodes.rs"]
 mod nodes;
+#[path = "../../ports.rs"]
+mod ports;
 mod python;
 
 use std::process::ExitCode;

@@ -16,6 +16,8 @@ mod duckdb;
 mod mesh;
 #[path = "../nodes.rs"]
 mod nodes;
+#[path = "../../ports.rs"]
+mod ports;
 mod postgres;
 #[path = "../../postgres/mod.rs"]
 mod server;

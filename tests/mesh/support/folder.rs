@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use meridian_certs::{Analysts, Authority, Identity, KeyAndRequest, Office, Request, Validity};
 
-use super::{Ran, Running, meridian, nodes_below};
+use super::{Ran, Running, free, meridian, nodes_below};
 
 /// A run of `meridian demo --once --dir … --format csv`, and the folder that it left.
 pub(crate) struct Demo {
@@ -102,15 +102,8 @@ pub(super) fn renew(dir: &Path) -> BTreeMap<String, Ports> {
         .filter(|entry| entry.path().join("node.toml").exists())
         .map(|entry| entry.file_name().into_string().expect("a name"))
         .collect();
-    // All are held until all are known, so that none is given twice.
-    let listener = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    let held: Vec<_> = bodies.iter().map(|_| (listener(), listener())).collect();
-    let address = |listener: &TcpListener| listener.local_addr().expect("an address");
-    let ports: BTreeMap<String, Ports> = bodies
-        .into_iter()
-        .zip(&held)
-        .map(|(body, (flight, health))| (body, Ports { flight: address(flight), health: address(health) }))
-        .collect();
+    let ports: BTreeMap<String, Ports> =
+        bodies.into_iter().map(|body| (body, Ports { flight: free(), health: free() })).collect();
     for (body, own) in &ports {
         let folder = dir.join(body);
         change(&folder.join("node.toml"), |node| {

@@ -2,28 +2,18 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Mesh, Ran, Running, meridian, scratch, until};
+use super::{Mesh, Ran, Running, free, meridian, scratch, until};
 
 /// A federation and its authority.
 pub(crate) struct Town {
     pub(crate) mesh: Mesh,
     address: SocketAddr,
     authority: Mutex<Option<(Child, ChildStdin)>>,
-}
-
-/// An address that is free, given once. None of those that the system gives by itself, to connections too.
-pub(crate) fn free() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(15_000);
-    until("a free port", || {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, NEXT.fetch_add(1, Ordering::Relaxed)));
-        TcpListener::bind(address).is_ok().then_some(address)
-    })
 }
 
 impl Town {

@@ -1,8 +1,13 @@
 //! Free ports on loopback, held until the process that needs them starts.
 
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use super::super::Error;
+
+/// Where ports are looked for, from a place by chance on. Below those that the system gives to connections by itself: one of
+/// these could be taken by a connection of a node that is up already, before the process that needs it listens.
+const RANGE: std::ops::Range<u16> = 20_000..32_768;
 
 /// All ports of a mesh.
 pub(crate) struct Ports {
@@ -36,15 +41,26 @@ pub(super) struct Reserved {
 impl Reserved {
     /// Any free port.
     fn new() -> Result<Self, Error> {
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| {
-            let address = listener.local_addr()?;
-            Ok(Self { address, _listener: listener })
-        });
-        bound.map_err(|error| {
+        Self::first_free().map_err(|error| {
             Error::Mesh(format!(
                 "looking for a free port on 127.0.0.1: {error}; end programs that hold many, or choose fewer bodies"
             ))
         })
+    }
+
+    fn first_free() -> io::Result<Self> {
+        let begin = rand::random_range(RANGE);
+        let mut taken = io::Error::from(ErrorKind::AddrInUse);
+        for port in (begin..RANGE.end).chain(RANGE.start..begin) {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                Ok(listener) => return Ok(Self { address: listener.local_addr()?, _listener: listener }),
+                Err(error) if [ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) => {
+                    taken = error
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(taken)
     }
 
     /// `127.0.0.1:port`

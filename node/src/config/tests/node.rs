@@ -30,7 +30,10 @@ fn node_toml() {
     check(node, "[limits]", "[audit]\nprivat_days = 9\n\n[limits]", "node.toml:14: unknown key `privat_days`: did you");
     let telemetry = |lines: &str| format!("[telemetry]\n{lines}\n\n[limits]");
     for (lines, expected) in [
-        ("otlp = \"https://127.0.0.1:4317\"", "node.toml:14: telemetry.otlp is \"https://127.0.0.1:4317\", which is no"),
+        (
+            "otlp = \"https://127.0.0.1:4317\"",
+            "node.toml:14: telemetry.otlp is \"https://127.0.0.1:4317\", which is no",
+        ),
         ("otlp = \"http://collector.example:4317\"", "node.toml:14: telemetry.otlp is"),
         ("otlp = \"http://127.0.0.1:4317\"\npercent = 0", "node.toml:15: telemetry.percent is 0: write 1 to 100"),
         ("otlp = \"http://127.0.0.1:4317\"\npercent = 101", "node.toml:15: telemetry.percent is 101: write"),

@@ -35,9 +35,7 @@ use crate::history::Account;
 
 pub(super) use control::rounded;
 pub(super) use exec::ReleaseExec;
-pub(super) use figures::{
-    Counted, ShippedFigures, field, function, plain as read_figures, ship as ship_figures,
-};
+pub(super) use figures::{Counted, ShippedFigures, field, function, plain as read_figures, ship as ship_figures};
 pub(super) use node::{ReleaseNode, node};
 pub(super) use percentile::Percentile;
 pub(super) use solved::{Solved, SolvedKey, SolvedSet};

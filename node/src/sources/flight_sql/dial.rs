@@ -54,8 +54,7 @@ pub(super) async fn channel(config: &EngineConfig) -> Result<Channel, EngineFaul
     let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
     let endpoint = endpoint.map_err(|error| EngineFault::Unreachable(error.to_string()))?;
     // No pings: many engines take them for an attack, and a silent one is given up after `request_seconds`.
-    let endpoint =
-        endpoint.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+    let endpoint = endpoint.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     let connecting = endpoint.connect_with_connector(tower::service_fn(move |_: Uri| {
         let (host, tls) = (host.clone(), tls.clone());
         async move { dial(&host, port, tls).await.map(TokioIo::new) }

@@ -60,7 +60,10 @@ pub(super) fn kind(random: &mut StdRng) -> SourceKind {
 
 /// Reads all rows, or is told why it can't.
 fn read(spec: &SourceSpec) -> Result<usize, files::FileFault> {
-    Arc::new(files::Files::open(&spec.path, &spec.kind)?).parts().map(|part| part.map(|part| part.batch.num_rows())).sum()
+    Arc::new(files::Files::open(&spec.path, &spec.kind)?)
+        .parts()
+        .map(|part| part.map(|part| part.batch.num_rows()))
+        .sum()
 }
 
 #[test]
