@@ -13,7 +13,7 @@ mod shared;
 mod transport;
 
 pub use arrived::Arrived;
-pub use arriving::well_formed;
+pub use arriving::{Aligned, messages, shared as bytes_of, well_formed};
 pub use begun::Begun;
 pub use error::{RemoteError, RemoteErrorKind};
 pub use exec::{RemoteExec, RemotePlanner};

@@ -15,7 +15,7 @@ use tonic::Request;
 use tonic::transport::Channel;
 
 use super::again::{again, is_unconnected};
-use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, well_formed};
+use super::{Aligned, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, messages, well_formed};
 
 /// Largest Flight message that is taken from a peer, and the most that an action's results have together, in bytes.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -156,8 +156,8 @@ impl Peers {
         Ok(results)
     }
 
-    fn client(&self, body: &Name) -> Result<FlightServiceClient<Channel>, RemoteError> {
-        let client = FlightServiceClient::new(self.channel(body)?);
+    fn client(&self, body: &Name) -> Result<FlightServiceClient<Aligned<Channel>>, RemoteError> {
+        let client = FlightServiceClient::new(Aligned(self.channel(body)?));
         Ok(client.max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES))
     }
 
@@ -202,8 +202,8 @@ impl Peers {
             other => other,
         };
         self.note(slug, !matches!(&answer, Err(status) if broke(body, status)));
-        let messages = answer.map_err(|status| RemoteError::from_status(body, &status))?.into_inner();
-        let decoder = FlightDataDecoder::new(well_formed(messages));
+        let answer = answer.map_err(|status| RemoteError::from_status(body, &status))?;
+        let decoder = FlightDataDecoder::new(well_formed(messages(answer, MESSAGE_BYTES)));
         let body = body.clone();
         let items = decoder.map(move |message| {
             let message = message.map_err(|error| flight_error(&body, error))?;

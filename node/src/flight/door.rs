@@ -13,7 +13,7 @@ use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder};
 
-use super::{Limits, ServeError, layers, service, sessions};
+use super::{Limits, ServeError, layers, message, service, sessions};
 use crate::query::{Engine, Watch};
 
 /// The calls of Flight SQL behind all that each of them passes: membership, identity, trace, limits.
@@ -42,6 +42,7 @@ impl Door {
             .layer(identity)
             .layer(layers::Trace)
             .layer(layers::Bounded::new(limits))
+            .map_response(message::uncopied)
             .service(flight);
         Ok(Self { calls: BoxCloneSyncService::new(calls), limits })
     }

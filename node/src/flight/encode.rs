@@ -4,33 +4,31 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use arrow_flight::FlightData;
-use arrow_flight::encode::{FlightDataEncoder, FlightDataEncoderBuilder};
-use arrow_flight::error::FlightError;
+use arrow::error::ArrowError;
+use arrow_flight::encode::FlightDataEncoderBuilder;
 use datafusion::error::DataFusionError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
+use super::message::{Encoder, Message};
 use super::status;
 use super::tickets::UnderWay;
 use crate::query::{Answer, Closing, Progress};
 
 /// What a Flight call streams to its caller.
-pub(super) type Messages = BoxStream<'static, Result<FlightData, Status>>;
+pub(crate) type Messages = BoxStream<'static, Result<Message, Status>>;
 
 /// Rows of one message.
 const MESSAGE_ROWS: usize = 32 << 10;
 /// Size that a message's data is cut to, in bytes; one row may be more.
 const MESSAGE_BYTES: usize = 1 << 20;
-/// What a message may hold beyond header, data and metadata: their tags and lengths, in bytes.
-const FRAMING_BYTES: usize = 64;
 /// What Arrow IPC pads buffers to, in bytes.
 const IPC_ALIGNMENT: usize = 64;
 
 /// The schema under which batches of `schema` travel: dictionaries as their values.
 pub(super) fn travelling(schema: &SchemaRef) -> SchemaRef {
-    let encoder = encoder(Arc::clone(schema), stream::empty());
+    let encoder = FlightDataEncoderBuilder::new().with_schema(Arc::clone(schema)).build(stream::empty());
     encoder.known_schema().unwrap_or_else(|| Arc::clone(schema))
 }
 
@@ -89,8 +87,10 @@ impl End for NoReceipt {
 }
 
 struct Encoding<E> {
-    messages: FlightDataEncoder,
-    schema: SchemaRef,
+    pieces: BoxStream<'static, Result<RecordBatch, DataFusionError>>,
+    encoder: Encoder,
+    /// The first message, until it is sent.
+    schema: Option<Message>,
     end: Option<E>,
     under_way: Option<UnderWay>,
     message_bytes: usize,
@@ -104,56 +104,58 @@ fn encode<E: End>(
     under_way: Option<UnderWay>,
     message_bytes: usize,
 ) -> Messages {
-    let progress = end.progress().clone();
-    let counted = progress.clone();
-    let pieces = batches.map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok))).try_flatten().inspect_ok(
-        move |piece| {
-            counted.add(piece.num_rows() as u64, unsent_bitmaps(piece));
-        },
-    );
-    let messages = encoder(schema, pieces);
-    let schema = messages.known_schema().unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
-    let encoding = Encoding { messages, schema, end: Some(end), under_way, message_bytes, progress };
+    let (encoder, schema) = match Encoder::new(travelling(&schema)) {
+        Ok(begun) => begun,
+        Err(why) => return stream::iter([Err(unfit(&why))]).boxed(),
+    };
+    let pieces = batches.map_ok(|batch| stream::iter(pieces(batch).into_iter().map(Ok))).try_flatten().boxed();
+    let (schema, progress) = (Some(schema), end.progress().clone());
+    let encoding = Encoding { pieces, encoder, schema, end: Some(end), under_way, message_bytes, progress };
     stream::try_unfold(encoding, Encoding::next).boxed()
 }
 
 impl<E: End> Encoding<E> {
     /// One message after the other; after an error there is none.
-    async fn next(mut self) -> Result<Option<(FlightData, Self)>, Status> {
+    async fn next(mut self) -> Result<Option<(Message, Self)>, Status> {
         let Some(end) = &self.end else { return Ok(None) };
-        let message = tokio::select! {
+        if let Some(schema) = self.schema.take() {
+            self.fits(&schema)?;
+            return Ok(Some((schema, self)));
+        }
+        let piece = tokio::select! {
             biased;
             () = cancelled(self.under_way.as_ref()) => return Err(cancelled_status()),
-            message = self.messages.next() => message,
+            piece = self.pieces.next() => piece,
         };
-        let message = match message {
-            Some(Ok(message)) => message,
-            Some(Err(error)) => return Err(failed(end, error)),
+        let message = match piece {
+            Some(Ok(piece)) => self.message(&piece)?,
+            Some(Err(error)) => return Err(end.fail(error)),
             None => return self.last().await,
         };
-        self.progress.add(0, message.data_body.len() as u64);
         self.fits(&message)?;
         Ok(Some((message, self)))
     }
 
+    /// The message of one piece, counted.
+    fn message(&mut self, piece: &RecordBatch) -> Result<Message, Status> {
+        let message = self.encoder.message(piece).map_err(|why| unfit(&why))?;
+        self.progress.add(piece.num_rows() as u64, unsent_bitmaps(piece) + message.data_len() as u64);
+        Ok(message)
+    }
+
     /// An empty batch that carries the receipt.
-    async fn last(mut self) -> Result<Option<(FlightData, Self)>, Status> {
+    async fn last(mut self) -> Result<Option<(Message, Self)>, Status> {
         let Some(end) = self.end.take() else { return Ok(None) };
         let receipt = end.close().await?;
         self.progress.finish();
         let Some(receipt) = receipt else { return Ok(None) };
-        let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
-        let messages = arrow_flight::utils::batches_to_flight_data(&self.schema, vec![empty]);
-        let message = messages.map_err(|why| status::fault("encode a receipt", &why))?.pop();
-        let message = message.ok_or_else(|| status::fault("encode a receipt", &"there is no message"))?;
-        let message = message.with_app_metadata(receipt);
+        let message = self.encoder.empty().map_err(|why| unfit(&why))?.with_metadata(receipt);
         self.fits(&message)?;
         Ok(Some((message, self)))
     }
 
-    fn fits(&self, message: &FlightData) -> Result<(), Status> {
-        let parts = [&message.data_header, &message.data_body, &message.app_metadata];
-        let size = parts.iter().map(|part| part.len()).sum::<usize>() + FRAMING_BYTES;
+    fn fits(&self, message: &Message) -> Result<(), Status> {
+        let size = message.size();
         if size <= self.message_bytes {
             return Ok(());
         }
@@ -185,36 +187,16 @@ pub(super) fn cancelled_status() -> Status {
     Status::cancelled("the caller cancelled this answer")
 }
 
-fn encoder(
-    schema: SchemaRef,
-    pieces: impl Stream<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
-) -> FlightDataEncoder {
-    FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        // The pieces have the right size; the encoder would count a slice as the whole that it is cut from.
-        .with_max_flight_data_size(usize::MAX)
-        .build(pieces.map_err(|error| FlightError::ExternalError(Box::new(error))))
+/// Arrow's own words may hold values of the rows that it was given.
+fn unfit(_: &ArrowError) -> Status {
+    status::fault("encode an answer", &"Arrow has no form for it")
 }
 
-fn failed(end: &impl End, error: FlightError) -> Status {
-    match error {
-        FlightError::ExternalError(error) => match error.downcast::<DataFusionError>() {
-            Ok(error) => end.fail(*error),
-            Err(_) => status::fault("encode an answer", &"it ended in an error of no known kind"),
-        },
-        FlightError::Tonic(status) => *status,
-        // Arrow's own words may hold values of the rows that it was given.
-        FlightError::Arrow(_) => status::fault("encode an answer", &"Arrow has no form for it"),
-        error @ (FlightError::NotYetImplemented(_) | FlightError::ProtocolError(_) | FlightError::DecodeError(_)) => {
-            status::fault("encode an answer", &error)
-        }
-    }
-}
-
-/// Halves a batch until every piece is small, or one row; in order, without copies.
+/// Halves a batch until every piece is small, or one row; in order, without copies. None where there are no rows.
 fn pieces(batch: RecordBatch) -> Vec<RecordBatch> {
     let mut pieces = Vec::with_capacity(1);
     let mut left = vec![batch];
+    left.retain(|batch| batch.num_rows() > 0);
     while let Some(batch) = left.pop() {
         let rows = batch.num_rows();
         if rows > 1 && (rows > MESSAGE_ROWS || bytes(&batch) > MESSAGE_BYTES) {

@@ -15,6 +15,7 @@
 //! - `sessions`: the purpose that is stated once for several calls
 //! - `tickets`: the handles that are out, and whose they are
 //! - `encode`: batches into Flight messages, and the receipt behind them
+//! - `message`: such a message, and how it is sent without a copy
 //! - `status`: errors into gRPC statuses
 
 mod actions;
@@ -24,6 +25,7 @@ mod door;
 mod encode;
 mod layers;
 mod logs;
+mod message;
 mod metadata;
 mod partial;
 mod remote;
@@ -50,6 +52,8 @@ use crate::query::Engine;
 pub use door::{Door, Inside};
 pub use remote::{REMOTE_QUERY_URL, remote_ticket};
 
+#[cfg(test)]
+pub(crate) use encode::Messages;
 #[cfg(test)]
 pub(crate) use service::Service;
 

@@ -24,7 +24,7 @@ use super::sessions::{self, InSession, Sessions};
 use super::sql_info::ServerInfo;
 use super::statements::Statements;
 use super::tickets::Handle;
-use super::{Limits, QUERY_ID_HEADER, actions, metadata, partial, remote, status};
+use super::{Limits, QUERY_ID_HEADER, actions, message, metadata, partial, remote, status};
 use crate::gate::Caller;
 use crate::query::{Asked, Engine, Partial, Watch};
 
@@ -97,6 +97,23 @@ impl Service {
             Wanted::Metadata(command) => Ok(metadata::batch(&command, &self.engine, &self.info, &caller)?.schema()),
         }
     }
+
+    /// The answer to a ticket.
+    pub(crate) async fn get(&self, request: Request<Ticket>) -> Result<Response<Messages>, Status> {
+        let (caller, watch) = (caller(&request)?, request.extensions().get::<Watch>().cloned());
+        match command::ticketed(request.get_ref())? {
+            Ticketed::Statement(handle) => self.statements.read(&caller, &handle, watch).await,
+            Ticketed::Metadata(command) => {
+                let batch = metadata::batch(&command, &self.engine, &self.info, &caller)?;
+                Ok(Response::new(encode::metadata(batch, self.limits.message_bytes)))
+            }
+            Ticketed::Remote(query) => {
+                let own = (self.engine.federation(), self.engine.body());
+                let asked = remote::asked(&query, &verified(&request)?, own)?;
+                self.statements.answer(asked, None).await
+            }
+        }
+    }
 }
 
 /// One endpoint without a location: the answer is read where it was asked for.
@@ -145,7 +162,7 @@ fn unknown() -> Status {
 impl FlightService for Service {
     type HandshakeStream = Stream<HandshakeResponse>;
     type ListFlightsStream = Stream<FlightInfo>;
-    type DoGetStream = Messages;
+    type DoGetStream = Stream<FlightData>;
     type DoPutStream = Stream<PutResult>;
     type DoActionStream = Stream<ActionResult>;
     type ListActionsStream = Stream<ActionType>;
@@ -184,20 +201,8 @@ impl FlightService for Service {
         Ok(Response::new(SchemaResult { schema: actions::schema(&schema)? }))
     }
 
-    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Messages>, Status> {
-        let (caller, watch) = (caller(&request)?, request.extensions().get::<Watch>().cloned());
-        match command::ticketed(request.get_ref())? {
-            Ticketed::Statement(handle) => self.statements.read(&caller, &handle, watch).await,
-            Ticketed::Metadata(command) => {
-                let batch = metadata::batch(&command, &self.engine, &self.info, &caller)?;
-                Ok(Response::new(encode::metadata(batch, self.limits.message_bytes)))
-            }
-            Ticketed::Remote(query) => {
-                let own = (self.engine.federation(), self.engine.body());
-                let asked = remote::asked(&query, &verified(&request)?, own)?;
-                self.statements.answer(asked, None).await
-            }
-        }
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        self.get(request).await.map(message::beside)
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {

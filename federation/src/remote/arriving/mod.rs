@@ -4,6 +4,7 @@
 //! sender likes: a compressed buffer says itself what it unpacks to, and one that believes a terabyte ends the process.
 //! What the values are (offsets within a buffer, UTF-8, places in a dictionary) Arrow checks by itself, with errors.
 
+mod aligned;
 mod layout;
 mod parts;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use arrow_flight::error::FlightError;
 use futures::{Stream, TryStreamExt, future};
 use tonic::Status;
 
+pub use aligned::{Aligned, messages, shared};
 use layout::{Dictionaries, Layout};
 
 /// Why a message is not decoded.

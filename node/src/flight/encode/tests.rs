@@ -3,6 +3,7 @@
 
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::utils::flight_data_to_batches;
 use tokio::sync::oneshot;
@@ -48,12 +49,17 @@ fn texts(lengths: &[usize]) -> RecordBatch {
     RecordBatch::try_from_iter([("t", Arc::new(values) as ArrayRef)]).unwrap()
 }
 
+/// As it arrives at somebody else.
+fn arrived(message: Result<Message, Status>) -> Result<FlightData, Status> {
+    message.map(FlightData::from)
+}
+
 async fn run(batches: Vec<RecordBatch>, limit: usize) -> (Vec<Result<FlightData, Status>>, Option<(u64, u64)>) {
     let (sender, mut closed) = oneshot::channel();
     let schema = batches[0].schema();
     let batches = stream::iter(batches.into_iter().map(Ok));
     let messages = encode(schema, batches, Ending::new(sender), None, limit);
-    (messages.collect().await, closed.try_recv().ok())
+    (messages.map(arrived).collect().await, closed.try_recv().ok())
 }
 
 async fn sent(batches: Vec<RecordBatch>) -> (Vec<FlightData>, (u64, u64)) {
@@ -145,7 +151,7 @@ async fn an_error_ends_the_answer_without_a_receipt() {
     let batches = vec![Ok(numbers(1)), Err(DataFusionError::Internal("secret".into())), Ok(numbers(1))];
     let schema = numbers(0).schema();
     let messages = encode(schema, stream::iter(batches), Ending::new(sender), None, LIMIT);
-    let messages: Vec<_> = messages.collect().await;
+    let messages: Vec<_> = messages.map(arrived).collect().await;
     assert_eq!(messages.len(), 3);
     let last = messages[2].as_ref().unwrap_err();
     assert_eq!((last.code(), last.message()), (Code::Aborted, "for the caller"));

@@ -74,7 +74,7 @@ impl<H: Send + 'static> HttpBody for Timed<H> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let mut shared = lock(&self.shared);
         let Some((body, _)) = shared.live.as_mut() else {
-            return Poll::Ready(shared.status.take().map(|status| Ok(trailers(&status))));
+            return Poll::Ready(shared.status.take().map(|status| Ok(Frame::trailers(trailers(&status)))));
         };
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx)));
         let (polled, live) = match polled {
@@ -86,7 +86,7 @@ impl<H: Send + 'static> HttpBody for Timed<H> {
             Ok(Poll::Ready(last)) => (last, shared.live.take()),
             Err(_) => {
                 tracing::error!("an answer that was under way panicked");
-                (Some(Ok(trailers(&Status::internal(FAULT)))), shared.live.take())
+                (Some(Ok(Frame::trailers(trailers(&Status::internal(FAULT))))), shared.live.take())
             }
         };
         drop(shared);
@@ -114,12 +114,13 @@ impl<H> Drop for Timed<H> {
     }
 }
 
-fn trailers(status: &Status) -> Frame<Bytes> {
+/// The status as it stands behind a body.
+pub(in super::super) fn trailers(status: &Status) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if status.add_header(&mut headers).is_err() {
         headers.insert(Status::GRPC_STATUS, http::HeaderValue::from(status.code() as i32));
     }
-    Frame::trailers(headers)
+    headers
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod identity;
 mod membership;
 mod trace;
 
+pub(super) use body::trailers;
 pub(super) use bounded::Bounded;
 pub(super) use identity::Identity;
 pub(super) use membership::Membership;

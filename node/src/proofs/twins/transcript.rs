@@ -13,7 +13,7 @@ use meridian_proto::{Receipt, ReleaseRecord};
 use prost::Message;
 use tonic::{Code, Request, Status};
 
-use crate::flight::Service;
+use crate::flight::{Messages, Service};
 use crate::proofs::asked::{asker, values};
 use crate::proofs::value::Value;
 
@@ -92,7 +92,7 @@ impl Told {
         let command = CommandGetTables { include_schema: true, ..CommandGetTables::default() };
         let ticket = Ticket { ticket: command.as_any().encode_to_vec().into() };
         let purpose = Some("planning");
-        let tables = read(service.do_get(with_caller(ticket, purpose)).await.unwrap().into_inner()).await;
+        let tables = read(service.get(with_caller(ticket, purpose)).await.unwrap().into_inner()).await;
         let criteria = Criteria { expression: vec![].into() };
         let flights = service.list_flights(with_caller(criteria, purpose)).await.unwrap().into_inner();
         let flights = flights.map(|info| self::told(&info.unwrap(), vec![])).collect().await;
@@ -124,7 +124,7 @@ impl Transcript {
         let headers = response.metadata().keys().map(|key| format!("{key:?}")).collect();
         let info = response.into_inner();
         let ticket = info.endpoint[0].ticket.clone().unwrap();
-        let answer = match service.do_get(with_caller(ticket, purpose)).await {
+        let answer = match service.get(with_caller(ticket, purpose)).await {
             Ok(response) => read(response.into_inner()).await,
             Err(status) => Answer { frames: vec![], end: Err(said(&status)) },
         };
@@ -186,12 +186,13 @@ fn told(info: &FlightInfo, headers: Vec<String>) -> Info {
     }
 }
 
-async fn read(mut messages: impl StreamExt<Item = Result<FlightData, Status>> + Unpin) -> Answer {
+async fn read(mut messages: Messages) -> Answer {
     let mut frames = Vec::new();
     let mut record = None;
     while let Some(message) = messages.next().await {
         match message {
             Ok(message) => {
+                let message = FlightData::from(message);
                 if !message.app_metadata.is_empty() {
                     record = Some(signed(&message.app_metadata));
                 }

@@ -17,13 +17,13 @@ use datafusion::error::Result as Answer;
 use futures::stream::{BoxStream, try_unfold};
 use futures::{StreamExt, TryStreamExt};
 use http::Uri;
-use meridian_federation::remote::well_formed;
+use meridian_federation::remote::{messages, well_formed};
 use prost::Message;
 use tonic::Status;
 
 use super::columns;
 use super::fault::EngineFault;
-use super::server::{FlightEngine, Session};
+use super::server::{FlightEngine, MESSAGE_BYTES, Session};
 use crate::sources::Fault;
 use crate::sources::remote::{Asked, Column, Engine, Kind, Origin, Shape};
 
@@ -97,10 +97,10 @@ impl Reading {
             let Some(answer) = &mut self.answer else {
                 let Some(ticket) = self.tickets.pop_front() else { return self.end().map(|()| None) };
                 let (mut client, request) = (self.session.client(), self.session.request(ticket));
-                let messages =
+                let answer =
                     waited(&self.engine, client.do_get(request)).await?.map_err(|status| self.fault(&status))?;
                 // What the check refuses holds no value; what Arrow does may.
-                let checked = well_formed(messages.into_inner()).map_err(|error| match error {
+                let checked = well_formed(messages(answer, MESSAGE_BYTES)).map_err(|error| match error {
                     FlightError::DecodeError(why) => FlightError::ExternalError(Box::new(EngineFault::Malformed(why))),
                     other => other,
                 });

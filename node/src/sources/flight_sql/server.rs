@@ -10,6 +10,7 @@ use arrow_flight::flight_service_client::FlightServiceClient;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::stream;
+use meridian_federation::remote::Aligned;
 use meridian_proto::Name;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -21,7 +22,7 @@ use super::fault::EngineFault;
 use crate::secrets::private_text;
 
 /// Largest message that is taken (bytes).
-const MESSAGE_BYTES: usize = 64 << 20;
+pub(super) const MESSAGE_BYTES: usize = 64 << 20;
 /// An engine that can't be reached is not tried again before: its other datasets need not find out one by one.
 const RESTING: Duration = Duration::from_secs(2);
 
@@ -164,8 +165,8 @@ pub(super) struct Session {
 
 impl Session {
     /// The way to make calls.
-    pub(super) fn client(&self) -> FlightServiceClient<Channel> {
-        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
+    pub(super) fn client(&self) -> FlightServiceClient<Aligned<Channel>> {
+        FlightServiceClient::new(Aligned(self.channel.clone())).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     /// A message with what goes along with every call.
