@@ -262,9 +262,9 @@ wrong() {
     exit 1
 }
 
-# A port on this machine that nothing listens at.
+# A port on this machine that nothing listens at, below those of a demo, which may start at any moment.
 number=${lesson##*/}
-next_port=$((20000 + 1000 * ${number%%-*} + $$ % 90 * 11))
+next_port=$((1000 + 1000 * ${number%%-*} + $$ % 90 * 11))
 free_port() {
     while (exec 4<>"/dev/tcp/127.0.0.1/$next_port") 2>/dev/null; do next_port=$((next_port + 1)); done
     printf -v "$1" '%s' "$next_port"

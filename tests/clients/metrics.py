@@ -9,7 +9,7 @@ import urllib.request
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-with urllib.request.urlopen(sys.argv[1], timeout=30) as answer:
+with urllib.request.urlopen(sys.argv[1], timeout=120) as answer:
     kind = answer.headers["content-type"]
     text = answer.read().decode()
 assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8", kind

@@ -22,6 +22,7 @@ const browser = await chromium.launch({
 
 async function open(size, javaScriptEnabled = true) {
   const context = await browser.newContext({ viewport: SIZES[size], javaScriptEnabled });
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   page.on("request", (request) => {
     if (!["/register/", "/catalogue/"].some((below) => request.url().startsWith(origin + below))) wrong.push(`a request goes to ${request.url()}`);

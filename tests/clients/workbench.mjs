@@ -25,8 +25,8 @@ async function open(size, colorScheme = "light", address = "/") {
   const context = await browser.newContext({
     viewport: SIZES[size], colorScheme, ignoreHTTPSErrors: true, acceptDownloads: true, clientCertificates: [{ origin, certPath, keyPath }],
   });
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
   page.on("request", (request) => {
     if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith(`blob:${origin}/`)) wrong.push(`a request goes to ${request.url()}`);
   });
@@ -83,6 +83,7 @@ const text = (page, selector) => page.locator(selector).first().textContent();
 async function way([portal, sql, csv, bodies]) {
   for (const size of Object.keys(SIZES)) {
     const reader = await (await browser.newContext({ viewport: SIZES[size] })).newPage();
+    reader.setDefaultTimeout(120_000);
     await reader.goto(`${portal}?q=fires`);
     await reader.locator("main ul.cards a").first().click();
     is((await reader.locator("h1").textContent()).length > 0, "the portal finds nothing");

@@ -65,9 +65,11 @@ impl Cities {
         for city in [&self.london, &self.berlin] {
             city.mesh.start_each();
         }
-        for (city, dataset) in [(&self.london, "berlin.tempelhof.energy"), (&self.berlin, "london.lldc.energy")] {
+        let of_berlin = ["berlin.tempelhof.energy", "berlin.lldc.open"];
+        for (city, datasets) in [(&self.london, &of_berlin[..]), (&self.berlin, &["london.lldc.energy"])] {
             until("each knows what the other publishes", || {
-                city.mesh.run(&["catalogue", "--format", "csv"]).ok().contains(dataset).then_some(())
+                let listed = city.mesh.run(&["catalogue", "--format", "csv"]);
+                datasets.iter().all(|dataset| listed.ok().contains(dataset)).then_some(())
             });
         }
     }

@@ -246,13 +246,15 @@ fn news_travels_without_the_authority_and_never_back() {
 
     // A node that was away, and comes back with an old membership, learns from the others before it answers any of them.
     mesh.stop("lfb");
+    let version = |body: &str| mesh.log(body).matches("the membership of the federation has changed").count();
+    let told = version("lfb");
     fs::write(mesh.folder("lfb").join("state/membership"), &first).unwrap();
     mesh.start("lfb");
     until("LFB's node has caught up", || (membership("lfb") == suspended).then_some(()));
     until("LFB's node refuses", || client(&town, "gla", "lfb").actions().is_err().then_some(()));
+    until("LFB's operator is told", || (version("lfb") > told).then_some(()));
 
     // The authority itself goes back to an old backup: nobody goes with it.
-    let version = |body: &str| mesh.log(body).matches("the membership of the federation has changed").count();
     let before = ["loda", "lfb"].map(version);
     fs::write(town.folder().join("membership"), &first).unwrap();
     town.start_authority();

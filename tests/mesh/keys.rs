@@ -93,8 +93,10 @@ fn a_body_that_finds_the_keys_too_long_is_asked_without_them() {
     whole(&ran);
     assert_eq!(left(&brigade.mesh, "lfb"), HOUSES as u64);
     // They were sent, and LFB's node turned them away before it planned anything.
-    let log = brigade.mesh.log("lfb");
     let asked = |line: &&str| line.contains("method=\"DoGet\"") && line.contains("call ended");
+    let log = until("both calls have ended", || {
+        Some(brigade.mesh.log("lfb")).filter(|log| log.lines().filter(asked).count() >= 2)
+    });
     let refused = log.lines().filter(asked).filter(|line| !line.contains("outcome=\"Ok\"")).count();
     assert_eq!(refused, 1, "{log}");
 }

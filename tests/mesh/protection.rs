@@ -2,7 +2,7 @@
 //! everything that a node sends, says and writes down.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use arrow_flight::sql::{
@@ -116,7 +116,11 @@ pub(super) fn written_down(mesh: &Mesh, body: &str) -> Vec<u8> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                all.extend(fs::read(&path).unwrap());
+                // What a node is about to put in another file's place may be there already, under that one's name.
+                match fs::read(&path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    read => all.extend(read.unwrap()),
+                }
             }
         }
     }

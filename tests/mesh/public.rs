@@ -4,14 +4,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use meridian::register::{Place, View, kept};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::support::{Mesh, Running, browser, free, get, http, meridian, until};
+use super::support::{Mesh, PATIENCE, Running, browser, free, get, http, meridian, until};
 
 /// A mesh of which Barnet is not up; LODA's node serves the register here.
 fn served() -> (Mesh, SocketAddr) {
@@ -246,7 +245,7 @@ fn over_a_network_it_is_served_by_tls() {
     let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
     let name = ServerName::try_from("register.example").unwrap();
     let tcp = TcpStream::connect(address).unwrap();
-    tcp.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut stream = StreamOwned::new(ClientConnection::new(config, name).unwrap(), tcp);
     stream.write_all(b"GET /register/ HTTP/1.1\r\nHost: register.example\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -31,7 +31,8 @@ fn trees(path: &Path, rows: &str) {
     let python = std::env::var("MERIDIAN_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.commit()";
     let table = "DROP TABLE IF EXISTS trees; CREATE TABLE trees (id INTEGER PRIMARY KEY, x REAL, y REAL)";
-    let statements = format!("{table}; INSERT INTO trees VALUES {rows}");
+    // All at once: whoever reads meanwhile meets no table without rows.
+    let statements = format!("BEGIN; {table}; INSERT INTO trees VALUES {rows}; COMMIT");
     let ran = Command::new(python).args(["-c", script]).arg(path).arg(statements).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }

@@ -79,6 +79,12 @@ impl Sprint {
         self.run("loda", &["propose", file.to_str().unwrap()]).ok().trim().to_owned()
     }
 
+    /// Signs a document, as soon as the body's node has been told of it.
+    pub(crate) fn sign(&self, body: &str, id: &str) {
+        until("the document has come", || (self.run(body, &["show", id]).code == Some(0)).then_some(()));
+        self.run(body, &["sign", id]).ok();
+    }
+
     /// Whether LODA's analyst gets an answer.
     pub(crate) fn is_answered(&self, sql: &str) -> bool {
         self.mesh.ask(sql).code == Some(0)
@@ -114,9 +120,12 @@ fn it_is_in_force_when_all_have_signed_until_one_withdraws() {
     assert!(ran.code != Some(0) && ran.stderr.contains("`dpia` is missing: fill it in"), "{}", ran.stderr);
     let id = sprint.propose(DOCUMENT);
     for body in ["loda", "gla", "hackney"] {
-        sprint.run(body, &["sign", &id]).ok();
+        sprint.sign(body, &id);
     }
     assert!(!sprint.is_answered(FIRES), "the brigade has not signed");
+    for signed in ["consent.loda", "consent.gla", "consent.hackney"] {
+        sprint.wait_known(&id, "lfb", signed);
+    }
     let by_name = sprint.run("lfb", &["sign", "fire-risk-2026"]);
     assert!(by_name.fails(2).contains("by the beginning of its own id"), "{}", by_name.stderr);
     assert!(sprint.run("lfb", &["sign", &id[..11]]).fails(2).contains("12 characters at least"));
@@ -124,6 +133,9 @@ fn it_is_in_force_when_all_have_signed_until_one_withdraws() {
     assert!(shown.contains("It is not in force at the node of lfb: lfb has not signed."), "{shown}");
     sprint.run("lfb", &["sign", &id]).ok();
     sprint.wait("the brigade's node answers, and does not wait for Camden", FIRES, true);
+    for signed in ["consent.loda", "consent.gla", "consent.hackney", "consent.lfb"] {
+        sprint.wait_known(&id, "camden", signed);
+    }
     let shown = sprint.run("camden", &["show", &id]).ok().to_owned();
     assert!(shown.contains("It is in force at the node of lfb."), "{shown}");
     assert!(shown.contains("It is not in force at the node of camden: camden has not signed."), "{shown}");
@@ -148,7 +160,7 @@ fn bodies_that_were_away_are_told_later() {
     assert!(proposed.stderr.contains("lfb: not told yet"), "{}", proposed.stderr);
     let id = proposed.ok().trim().to_owned();
     for body in ["loda", "city", "hackney"] {
-        sprint.run(body, &["sign", &id]).ok();
+        sprint.sign(body, &id);
     }
     sprint.mesh.stop("city");
     sprint.mesh.start("lfb");
@@ -178,7 +190,7 @@ fn a_withdrawal_that_was_lost_is_given_back() {
     let sprint = Sprint::up();
     let id = sprint.propose(DOCUMENT);
     for body in ["loda", "gla", "hackney", "lfb"] {
-        sprint.run(body, &["sign", &id]).ok();
+        sprint.sign(body, &id);
     }
     sprint.wait("the brigade's node answers", FIRES, true);
     sprint.run("lfb", &["withdraw", &id]).ok();

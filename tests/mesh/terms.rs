@@ -328,5 +328,7 @@ fn noise_waits_for_the_next_snapshot_also_over_a_restart() {
     // A threshold that is raised holds at once, as an agreement's does.
     brigade.amend("datasets/incidents.toml", "threshold = 10", "threshold = 100000");
     assert_eq!(brigade.loda().remote(FIRES).unwrap().rows(), 0);
-    assert_eq!(brigade.said("takes effect with its next snapshot"), 3, "{}", brigade.mesh.log("lfb"));
+    let waits = "takes effect with its next snapshot";
+    until("it is told with each change and with the start", || (brigade.said(waits) >= 3).then_some(()));
+    assert_eq!(brigade.said(waits), 3, "{}", brigade.mesh.log("lfb"));
 }

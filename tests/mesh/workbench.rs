@@ -4,14 +4,13 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use meridian_examples::london::FIRE_RISK;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::support::{Mesh, Pair, browser, free, until};
+use super::support::{Mesh, PATIENCE, Pair, browser, free, until};
 
 /// A mesh whose LODA serves the workbench and the public pages.
 struct Served {
@@ -139,7 +138,7 @@ fn connect(mesh: &Mesh, address: SocketAddr, pair: Option<&Pair>) -> StreamOwned
         }
     };
     let tcp = TcpStream::connect(address).unwrap();
-    tcp.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), tcp)
 }
@@ -263,6 +262,9 @@ fn another_site_asks() {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n", page.len());
             let _ = stream.write_all(format!("{head}Connection: close\r\n\r\n{page}").as_bytes());
         }
+    });
+    until("the answer's end is recorded", || {
+        served.mesh.records("loda").iter().any(|line| line.outcome_of().is_some()).then_some(())
     });
     let before = served.mesh.records("loda").len();
     served.with("elsewhere", &[&site]);

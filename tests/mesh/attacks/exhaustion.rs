@@ -201,20 +201,24 @@ impl Reader {
     }
 }
 
+/// All go away, and the node notices: whoever asks next finds room.
+fn leave(readers: Vec<Reader>) {
+    readers.into_iter().for_each(Reader::leave);
+    let mut client = mesh().client("gla", Some(&mesh().node_pair("loda")));
+    until("there is room", || client.remote("SELECT gss FROM gla.boroughs").ok());
+}
+
 /// Gains nothing: whoever goes away in the middle of an answer gives back what it held.
 #[test]
 fn disconnects() {
     let _alone = alone();
-    let mesh = mesh();
-    let mut client = mesh.client("gla", Some(&mesh.node_pair("loda")));
     for _ in 0..3 {
         // As many as one body may have at once: the next round finds room, so that these were given back.
         let readers: Vec<Reader> =
             (0..STREAMS - 1).map(|_| until("there is room", || Reader::begin("loda").ok())).collect();
-        readers.into_iter().for_each(Reader::leave);
+        leave(readers);
     }
-    until("there is room", || client.remote("SELECT gss FROM gla.boroughs").ok());
-    mesh.assert_sound();
+    mesh().assert_sound();
 }
 
 /// Gains what one body may have at once: the next answer is refused in words, and a slow reader holds no more than its
@@ -231,7 +235,7 @@ fn stream_floods() {
         }
     }
     assert_eq!(held.len(), STREAMS - 1, "no more than its share");
-    held.into_iter().for_each(Reader::leave);
+    leave(held);
 }
 
 /// Gains nothing at the cost of others: an eighth of the answers is kept for those who are not asking for all.
@@ -246,7 +250,7 @@ fn one_body_starving_others() {
     for _ in 0..5 {
         goes_on(&mut camden);
     }
-    held.into_iter().for_each(Reader::leave);
+    leave(held);
 }
 
 /// A prepared statement with one parameter.

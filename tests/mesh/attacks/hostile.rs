@@ -67,9 +67,9 @@ fn statements_in_the_name_of_others() {
     assert_eq!(id, document.id);
     let another = sprint.propose(&DOCUMENT.replace("Fire risk by borough", "Fire risk by ward"));
     for body in ["gla", "hackney", "lfb"] {
-        sprint.run(body, &["sign", &id]).ok();
+        sprint.sign(body, &id);
     }
-    sprint.run("loda", &["sign", &another]).ok();
+    sprint.sign("loda", &another);
     for signed in ["consent.gla", "consent.hackney"] {
         sprint.wait_known(&id, "lfb", signed);
     }

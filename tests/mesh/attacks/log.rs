@@ -45,6 +45,8 @@ impl Logged {
     fn ask(&mut self) {
         let mut loda = self.mesh.client("gla", Some(&self.mesh.node_pair("loda")));
         self.receipts.extend(loda.remote("SELECT gss FROM gla.boroughs").unwrap().records());
+        // Records that come while another is written share a group.
+        until("the release's end is in the log", || self.mesh.records("gla").last()?.outcome_of());
     }
 
     /// Stops the GLA's node when LODA's has cosigned all of its log.

@@ -149,18 +149,14 @@ impl Mesh {
 
     /// Starts a body's node by a command of the test's own, and waits for nothing.
     pub(crate) fn spawn(&self, body: &str, command: &mut Command) {
+        // What a node says before it answers is there with the answer.
         let log = OpenOptions::new().append(true).create(true).open(self.log_path(body)).expect("node.log");
-        // Through this process, so that what limits the node's files does not limit what it says.
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(log.try_clone().expect("node.log"))
+            .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("the node of {body}: {error}"));
-        let (mut said, mut printed) = (child.stderr.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        let mut beside = log.try_clone().expect("node.log");
-        std::thread::spawn(move || std::io::copy(&mut said, &mut { log }));
-        std::thread::spawn(move || std::io::copy(&mut printed, &mut beside));
         let stdin = child.stdin.take();
         self.nodes().insert(body.to_owned(), Node { child, stdin });
     }

@@ -116,14 +116,15 @@ pub(crate) fn send_signal(id: u32, name: &str) {
 
 /// The ids of all node processes whose configuration lies below a folder.
 pub(crate) fn nodes_below(folder: &Path) -> Vec<u32> {
-    let folder = folder.to_str().expect("a path of text");
+    // Another folder's name may begin with this one's.
+    let folder = format!("{}/", folder.to_str().expect("a path of text"));
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // Empty for a process that has ended and was not waited for yet.
         let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
         let line = String::from_utf8_lossy(&line);
-        if line.contains("\0node\0serve\0") && line.contains(folder) {
+        if line.contains("\0node\0serve\0") && line.contains(&folder) {
             found.push(id);
         }
     }

@@ -93,10 +93,10 @@ async fn each_fault_of_an_engine_fails_the_question_and_tells_nothing_of_rows() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_says_nothing_is_not_waited_for_without_end() {
     let own = homes().await;
-    let (_, _, context) = asked_of(&own, 3).await;
+    let (_, _, context) = asked_of(&own, 10).await;
     own.goes(Way::Silent);
     let error = ask(&context, SQL).await.unwrap_err();
-    assert_eq!(fault(&error), EngineFault::Slow(3));
+    assert_eq!(fault(&error), EngineFault::Slow(10));
     assert!(error.to_string().contains("longer than its owner allows"), "{error}");
 }
 

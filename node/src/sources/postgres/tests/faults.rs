@@ -100,7 +100,7 @@ async fn what_is_not_wanted_any_more_is_ended_at_the_server() {
     };
     assert_eq!(busy(), "1", "nobody reads on, and so nobody sends on");
     drop(stream);
-    for _ in 0..200 {
+    for _ in 0..3000 {
         if busy() == "0" {
             return;
         }
@@ -158,7 +158,7 @@ async fn a_server_that_goes_away_during_a_query_fails_it_and_is_found_again() {
     let error = ask(&context, "SELECT id FROM d LIMIT 1").await.unwrap_err();
     assert!(matches!(fault(&error), Fault::Unreachable(_)), "{error:?}");
     postgres.up().unwrap();
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if ask(&context, "SELECT id FROM d LIMIT 1").await.is_ok() {
             return;
         }
