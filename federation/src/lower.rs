@@ -13,6 +13,8 @@ use datafusion::logical_expr::{
     SkipType, Sort, SubqueryAlias, TableScan, Union, Window, WindowUDF,
 };
 
+use meridian_proto::Dataset;
+
 use crate::error::Why;
 use crate::normal;
 use crate::rel::{self, Rel, ScanColumn, Source};
@@ -126,6 +128,17 @@ pub(crate) fn name(plan: &LogicalPlan) -> String {
 pub(crate) enum Foreign {
     One(ForeignTable),
     Every(EveryTable),
+}
+
+impl Foreign {
+    /// Roughly how many rows there are.
+    pub(crate) fn rows(&self) -> f64 {
+        let class = |dataset: &Dataset| 10_f64.powi(i32::try_from(dataset.size_class).unwrap_or(18));
+        match self {
+            Self::One(table) => class(&table.dataset),
+            Self::Every(table) => table.parts.iter().map(|part| class(&part.dataset)).sum(),
+        }
+    }
 }
 
 /// The foreign table behind a scan, if it is one.

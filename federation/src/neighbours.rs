@@ -1,9 +1,10 @@
 //! The same question with its inner joins in another order: what lies at one body, or at each body of standards, is joined
-//! first.
+//! first, and so is a choice among this node's own rows with what it chooses from.
 //!
 //! DataFusion joins in the order in which a question names its tables. In `customer JOIN orders JOIN lineitem` the customers of
-//! one body stand between orders and their lines, which lie together at others and could be joined there. Which order moves
-//! less is for placement to say: it compares both.
+//! one body stand between orders and their lines, which lie together at others and could be joined there. In
+//! `orders JOIN customer JOIN nation` a nation of this node's picks some customers, whose keys are enough to ask for their orders
+//! alone. Which order moves less is for placement to say: it compares them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,24 +19,42 @@ use datafusion::optimizer::{OptimizerContext, OptimizerRule};
 use meridian_proto::BodyName;
 
 use crate::lower::{self, Foreign};
+mod clusters;
+mod halves;
+
+use clusters::{Cluster, Size};
 
 /// Most relations of one chain of joins that are put in another order.
 const RELATIONS: usize = 24;
 
-/// The plan with neighbours joined first, if that is another one. One that can't be made is none: the plan as it is may do.
-pub(crate) fn regrouped(plan: &LogicalPlan) -> Option<LogicalPlan> {
-    turned(plan).unwrap_or_else(|_| {
+/// A plan in another order.
+pub(crate) struct Turned {
+    pub(crate) plan: LogicalPlan,
+    /// Whether it is better than one that moves as much: what is to be joined here becomes less earlier.
+    pub(crate) narrows: bool,
+}
+
+/// The plan with neighbours joined first, and that with semi joins among them, as far as these are others. One that can't be
+/// made is none: the plan as it is may do.
+pub(crate) fn regrouped(plan: &LogicalPlan) -> Vec<Turned> {
+    let made = || -> Result<Vec<Turned>> {
+        let lowered = halves::lowered(plan)?.map(|lowered| turned(&lowered, true)).transpose()?;
+        Ok([turned(plan, false)?, lowered.flatten()].into_iter().flatten().collect())
+    };
+    made().unwrap_or_else(|_| {
         // The planner's words may quote expressions, and somebody's values in them.
         tracing::debug!("joins can't be put in another order, and stay as they are");
-        None
+        Vec::new()
     })
 }
 
-fn turned(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
-    let mut changed = false;
+/// The plan in another order, if it is another one or is so already.
+fn turned(plan: &LogicalPlan, already: bool) -> Result<Option<Turned>> {
+    let (mut changed, mut narrows) = (already, false);
     let turned = plan.clone().transform_up_with_subqueries(|node| {
         Ok(match Chain::of(&node).filter(Chain::is_worth_it) {
             Some(chain) => {
+                narrows |= chain.clusters().iter().any(Cluster::is_narrowed);
                 let turned = chain.joined(node.schema())?;
                 changed = true;
                 Transformed::yes(turned)
@@ -49,7 +68,7 @@ fn turned(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     }
     // What a join no longer needs is left out below it, as it was before.
     let pruned = OptimizeProjections::new().rewrite(turned, &OptimizerContext::new())?.data;
-    Ok((pruned != *plan).then_some(pruned))
+    Ok((already || pruned != *plan).then_some(Turned { plan: pruned, narrows }))
 }
 
 /// Where all foreign tables of a relation are.
@@ -73,6 +92,9 @@ struct Chain {
 struct Relation {
     plan: LogicalPlan,
     home: Option<Home>,
+    /// Whether all of it is here.
+    own: bool,
+    size: Size,
 }
 
 #[derive(Debug)]
@@ -98,7 +120,7 @@ impl Chain {
             Some(Condition { of: of.collect::<Option<_>>()?, expr })
         };
         let conditions = conditions.into_iter().map(about).collect::<Option<Vec<_>>>()?;
-        let relations = relations.into_iter().map(|plan| Relation { home: home(&plan), plan }).collect();
+        let relations = relations.into_iter().map(Relation::of).collect::<Option<_>>()?;
         Some(Self { relations, conditions, joins })
     }
 
@@ -126,36 +148,46 @@ impl Chain {
 
     fn are_neighbours(&self, one: usize, other: usize) -> bool {
         let home = |at: usize| self.relations.get(at).and_then(|relation| relation.home.as_ref());
-        let joined = |condition: &Condition| {
+        home(one).is_some() && home(one) == home(other) && self.are_joined(one, other)
+    }
+
+    /// Whether an equality connects two relations.
+    fn are_joined(&self, one: usize, other: usize) -> bool {
+        self.conditions.iter().any(|condition| {
             condition.of.len() == 2
                 && condition.of.contains(&one)
                 && condition.of.contains(&other)
                 && sides(&condition.expr).is_some()
-        };
-        home(one).is_some() && home(one) == home(other) && self.conditions.iter().any(joined)
+        })
     }
 
     /// Whether neighbours don't stand beside each other as it is.
     fn is_worth_it(&self) -> bool {
-        let groups = self.groups();
-        groups.len() > 1 && groups.iter().any(|group| group.len() > 1 && !self.joins.contains(group))
+        let clusters = self.clusters();
+        let stands_apart = |cluster: &Cluster| {
+            let all = cluster.all();
+            all.len() > 1 && !self.joins.contains(&all)
+        };
+        clusters.len() > 1 && clusters.iter().any(stands_apart)
     }
 
-    /// The joins anew: each group by itself, then the groups; what a condition connects goes before what none does.
+    /// The joins anew: each cluster by itself, then the clusters; what a condition connects goes before what none does.
     fn joined(self, schema: &DFSchemaRef) -> Result<LogicalPlan> {
-        let mut pending: Vec<Condition> = Vec::new();
-        let groups = self.groups();
-        pending.extend(self.conditions);
+        let clusters = self.clusters();
+        let mut pending = self.conditions;
         let mut relations: Vec<Option<LogicalPlan>> =
             self.relations.into_iter().map(|relation| Some(relation.plan)).collect();
-        let mut made = Vec::with_capacity(groups.len());
-        for group in groups {
-            let of_one = |at: usize| {
-                let plan = relations.get_mut(at).and_then(Option::take);
-                plan.map(|plan| (plan, HashSet::from([at])))
-            };
-            let parts = group.into_iter().filter_map(of_one).collect();
-            made.extend(connected(parts, &mut pending)?);
+        let mut made = Vec::with_capacity(clusters.len());
+        for Cluster { neighbours, own, .. } in clusters {
+            let mut sides = Vec::with_capacity(2);
+            for part in [neighbours, own] {
+                let of_one = |at: usize| {
+                    let plan = relations.get_mut(at).and_then(Option::take);
+                    plan.map(|plan| (plan, HashSet::from([at])))
+                };
+                sides.extend(connected(part.into_iter().filter_map(of_one).collect(), &mut pending)?);
+            }
+            made.extend(connected(sides, &mut pending)?);
         }
         let Some((plan, _)) = connected(made, &mut pending)? else {
             return datafusion::common::internal_err!("a chain of joins has no relation");

@@ -50,7 +50,8 @@ pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Pl
         return Err(PlacementError::internal(&error));
     }
     let worth = session.config().get_extension::<keys::Worth>().map_or_else(keys::Worth::default, |worth| *worth);
-    let plan = keys::marked(found.plan, worth).map_err(|error| PlacementError::internal(&error))?;
+    let own = keys::OpenHere::of(session.config_options());
+    let plan = keys::marked(found.plan, worth, own).map_err(|error| PlacementError::internal(&error))?;
     let remotes = summaries(&plan).map_err(|error| PlacementError::internal(&error))?;
     let mut rejected = Vec::new();
     for rejection in search.rejected {
@@ -65,13 +66,13 @@ pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Pl
 /// The best way to have a plan, with its joins as they are or with neighbours joined first, and what was found on the way.
 fn best(plan: &LogicalPlan) -> std::result::Result<(Search, Here), PlacementError> {
     let mut search = Search::default();
-    let found = search.best_here(plan);
-    if let Some(turned) = neighbours::regrouped(plan) {
+    let mut found = search.best_here(plan);
+    for neighbours::Turned { plan, narrows } in neighbours::regrouped(plan) {
         let mut other = Search::default();
-        if let Ok(better) = other.best_here(&turned)
-            && found.as_ref().map_or(true, |found| better.cost < found.cost)
-        {
-            return Ok((other, better));
+        let Ok(turned) = other.best_here(&plan) else { continue };
+        let better = |found: &Here| turned.cost < found.cost || narrows && turned.cost.is_like(&found.cost);
+        if found.as_ref().map_or(true, better) {
+            (search, found) = (other, Ok(turned));
         }
     }
     Ok((search, found?))

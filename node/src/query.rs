@@ -39,6 +39,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
+use meridian_federation::keys::OpenHere;
 use meridian_federation::reference::References;
 use meridian_federation::released::{keep_filters_above, nullable_counts};
 use meridian_federation::remote::Receipts;
@@ -225,7 +226,7 @@ impl Engine {
         (asked, intent): (&Asked, Intent),
         bound: LogicalPlan,
         explain: Option<text::Explain>,
-        state: SessionState,
+        mut state: SessionState,
         receipts: Arc<Receipts>,
     ) -> Result<Planned, QueryError> {
         let wrong = |error| QueryError::from_planning(&asked.sql, error);
@@ -235,6 +236,9 @@ impl Engine {
         let deciding = asked.trace.begin("gate");
         let admitted = self.gate(analysed, asked, intent, &references)?;
         drop(deciding);
+        if let Some(datasets) = admitted.facts().open_to_all() {
+            state.config_mut().options_mut().extensions.insert(OpenHere::new(datasets));
+        }
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;
         let planned = Planned { admitted, optimised, state, receipts, references, analysis: None };

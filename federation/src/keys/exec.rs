@@ -1,6 +1,5 @@
 //! A join that collects the keys of its small side before the other side's bodies are asked.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use super::MOST_BYTES;
 use super::list::Keys;
-use super::rule::below;
+use super::rule::{below, remote};
 use super::small::Small;
 use crate::error::Why;
 use crate::remote::{QueryContext, RemoteExec};
@@ -130,7 +129,7 @@ async fn prepared(
     let large = match filtered(large, &found)? {
         Some((filtered, bodies)) => {
             if let Some(context) = context {
-                context.receipts.note(vec![told(other, &bodies, &found)]);
+                context.receipts.note(vec![told(large, &bodies, &found)]);
             }
             filtered
         }
@@ -198,11 +197,9 @@ fn written(condition: Expr, remote: &RemoteExec) -> Result<String, Why> {
 }
 
 /// What a reader of the answer is told.
-fn told(small: &Arc<dyn ExecutionPlan>, bodies: &[String], found: &[(usize, Keys)]) -> String {
-    let mut datasets = BTreeSet::new();
-    names(small, &mut datasets);
-    let datasets: Vec<String> = datasets.into_iter().collect();
+fn told(large: &Arc<dyn ExecutionPlan>, bodies: &[String], found: &[(usize, Keys)]) -> String {
     let number: usize = found.iter().map(|(_, keys)| keys.number()).sum();
+    let datasets = remote(large).map(RemoteExec::keys_of).unwrap_or_default();
     let (datasets, bodies) = (datasets.join(" and "), bodies.join(", "));
     if found.iter().any(|(_, keys)| keys.number() == 0) {
         return format!("{bodies} was not asked, since {datasets} has no key that a row there could match");
@@ -210,11 +207,4 @@ fn told(small: &Arc<dyn ExecutionPlan>, bodies: &[String], found: &[(usize, Keys
     format!(
         "keys of {datasets}, which is open, were sent to {bodies} with the question ({number} of them), so that rows without one stay there"
     )
-}
-
-fn names(plan: &Arc<dyn ExecutionPlan>, datasets: &mut BTreeSet<String>) {
-    if let Some(remote) = plan.downcast_ref::<RemoteExec>() {
-        datasets.extend(remote.parts().iter().map(|part| part.dataset.clone()));
-    }
-    plan.children().into_iter().for_each(|child| names(child, datasets));
 }

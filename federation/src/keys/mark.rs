@@ -9,8 +9,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExprSchemable, Extension, Join, LogicalPlan};
 use meridian_proto::Form;
 
-use super::{Worth, list};
+use super::{OpenHere, Worth, list};
 use crate::node::RemoteNode;
+
+/// How many rows a table of this node is taken for. Where it has more, that is found out without asking anybody.
+const OWN_ROWS: f64 = 1_000.0;
 
 /// Which sides of a join may lose rows that have no partner, without any difference to its result. An anti join's do, too, in
 /// part; there it stays at what is plain.
@@ -23,10 +26,10 @@ pub(super) fn filterable(join: JoinType) -> &'static [JoinSide] {
     }
 }
 
-/// The plan, with every remote leaf marked that it is worth to filter.
-pub(crate) fn marked(plan: LogicalPlan, worth: Worth) -> Result<LogicalPlan> {
+/// The plan, with every remote leaf marked that it is worth to filter; by keys of this node's own rows as well, where they are open.
+pub(crate) fn marked(plan: LogicalPlan, worth: Worth, own: Option<&OpenHere>) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| match &node {
-        LogicalPlan::Join(join) => Ok(match sides(join, worth)? {
+        LogicalPlan::Join(join) => Ok(match sides(join, worth, own)? {
             Some(join) => Transformed::yes(LogicalPlan::Join(join)),
             None => Transformed::no(node),
         }),
@@ -35,7 +38,7 @@ pub(crate) fn marked(plan: LogicalPlan, worth: Worth) -> Result<LogicalPlan> {
     .data()
 }
 
-fn sides(join: &Join, worth: Worth) -> Result<Option<Join>> {
+fn sides(join: &Join, worth: Worth, own: Option<&OpenHere>) -> Result<Option<Join>> {
     if join.null_equality != NullEquality::NullEqualsNothing {
         return Ok(None);
     }
@@ -51,7 +54,7 @@ fn sides(join: &Join, worth: Worth) -> Result<Option<Join>> {
         if !join.on.iter().any(exact) {
             continue;
         }
-        let Some(small) = open(small)? else { continue };
+        let Some(small) = open(small, own)? else { continue };
         if small.rows > worth.small {
             continue;
         }
@@ -73,10 +76,12 @@ struct Open {
     rows: f64,
 }
 
-/// The side, if it is made of open rows of other bodies and of nothing else, in its subqueries neither.
-fn open(plan: &LogicalPlan) -> Result<Option<Open>> {
+/// The side, if it is made of open rows of other bodies, and of open ones of this node, and of nothing else, in its subqueries
+/// neither.
+fn open(plan: &LogicalPlan, own: Option<&OpenHere>) -> Result<Option<Open>> {
     let mut found = Open { datasets: BTreeSet::new(), rows: 0.0 };
-    let mut all = true;
+    let (mut all, mut here) = (true, BTreeSet::new());
+    let mut tables = 0;
     plan.apply_with_subqueries(|node| {
         match node {
             LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<RemoteNode>() {
@@ -89,10 +94,24 @@ fn open(plan: &LogicalPlan) -> Result<Option<Open>> {
                 }
                 _ => all = false,
             },
+            LogicalPlan::TableScan(scan) => {
+                tables += 1;
+                found.rows += OWN_ROWS;
+                here.extend(own.and_then(|own| own.named(&scan.table_name.to_string())).cloned());
+                all &= own.is_some();
+            }
+            LogicalPlan::SubqueryAlias(alias) => {
+                here.extend(own.and_then(|own| own.named(&alias.alias.to_string())).cloned());
+            }
             node => all &= !node.inputs().is_empty(),
         }
         Ok(if all { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     })?;
+    if tables > 0 {
+        // What is told must have a name.
+        all &= !here.is_empty();
+        found.datasets.extend(here);
+    }
     Ok((all && !found.datasets.is_empty()).then_some(found))
 }
 

@@ -2,16 +2,19 @@
 //!
 //! Placement (`mark`) says where it may be done and is worth it, a physical rule (`rule`) puts a [`KeyFilterExec`] over the
 //! join, and this one collects the small side when it runs (`exec`). It is the only way in which values of one body reach another, so
-//! that all of the small side must be open; the other side never holds cells, of which it would ask for finer ones.
+//! that all of the small side must be open, what this node has of it itself too (`own`); the other side never holds cells, of which
+//! it would ask for finer ones.
 
 mod exec;
 mod list;
 mod mark;
+mod own;
 mod rule;
 mod small;
 
 pub use exec::KeyFilterExec;
 pub(crate) use mark::marked;
+pub use own::OpenHere;
 pub use rule::KeyFilters;
 
 /// Keys of one column that are sent at most; above it, the join runs without.

@@ -21,8 +21,9 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use meridian_proto::Form;
 
 use super::exec::{Key, KeyFilterExec};
-use super::{list, mark, small};
+use super::{OpenHere, list, mark, small};
 use crate::normal;
+use crate::reference::ReferenceExec;
 use crate::remote::RemoteExec;
 use crate::turns::PacedExec;
 
@@ -31,9 +32,10 @@ use crate::turns::PacedExec;
 pub struct KeyFilters;
 
 impl PhysicalOptimizerRule for KeyFilters {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let own = OpenHere::of(config).is_some();
         plan.transform_up(|plan| {
-            Ok(match filtered(&plan) {
+            Ok(match filtered(&plan, own) {
                 Some(filtered) => Transformed::yes(Arc::new(filtered) as _),
                 None => Transformed::no(plan),
             })
@@ -50,7 +52,7 @@ impl PhysicalOptimizerRule for KeyFilters {
     }
 }
 
-fn filtered(plan: &Arc<dyn ExecutionPlan>) -> Option<KeyFilterExec> {
+fn filtered(plan: &Arc<dyn ExecutionPlan>, own: bool) -> Option<KeyFilterExec> {
     let join = plan.downcast_ref::<HashJoinExec>()?;
     if join.null_equality() != NullEquality::NullEqualsNothing {
         return None;
@@ -61,7 +63,7 @@ fn filtered(plan: &Arc<dyn ExecutionPlan>) -> Option<KeyFilterExec> {
             _ => (join.right(), join.left()),
         };
         remote(large).filter(|remote| remote.takes_keys())?;
-        if !is_open(other) || !small::is_plain(other) {
+        if !is_open(other, own) || !small::is_plain(other) {
             return None;
         }
         let keys: Vec<Key> = join
@@ -132,21 +134,22 @@ pub(super) fn below(plan: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionP
     if rowwise { plan.children().first().copied() } else { None }
 }
 
-fn remote(plan: &Arc<dyn ExecutionPlan>) -> Option<&RemoteExec> {
+/// The remote leaf that a plan takes rows of.
+pub(super) fn remote(plan: &Arc<dyn ExecutionPlan>) -> Option<&RemoteExec> {
     match plan.downcast_ref::<RemoteExec>() {
         Some(remote) => Some(remote),
         None => remote(below(plan)?),
     }
 }
 
-/// Placement has seen to it; keys must not leave where it has not.
-fn is_open(plan: &Arc<dyn ExecutionPlan>) -> bool {
+/// Placement has seen to it; keys must not leave where it has not. What is this node's own is open if all of it in the query is.
+fn is_open(plan: &Arc<dyn ExecutionPlan>, own: bool) -> bool {
     let children = plan.children();
-    if children.is_empty() {
-        let open = |remote: &RemoteExec| {
-            remote.parts().iter().all(|part| part.form == Form::Open && part.references.is_empty())
-        };
-        return plan.downcast_ref::<RemoteExec>().is_some_and(open);
+    if !children.is_empty() {
+        return children.into_iter().all(|child| is_open(child, own));
     }
-    children.into_iter().all(is_open)
+    match plan.downcast_ref::<RemoteExec>() {
+        Some(remote) => remote.parts().iter().all(|part| part.form == Form::Open && part.references.is_empty()),
+        None => own && !plan.is::<ReferenceExec>(),
+    }
 }

@@ -63,7 +63,7 @@ impl ExtensionPlanner for RemotePlanner {
 pub struct RemoteExec {
     parts: Vec<RemotePart>,
     rows: usize,
-    takes_keys: bool,
+    keys_of: Vec<String>,
     may_share: bool,
     /// The asking that it has in common with equal leaves of its plan.
     shared: Option<Arc<Shared>>,
@@ -86,7 +86,7 @@ impl RemoteExec {
         Self {
             parts: node.parts.clone(),
             rows: node.rows,
-            takes_keys: !node.keys_of.is_empty(),
+            keys_of: node.keys_of.clone(),
             may_share: node.may_share(),
             shared: None,
             with_keys: Vec::new(),
@@ -102,7 +102,12 @@ impl RemoteExec {
 
     /// Whether placement lets the keys of the other side of its join be sent along.
     pub(crate) fn takes_keys(&self) -> bool {
-        self.takes_keys
+        !self.keys_of.is_empty()
+    }
+
+    /// The datasets whose keys these are.
+    pub(crate) fn keys_of(&self) -> &[String] {
+        &self.keys_of
     }
 
     /// The same, but each body gets this for its SQL, which has keys in it.
@@ -110,7 +115,7 @@ impl RemoteExec {
         Self {
             parts: self.parts.clone(),
             rows: self.rows,
-            takes_keys: false,
+            keys_of: Vec::new(),
             may_share: false,
             shared: None,
             with_keys: sql,
@@ -137,7 +142,7 @@ impl RemoteExec {
         Self {
             parts: self.parts.clone(),
             rows: self.rows,
-            takes_keys: self.takes_keys,
+            keys_of: self.keys_of.clone(),
             may_share: self.may_share,
             shared: None,
             with_keys: self.with_keys.clone(),

@@ -75,9 +75,10 @@ fn united(union: &Union, first: &Away, others: &[&Away]) -> Result<Option<Away>,
     Ok(Some(Away { rel, ordered: false, ..all }))
 }
 
-/// Roughly how many pairs a join makes: of all, one in as many as an equality has different values. Where it makes no more
-/// rows than it is given, they are not taken for more to bring than the sides by themselves: rows that repeat what they
-/// are joined with are one answer instead of two.
+/// Roughly how many pairs a join makes: of all, one in as many as an equality has different values. Keys that are compared with
+/// each other are taken to have the values that the smaller dataset has: in the larger, many rows may name the same one of it.
+/// Where a join makes no more rows than it is given, they are not taken for more to bring than the sides by themselves: rows
+/// that repeat what they are joined with are one answer instead of two.
 pub(super) fn pairs(join: &Rel, both: &Away, left: f64, right: f64, width: usize) -> f64 {
     let Rel::Join { left: of_left, right: of_right, how, on } = join else { return left * right };
     let larger = left.max(right);
@@ -85,15 +86,20 @@ pub(super) fn pairs(join: &Rel, both: &Away, left: f64, right: f64, width: usize
     for conjunct in on {
         let Some((one, other)) = rel::equality(conjunct) else { continue };
         // Equalities are between the sides, whichever stands first.
-        let values = |expr| rel::bare_or_cast(expr).map_or(1.0, |index| distinct(of_left, of_right, index, both));
-        rows /= values(one).max(values(other));
+        let values =
+            |expr| rel::bare_or_cast(expr).map_or(Values::Some(1.0), |index| distinct(of_left, of_right, index, both));
+        rows /= match (values(one), values(other)) {
+            (Values::Keys(one), Values::Keys(other)) => one.min(other),
+            (one, other) => one.number().max(other.number()),
+        };
     }
     let rows = match how {
         How::Inner | How::Value => rows,
         How::Left => rows.max(left),
         How::Right => rows.max(right),
         How::Full => rows.max(left + right),
-        How::Semi | How::Anti | How::NotIn => left / 2.0,
+        How::Semi => rows.min(left / 2.0),
+        How::Anti | How::NotIn => left / 2.0,
     };
     if rows > larger {
         return rows;
@@ -103,11 +109,24 @@ pub(super) fn pairs(join: &Rel, both: &Away, left: f64, right: f64, width: usize
 }
 
 /// Roughly how many values a column has.
-fn distinct(left: &Rel, right: &Rel, index: usize, both: &Away) -> f64 {
+enum Values {
+    /// One for about each row of its dataset, if no other dataset's rows are told apart by them.
+    Keys(f64),
+    Some(f64),
+}
+
+impl Values {
+    fn number(&self) -> f64 {
+        let (Self::Keys(number) | Self::Some(number)) = self;
+        *number
+    }
+}
+
+fn distinct(left: &Rel, right: &Rel, index: usize, both: &Away) -> Values {
     let origin =
         if index < left.width() { left.origin(index) } else { right.origin(index.saturating_sub(left.width())) };
-    let Some((source, ScanColumn::Named(name))) = origin else { return 1.0 };
-    let Some((part, column)) = both.described(source, name) else { return 1.0 };
+    let Some((source, ScanColumn::Named(name))) = origin else { return Values::Some(1.0) };
+    let Some((part, column)) = both.described(source, name) else { return Values::Some(1.0) };
     let rows = 10_f64.powi(i32::try_from(part.dataset.size_class).unwrap_or(18));
-    if column.role == Role::Identifier { rows } else { rows.sqrt() }
+    if column.role == Role::Identifier { Values::Keys(rows) } else { Values::Some(rows.sqrt()) }
 }

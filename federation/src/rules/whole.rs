@@ -11,8 +11,8 @@ use crate::placement::Search;
 use crate::rel::Rel;
 use crate::{coverage, normal, statistics};
 
-/// Of ten rows a condition lets about this many pass.
-const PASS_OF_TEN: f64 = 2.0;
+/// The share of rows that a condition lets pass, roughly.
+pub(crate) const PASS: f64 = 0.2;
 
 pub(crate) fn make(search: &mut Search, node: &LogicalPlan, children: &[Vec<Alternative>]) -> Vec<Alternative> {
     let [alternatives] = children else { return Vec::new() };
@@ -121,8 +121,7 @@ fn filter(search: &mut Search, filter: &Filter, node: &LogicalPlan, away: &Away)
         return Ok(Some(Alternative::Here(Here::empty(schema))));
     }
     let share = parts.len() as f64 / away.parts.len() as f64;
-    let rows =
-        (away.rows * share * (PASS_OF_TEN / 10.0).powi(i32::try_from(travelling.len()).unwrap_or(i32::MAX))).max(1.0);
+    let rows = (away.rows * share * PASS.powi(i32::try_from(travelling.len()).unwrap_or(i32::MAX))).max(1.0);
     let rel = match normal::all(travelling) {
         Some(predicate) => Rel::Filter { input: Box::new(below.rel.clone()), predicate },
         None => below.rel.clone(),

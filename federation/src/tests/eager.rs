@@ -81,6 +81,24 @@ async fn open_rows_are_not_grouped_where_it_is_of_no_use() {
 }
 
 #[tokio::test]
+async fn open_rows_are_not_grouped_by_what_tells_them_apart() {
+    let world = World::open().sized("boroughs", 2);
+    let grouped = async |key: &str| {
+        let sql = format!(
+            "SELECT c.crew, count(*) FROM lfb.incidents i JOIN barnet.buildings b ON b.{key} = i.{key} JOIN gla.boroughs g ON g.gss = i.borough_gss \
+                           JOIN lfb.crews c ON c.crew = g.name GROUP BY c.crew"
+        );
+        asked(&world, &sql)
+            .await
+            .into_iter()
+            .filter(|sql| sql.starts_with("barnet") && sql.contains("GROUP BY"))
+            .count()
+    };
+    assert_eq!(grouped("borough_gss").await, 1);
+    assert_eq!(grouped("uprn").await, 0);
+}
+
+#[tokio::test]
 async fn what_may_fail_is_computed_where_rows_have_met() {
     // A year that has no partner must not divide by zero.
     let sql = format!("SELECT b.name, sum(10 / (i.year - 2019)) {JOINED} WHERE b.inner_london GROUP BY b.name");

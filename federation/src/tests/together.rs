@@ -199,3 +199,24 @@ async fn what_the_owner_would_refuse_is_said() {
         }
     }
 }
+
+#[tokio::test]
+async fn keys_that_are_compared_may_stand_in_many_rows_of_the_larger_dataset() {
+    let rows = async |incidents, crews, sql: &str| {
+        let world = World::open().sized("incidents", incidents).sized("crews", crews);
+        let placed = world.placed(sql).await.unwrap();
+        placed.remotes.iter().map(|remote| remote.rows).collect::<Vec<_>>()
+    };
+    let of = "FROM lfb.incidents i JOIN lfb.crews c ON c.uprn = i.uprn";
+    // As many as the larger has, but for that they are one answer instead of two.
+    assert_eq!(rows(6, 4, &format!("SELECT i.cost, i.year, c.crew, c.hours {of}")).await, [505_000]);
+    assert_eq!(rows(4, 6, &format!("SELECT i.cost, i.year, c.crew, c.hours {of}")).await, [505_000]);
+    // A choice among either is one among what they are joined with.
+    assert_eq!(
+        rows(6, 4, &format!("SELECT i.cost, i.year, c.crew, c.hours {of} WHERE c.crew = 'red'")).await,
+        [200_000]
+    );
+    // No more rows than there are keys to look for.
+    let semi = "SELECT cost FROM lfb.incidents WHERE uprn IN (SELECT uprn FROM lfb.crews WHERE crew = 'red')";
+    assert_eq!(rows(4, 2, semi).await, [2_000]);
+}

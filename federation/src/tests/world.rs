@@ -18,6 +18,7 @@ use datafusion::physical_planner::ExtensionPlanner;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use meridian_proto::{Column, Coverage, Covers, Dataset, DatasetName, Form, Name, Reference, Role};
 
+use crate::keys::OpenHere;
 use crate::placement::{Placed, place};
 use crate::remote::RemotePlanner;
 use crate::session::{guarded_rules, optimizer_rules, session_config};
@@ -53,6 +54,8 @@ pub(crate) struct World {
     pub(crate) single: bool,
     /// Whether bodies are asked at run time, with keys wherever they can be sent; what they are sent stands there.
     pub(crate) keyed: Option<Sent>,
+    /// The body that asks, which has its rows here, and whether it is said that they are open.
+    pub(crate) own: Option<(&'static str, bool)>,
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -183,17 +186,22 @@ impl World {
         standards
     }
 
-    /// A node that holds nothing itself.
+    /// A node that holds nothing itself, or what is `own`.
     pub(crate) fn asker(&self) -> SessionContext {
         let bodies: HashSet<&Name> = self.holdings.iter().map(|holding| &holding.name.body).collect();
         let bodies = bodies.into_iter().map(|body| (body.clone(), self.owner(body))).collect();
-        let (config, planner): (_, Arc<dyn ExtensionPlanner + Send + Sync>) = match &self.keyed {
+        let is_own = |name: &DatasetName| self.own.is_some_and(|(body, _)| name.body.as_str() == body);
+        let (mut config, planner): (_, Arc<dyn ExtensionPlanner + Send + Sync>) = match &self.keyed {
             Some(sent) => (keyed(self.london(), bodies, sent), Arc::new(RemotePlanner)),
             None => {
                 let (withheld, absent) = (self.withheld.clone(), self.absent.clone());
                 (self.london(), Arc::new(StandIn { bodies, withheld, absent }))
             }
         };
+        if self.own.is_some_and(|(_, open)| open) {
+            let names = self.holdings.iter().map(|holding| &holding.name).filter(|name| is_own(name));
+            config.options_mut().extensions.insert(OpenHere::new(names.map(ToString::to_string).collect()));
+        }
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(config)
             .with_optimizer_rules(optimizer_rules())
@@ -202,9 +210,12 @@ impl World {
             .build();
         let context = SessionContext::new_with_state(state);
         let mut tables: Vec<(String, String, Arc<dyn TableProvider>)> = Vec::new();
-        for Holding { name, dataset, .. } in &self.holdings {
-            let table = ForeignTable::new(name.clone(), Arc::clone(dataset));
-            tables.push((name.body.to_string(), name.dataset.to_string(), Arc::new(table)));
+        for Holding { name, dataset, rows } in &self.holdings {
+            let table: Arc<dyn TableProvider> = match is_own(name) {
+                true => memory(rows.clone()),
+                false => Arc::new(ForeignTable::new(name.clone(), Arc::clone(dataset))),
+            };
+            tables.push((name.body.to_string(), name.dataset.to_string(), table));
         }
         for (standard, holdings) in self.standards() {
             let parts = holdings

@@ -105,6 +105,7 @@ pub(super) fn decide(terms: &Terms, request: &Request<'_>, decision: &mut Decisi
     if open_to(terms, request.caller) {
         decision.rule("form.open");
         decision.dataset(&name, Form::Open);
+        decision.facts.unlisted |= !terms.listed;
         let access = Access::Whole(Form::Open);
         decision.rests_on(terms, &access);
         return Ok(access);

@@ -25,8 +25,18 @@ pub struct Facts {
     pub notices: Vec<String>,
     /// Whether something is in it that is not open, so that errors of its run carry no details.
     pub protected: bool,
+    /// Whether one of the open datasets in it exists for analysts of this body alone.
+    pub unlisted: bool,
     /// Datasets of other bodies that it reads.
     pub foreign: Vec<String>,
+}
+
+impl Facts {
+    /// The names of this body's datasets in it, if anybody may read all of them.
+    pub fn open_to_all(&self) -> Option<Vec<String>> {
+        let open = !self.protected && !self.unlisted && self.datasets.iter().all(|used| used.form == Form::Open);
+        open.then(|| self.datasets.iter().map(|used| used.name.clone()).collect())
+    }
 }
 
 /// What a table of other bodies stands for, as whoever knows such tables tells the gate.

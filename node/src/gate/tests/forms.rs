@@ -20,6 +20,24 @@ async fn open_data_needs_neither_purpose_nor_agreement() {
 }
 
 #[tokio::test]
+async fn a_query_is_open_to_all_where_everything_in_it_is() {
+    let body = body();
+    let open = async |sql: &str| body.admit(sql, &analyst()).await.unwrap().facts().open_to_all();
+    assert_eq!(open("SELECT people FROM boroughs").await, Some(vec!["london.lfb.boroughs".to_owned()]));
+    assert_eq!(open("SELECT 1").await, Some(Vec::new()));
+    let and_others = "SELECT people FROM boroughs WHERE people > (SELECT count(*) FROM";
+    for sql in
+        ["SELECT note FROM incidents".to_owned(), format!("{and_others} people)"), format!("{and_others} incidents)")]
+    {
+        assert_eq!(open(&sql).await, None, "{sql}");
+    }
+    // Nobody else knows that it exists.
+    body.amend("boroughs", |terms| terms.listed = false);
+    let unlisted = body.admit("SELECT people FROM boroughs", &analyst()).await.unwrap();
+    assert_eq!((unlisted.facts().protected, unlisted.facts().open_to_all()), (false, None));
+}
+
+#[tokio::test]
 async fn only_what_is_open_leaves_while_nobody_knows_who_is_out() {
     let body = body();
     let peer_of = peer("gla", Some("fire-risk"));
