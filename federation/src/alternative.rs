@@ -166,11 +166,11 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// Whether it is as much, but for how estimates are added up, and all of it is open rows.
+    /// Whether it is as much, but for how estimates are added up, and all of it is rows.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        let open = |cost: &Self| cost.finer == 0.0 && cost.cells == 0.0;
+        let is_rows = |cost: &Self| cost.finer == 0.0 && cost.cells == 0.0;
         let alike = |one: f64, other: f64| (one - other).abs() <= 1e-6 * one.max(other);
-        open(self) && open(other) && alike(self.bytes, other.bytes) && alike(self.rows, other.rows)
+        is_rows(self) && is_rows(other) && alike(self.bytes, other.bytes) && alike(self.rows, other.rows)
     }
 }
 

@@ -35,24 +35,27 @@ pub(crate) struct Turned {
 }
 
 /// The plan with neighbours joined first, and that with semi joins among them, as far as these are others. One that can't be
-/// made is none: the plan as it is may do.
-pub(crate) fn regrouped(plan: &LogicalPlan) -> Vec<Turned> {
-    let made = || -> Result<Vec<Turned>> {
-        let lowered = halves::lowered(plan)?.map(|lowered| turned(&lowered, true)).transpose()?;
-        Ok([turned(plan, false)?, lowered.flatten()].into_iter().flatten().collect())
+/// made is none: the plan as it is may do. Whether others may be told what this node's own rows choose is for the caller to say.
+pub(crate) fn regrouped(plan: &LogicalPlan, may_tell: bool) -> Vec<Turned> {
+    let lowered = || match halves::lowered(plan)? {
+        Some(lowered) => turned(&lowered, may_tell, true),
+        None => Ok(None),
     };
-    made().unwrap_or_else(|_| {
-        // The planner's words may quote expressions, and somebody's values in them.
-        tracing::debug!("joins can't be put in another order, and stay as they are");
-        Vec::new()
-    })
+    let made = |turned: Result<Option<Turned>>| {
+        turned.unwrap_or_else(|_| {
+            // The planner's words may quote expressions, and somebody's values in them.
+            tracing::debug!("joins can't be put in another order, and stay as they are");
+            None
+        })
+    };
+    [made(turned(plan, may_tell, false)), made(lowered())].into_iter().flatten().collect()
 }
 
 /// The plan in another order, if it is another one or is so already.
-fn turned(plan: &LogicalPlan, already: bool) -> Result<Option<Turned>> {
+fn turned(plan: &LogicalPlan, may_tell: bool, already: bool) -> Result<Option<Turned>> {
     let (mut changed, mut narrows) = (already, false);
     let turned = plan.clone().transform_up_with_subqueries(|node| {
-        Ok(match Chain::of(&node).filter(Chain::is_worth_it) {
+        Ok(match Chain::of(&node, may_tell).filter(Chain::is_worth_it) {
             Some(chain) => {
                 narrows |= chain.clusters().iter().any(Cluster::is_narrowed);
                 let turned = chain.joined(node.schema())?;
@@ -86,6 +89,8 @@ struct Chain {
     conditions: Vec<Condition>,
     /// Which relations each join is of, as it is.
     joins: Vec<Vec<usize>>,
+    /// Whether others may be told what this node's own rows choose.
+    may_tell: bool,
 }
 
 #[derive(Debug)]
@@ -106,7 +111,7 @@ struct Condition {
 
 impl Chain {
     /// The chain of which a plan is the top; `None` where there are no two joins of it.
-    fn of(top: &LogicalPlan) -> Option<Self> {
+    fn of(top: &LogicalPlan, may_tell: bool) -> Option<Self> {
         if !is_inner(top) {
             return None;
         }
@@ -121,7 +126,7 @@ impl Chain {
         };
         let conditions = conditions.into_iter().map(about).collect::<Option<Vec<_>>>()?;
         let relations = relations.into_iter().map(Relation::of).collect::<Option<_>>()?;
-        Some(Self { relations, conditions, joins })
+        Some(Self { relations, conditions, joins, may_tell })
     }
 
     /// The relations in groups of neighbours that an equality connects, in the order of their first ones.
@@ -179,8 +184,8 @@ impl Chain {
             self.relations.into_iter().map(|relation| Some(relation.plan)).collect();
         let mut made = Vec::with_capacity(clusters.len());
         for Cluster { neighbours, own, .. } in clusters {
-            let mut sides = Vec::with_capacity(2);
-            for part in [neighbours, own] {
+            let mut sides = Vec::with_capacity(1 + own.len());
+            for part in std::iter::once(neighbours).chain(own) {
                 let of_one = |at: usize| {
                     let plan = relations.get_mut(at).and_then(Option::take);
                     plan.map(|plan| (plan, HashSet::from([at])))

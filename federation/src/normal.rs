@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 
@@ -16,6 +17,23 @@ mod types;
 
 pub use expression::{all, conjuncts, expression, one_string_type};
 pub(crate) use types::widens;
+
+/// Whether an expression has one value for a row, whenever and wherever it is computed.
+pub(crate) fn is_of_rows(expr: &Expr) -> Result<bool> {
+    let mut plain = !expr.is_volatile();
+    expr.apply(|part| {
+        plain &= !matches!(
+            part,
+            Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        );
+        Ok(if plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(plain)
+}
 
 /// A query in normal form.
 #[derive(Debug, Clone, PartialEq)]

@@ -43,14 +43,14 @@ pub struct Placed {
 /// Places what is foreign in an optimised plan. Nothing is sent to anyone.
 pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Placed, PlacementError> {
     let plan = released::without_marks(plan).map_err(|error| PlacementError::internal(&error))?;
-    let (search, found) = best(&plan)?;
+    let own = keys::OpenHere::of(session.config_options());
+    let (search, found) = best(&plan, own.is_some())?;
     let left = holds_foreign(&found.plan).map_err(|error| PlacementError::internal(&error))?;
     if left {
         let error = DataFusionError::Plan("a dataset of another body is still scanned here".into());
         return Err(PlacementError::internal(&error));
     }
     let worth = session.config().get_extension::<keys::Worth>().map_or_else(keys::Worth::default, |worth| *worth);
-    let own = keys::OpenHere::of(session.config_options());
     let plan = keys::marked(found.plan, worth, own).map_err(|error| PlacementError::internal(&error))?;
     let remotes = summaries(&plan).map_err(|error| PlacementError::internal(&error))?;
     let mut rejected = Vec::new();
@@ -64,10 +64,10 @@ pub fn place(plan: LogicalPlan, session: &dyn Session) -> std::result::Result<Pl
 }
 
 /// The best way to have a plan, with its joins as they are or with neighbours joined first, and what was found on the way.
-fn best(plan: &LogicalPlan) -> std::result::Result<(Search, Here), PlacementError> {
+fn best(plan: &LogicalPlan, may_tell: bool) -> std::result::Result<(Search, Here), PlacementError> {
     let mut search = Search::default();
     let mut found = search.best_here(plan);
-    for neighbours::Turned { plan, narrows } in neighbours::regrouped(plan) {
+    for neighbours::Turned { plan, narrows } in neighbours::regrouped(plan, may_tell) {
         let mut other = Search::default();
         let Ok(turned) = other.best_here(&plan) else { continue };
         let better = |found: &Here| turned.cost < found.cost || narrows && turned.cost.is_like(&found.cost);

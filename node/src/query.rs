@@ -236,8 +236,8 @@ impl Engine {
         let deciding = asked.trace.begin("gate");
         let admitted = self.gate(analysed, asked, intent, &references)?;
         drop(deciding);
-        if let Some(datasets) = admitted.facts().open_to_all() {
-            state.config_mut().options_mut().extensions.insert(OpenHere::new(datasets));
+        if let Some((datasets, still)) = admitted.open_to_all(self.in_force()) {
+            state.config_mut().options_mut().extensions.insert(OpenHere::new(datasets, still));
         }
         let marked = keep_filters_above(admitted.plan().clone()).map_err(wrong)?;
         let optimised = state.optimize(&marked).map_err(wrong)?;

@@ -19,7 +19,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{TryStreamExt, stream};
 use tokio::sync::OnceCell;
 
-use super::MOST_BYTES;
+use super::{MOST_BYTES, OpenHere};
 use super::list::Keys;
 use super::rule::{below, remote};
 use super::small::Small;
@@ -125,7 +125,9 @@ async fn prepared(
     let [left, right] = children.as_slice() else { return Err(internal_datafusion_err!("a join has two sides")) };
     let (large, other) = if side == JoinSide::Left { (*left, *right) } else { (*right, *left) };
     let small = Small::read(other, task).await?;
-    let found = if small.is_whole() { found(&small, keys)? } else { Vec::new() };
+    // What was open when the question was decided may have been closed since.
+    let holds = OpenHere::of(task.session_config().options()).is_none_or(OpenHere::holds);
+    let found = if holds && small.is_whole() { found(&small, keys)? } else { Vec::new() };
     let large = match filtered(large, &found)? {
         Some((filtered, bodies)) => {
             if let Some(context) = context {

@@ -11,6 +11,7 @@ use meridian_proto::Form;
 
 use super::{OpenHere, Worth, list};
 use crate::node::RemoteNode;
+use crate::normal;
 
 /// How many rows a table of this node is taken for. Where it has more, that is found out without asking anybody.
 const OWN_ROWS: f64 = 1_000.0;
@@ -54,6 +55,11 @@ fn sides(join: &Join, worth: Worth, own: Option<&OpenHere>) -> Result<Option<Joi
         if !join.on.iter().any(exact) {
             continue;
         }
+        // A key must be its row's alone: a subquery in it would tell what that comes to.
+        let key = |(left, right): &(Expr, Expr)| normal::is_of_rows(if *side == JoinSide::Left { right } else { left });
+        if !join.on.iter().map(key).collect::<Result<Vec<_>>>()?.into_iter().all(|alone| alone) {
+            continue;
+        }
         let Some(small) = open(small, own)? else { continue };
         if small.rows > worth.small {
             continue;
@@ -80,8 +86,7 @@ struct Open {
 /// neither.
 fn open(plan: &LogicalPlan, own: Option<&OpenHere>) -> Result<Option<Open>> {
     let mut found = Open { datasets: BTreeSet::new(), rows: 0.0 };
-    let (mut all, mut here) = (true, BTreeSet::new());
-    let mut tables = 0;
+    let (mut all, mut here) = (true, false);
     plan.apply_with_subqueries(|node| {
         match node {
             LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<RemoteNode>() {
@@ -94,23 +99,17 @@ fn open(plan: &LogicalPlan, own: Option<&OpenHere>) -> Result<Option<Open>> {
                 }
                 _ => all = false,
             },
-            LogicalPlan::TableScan(scan) => {
-                tables += 1;
+            LogicalPlan::TableScan(_) => {
+                here = true;
                 found.rows += OWN_ROWS;
-                here.extend(own.and_then(|own| own.named(&scan.table_name.to_string())).cloned());
-                all &= own.is_some();
-            }
-            LogicalPlan::SubqueryAlias(alias) => {
-                here.extend(own.and_then(|own| own.named(&alias.alias.to_string())).cloned());
+                all &= own.is_some_and(|own| !own.datasets().is_empty());
             }
             node => all &= !node.inputs().is_empty(),
         }
         Ok(if all { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     })?;
-    if tables > 0 {
-        // What is told must have a name.
-        all &= !here.is_empty();
-        found.datasets.extend(here);
+    if let Some(own) = own.filter(|_| here) {
+        found.datasets.extend(own.datasets().iter().cloned());
     }
     Ok((all && !found.datasets.is_empty()).then_some(found))
 }

@@ -1,6 +1,8 @@
 //! What says of a query that whatever it reads of this node's own rows is open.
 
 use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 
 use datafusion::common::not_impl_err;
 use datafusion::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
@@ -9,15 +11,16 @@ use datafusion::error::Result;
 /// The datasets of this node in a query all of whose own rows anybody may read: keys among them may be sent to other bodies. An
 /// extension of the options of that query's session, which whoever has decided about the query puts there; without it, no own
 /// row's key is sent.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct OpenHere {
     datasets: Vec<String>,
+    still: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl OpenHere {
-    /// These datasets, by their full names.
-    pub fn new(datasets: Vec<String>) -> Self {
-        Self { datasets }
+    /// These datasets, by their full names, and what says whether all of them are open still: it is asked before keys are sent.
+    pub fn new(datasets: Vec<String>, still: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+        Self { datasets, still }
     }
 
     /// What the options say.
@@ -25,11 +28,27 @@ impl OpenHere {
         options.extensions.get::<Self>()
     }
 
-    /// The dataset that a table's name in a plan means.
-    pub(super) fn named(&self, table: &str) -> Option<&String> {
-        let is_it =
-            |full: &&String| full.strip_suffix(table).is_some_and(|before| before.is_empty() || before.ends_with('.'));
-        self.datasets.iter().find(is_it)
+    /// All of them: a table of a plan does not say which of them it is, or that it is several.
+    pub(super) fn datasets(&self) -> &[String] {
+        &self.datasets
+    }
+
+    /// Whether they are open still.
+    pub(super) fn holds(&self) -> bool {
+        (self.still)()
+    }
+}
+
+impl fmt::Debug for OpenHere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenHere").field("datasets", &self.datasets).finish_non_exhaustive()
+    }
+}
+
+impl Default for OpenHere {
+    /// Nothing is open.
+    fn default() -> Self {
+        Self::new(Vec::new(), Arc::new(|| false))
     }
 }
 

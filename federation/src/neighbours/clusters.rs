@@ -19,7 +19,8 @@ pub(super) struct Size {
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) neighbours: Vec<usize>,
-    pub(super) own: Vec<usize>,
+    /// Each of those that equalities connect; these may have no more than the neighbours in common.
+    pub(super) own: Vec<Vec<usize>>,
     size: Size,
 }
 
@@ -29,7 +30,7 @@ impl Cluster {
     }
 
     pub(super) fn all(&self) -> Vec<usize> {
-        let mut all = [self.neighbours.as_slice(), self.own.as_slice()].concat();
+        let mut all = [self.neighbours.as_slice(), self.own.concat().as_slice()].concat();
         all.sort_unstable();
         all
     }
@@ -63,9 +64,9 @@ impl Chain {
             let near = clusters.iter_mut().filter(|cluster| self.are_connected(&cluster.neighbours, &own));
             let least = near.min_by(|one, other| one.size.rows.total_cmp(&other.size.rows));
             match least {
-                Some(cluster) if size.share < 1.0 => {
+                Some(cluster) if self.may_tell && size.share < 1.0 => {
                     cluster.size.share *= size.share;
-                    cluster.own.extend(own);
+                    cluster.own.push(own);
                 }
                 _ => others.extend(own),
             }
@@ -83,7 +84,7 @@ impl Chain {
     }
 
     fn taken_apart(&self, Cluster { neighbours, own, size: _ }: Cluster) -> Vec<Cluster> {
-        let single = own.into_iter().map(|at| vec![at]);
+        let single = own.into_iter().flatten().map(|at| vec![at]);
         let all = std::iter::once(neighbours).chain(single);
         all.map(|neighbours| Cluster { size: self.size(&neighbours), neighbours, own: Vec::new() }).collect()
     }

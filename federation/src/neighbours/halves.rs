@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, Projection};
+use datafusion::logical_expr::{Join, JoinType, LogicalPlan, Projection};
 
 use super::{home, is_inner, leaves_out};
+use crate::normal::is_of_rows;
 
 /// The plan with such joins where they belong, if that is another one.
 pub(super) fn lowered(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
@@ -35,6 +36,8 @@ struct Half<'a> {
     join: &'a Join,
     /// The columns of the left side that decide.
     about: HashSet<Column>,
+    /// Those of the right one that stand beside them in a condition.
+    sought: HashSet<Column>,
 }
 
 impl<'a> Half<'a> {
@@ -45,7 +48,7 @@ impl<'a> Half<'a> {
             return Ok(None);
         }
         let (of_left, of_right) = (join.left.schema(), join.right.schema());
-        let mut about = HashSet::new();
+        let (mut about, mut sought) = (HashSet::new(), HashSet::new());
         for expr in join.on.iter().map(|(left, _)| left).chain(&join.filter) {
             if !is_of_rows(expr)? {
                 return Ok(None);
@@ -55,13 +58,15 @@ impl<'a> Half<'a> {
                     (true, false) => {
                         about.insert(column.clone());
                     }
-                    (false, true) => {}
+                    (false, true) => {
+                        sought.insert(column.clone());
+                    }
                     // Which of them is meant is not to be guessed.
                     (true, true) | (false, false) => return Ok(None),
                 }
             }
         }
-        Ok((!about.is_empty()).then_some(Self { join, about }))
+        Ok((!about.is_empty()).then_some(Self { join, about, sought }))
     }
 
     /// The plan of its left side with the join within it; `None` where no relation of inner joins has all that it is about.
@@ -97,7 +102,9 @@ impl<'a> Half<'a> {
         if let Some(below) = self.below(side)? {
             return Ok(Some(below));
         }
-        if home(side) != home(&self.join.right) {
+        // Further up, a projection may have left out a column that has the name of one of the other side.
+        let is_doubtful = self.sought.iter().any(|column| side.schema().has_column(column));
+        if is_doubtful || home(side) != home(&self.join.right) {
             return Ok(None);
         }
         let Join { right, on, filter, join_type, join_constraint, null_equality, null_aware, .. } = self.join.clone();
@@ -105,21 +112,4 @@ impl<'a> Half<'a> {
         let join = Join::try_new(left, right, on, filter, join_type, join_constraint, null_equality, null_aware)?;
         Ok(Some(LogicalPlan::Join(join)))
     }
-}
-
-/// Whether an expression has one value for a row, whenever and wherever it is computed.
-fn is_of_rows(expr: &Expr) -> Result<bool> {
-    let mut plain = !expr.is_volatile();
-    expr.apply(|part| {
-        plain &= !matches!(
-            part,
-            Expr::ScalarSubquery(_)
-                | Expr::Exists(_)
-                | Expr::InSubquery(_)
-                | Expr::SetComparison(_)
-                | Expr::OuterReferenceColumn(..)
-        );
-        Ok(if plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })?;
-    Ok(plain)
 }

@@ -1,10 +1,15 @@
 //! Open rows of the asking node's own: what a condition chooses among them is joined first, and its keys are sent, where they may be.
 
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::LogicalPlan;
 use meridian_proto::Form;
 
+use crate::keys::OpenHere;
 use crate::neighbours::regrouped;
 use crate::tests::keyed::Sent;
-use crate::tests::world::{World, both};
+use crate::tests::world::{World, both, sorted};
 
 /// The boroughs are the asker's own.
 fn own(open: bool) -> (World, Sent) {
@@ -58,6 +63,58 @@ async fn they_are_not_sent_where_nobody_says_that_they_are_open() {
 }
 
 #[tokio::test]
+async fn what_a_subquery_comes_to_is_in_no_key() {
+    for form in [Form::Rows, Form::Open] {
+        for open in [true, false] {
+            let all = Sent::default();
+            let world = World::with(|body, _| if body == "lfb" { form } else { Form::Open });
+            let world = World { keyed: Some(all.clone()), own: open.then_some(("gla", true)), ..world };
+            // Who knows the population would know the incidents' last year.
+            let sql = "SELECT b.kind FROM gla.boroughs g LEFT JOIN every.buildings b \
+                       ON b.uprn = g.population + (SELECT max(year) FROM lfb.incidents) AND b.borough_gss = g.gss";
+            assert_eq!(sent((world, all), sql).await, Vec::<String>::new(), "{form:?} {open}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_closed_meanwhile_is_not_sent() {
+    let (world, all) = own(true);
+    let asker = world.asker();
+    let closed = OpenHere::new(vec!["london.gla.boroughs".into()], Arc::new(|| false));
+    asker.state_ref().write().config_mut().options_mut().extensions.insert(closed);
+    assert_eq!(sorted(&asker, CHOSEN).await, sorted(&world.central(), CHOSEN).await);
+    let asked = all.new_ones();
+    assert!(!asked.is_empty() && asked.iter().all(|sql| !sql.contains("E09000007")), "{asked:?}");
+}
+
+#[tokio::test]
+async fn choices_that_have_but_their_neighbours_in_common_are_joined_one_after_the_other() {
+    let (world, _) = own(true);
+    let sql = "SELECT b.kind, g.name, h.name FROM lfb.incidents i JOIN every.buildings b ON b.uprn = i.uprn \
+               JOIN gla.boroughs g ON g.gss = i.borough_gss JOIN gla.boroughs h ON h.area = i.households \
+               WHERE g.name = 'Camden' AND h.population > 1";
+    let (_, plan) = world.optimised(sql).await;
+    let found = regrouped(&plan, true);
+    assert!(found.iter().any(|turned| turned.narrows), "{plan}");
+    for turned in found {
+        let mut pairs = 0;
+        turned
+            .plan
+            .apply(|node| {
+                if let LogicalPlan::Join(join) = node {
+                    pairs += usize::from(join.on.is_empty());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .unwrap();
+        assert_eq!(pairs, 0, "{}", turned.plan);
+    }
+    let (here, there) = both(&world, sql).await;
+    assert_eq!(here, there);
+}
+
+#[tokio::test]
 async fn it_is_told_whose_keys_are_sent() {
     let placed = own(true).0.placed(CHOSEN).await.unwrap();
     let mut told: Vec<String> = placed.remotes.iter().map(|remote| remote.keys_of.join(", ")).collect();
@@ -72,8 +129,10 @@ async fn it_is_told_whose_keys_are_sent() {
 async fn without_a_choice_or_by_other_joins_the_order_stays() {
     let (world, _) = own(true);
     let (_, plan) = world.optimised(CHOSEN).await;
-    let turned = regrouped(&plan);
+    let turned = regrouped(&plan, true);
     assert!(turned.len() == 1 && turned[0].narrows, "{plan}");
+    // Where nobody may be told of a choice, it is not made first.
+    assert!(regrouped(&plan, false).iter().all(|turned| !turned.narrows), "{plan}");
     let joins = "FROM lfb.crews c JOIN every.buildings b ON b.uprn = c.uprn";
     for sql in [
         // All of them.
@@ -88,7 +147,7 @@ async fn without_a_choice_or_by_other_joins_the_order_stays() {
             .to_owned(),
     ] {
         let (_, plan) = world.optimised(&sql).await;
-        assert!(regrouped(&plan).iter().all(|turned| !turned.narrows), "{sql}\n{plan}");
+        assert!(regrouped(&plan, true).iter().all(|turned| !turned.narrows), "{sql}\n{plan}");
         let (here, there) = both(&world, &sql).await;
         assert_eq!(here, there, "{sql}");
     }

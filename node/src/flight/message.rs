@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::{FieldRef, SchemaRef};
 use arrow::error::ArrowError;
@@ -17,8 +18,7 @@ use arrow::ipc::root_as_message;
 use arrow::ipc::writer::StreamEncoder;
 use arrow_flight::FlightData;
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt};
 use hyper::body::{Body as HttpBody, Frame};
 use meridian_federation::remote::bytes_of;
 use prost::Message as _;
@@ -39,7 +39,7 @@ const DATA_BODY: u32 = 1000;
 const SHORT: usize = 8 << 10;
 
 /// A `FlightData` without a descriptor, its data in parts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Message {
     header: Bytes,
     metadata: Bytes,
@@ -142,7 +142,7 @@ impl Encoder {
 
     fn encode(&mut self, batch: &RecordBatch) -> Result<VecDeque<Message>, ArrowError> {
         let parts = self.stream.encode(batch)?.into_iter().filter(|part| !part.is_empty());
-        let mut parts: VecDeque<Bytes> = parts.map(bytes_of).collect();
+        let mut parts: VecDeque<Bytes> = parts.map(of_its_own).collect();
         let mut messages = VecDeque::with_capacity(2);
         while !parts.is_empty() {
             let continuation = take(&mut parts, CONTINUATION_BYTES).concat();
@@ -156,6 +156,12 @@ impl Encoder {
         }
         Ok(messages)
     }
+}
+
+/// The bytes of a buffer, uncopied unless it is a small part of its memory: what is sent may lie here for as long as its reader
+/// is slow, and is not to keep what it is a part of.
+fn of_its_own(buffer: Buffer) -> Bytes {
+    if buffer.capacity() > 2 * buffer.len() { Bytes::copy_from_slice(&buffer) } else { bytes_of(buffer) }
 }
 
 fn missing() -> ArrowError {
@@ -182,10 +188,23 @@ fn take(parts: &mut VecDeque<Bytes>, mut length: usize) -> Vec<Bytes> {
 struct Beside(Arc<Mutex<Option<Messages>>>);
 
 /// A response to DoGet with these messages beside it, for [`uncopied`].
-pub(super) fn beside(response: Response<Messages>) -> Response<BoxStream<'static, Result<FlightData, Status>>> {
+pub(super) fn beside(response: Response<Messages>) -> Response<Nothing> {
     let (metadata, messages, mut extensions) = response.into_parts();
     extensions.insert(Beside(Arc::new(Mutex::new(Some(messages)))));
-    Response::from_parts(metadata, stream::empty().boxed(), extensions)
+    Response::from_parts(metadata, Nothing(false), extensions)
+}
+
+/// What Flight's own code may send of an answer: that its messages were not there, once.
+#[derive(Debug)]
+pub(crate) struct Nothing(bool);
+
+impl Stream for Nothing {
+    type Item = Result<FlightData, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let is_said = std::mem::replace(&mut self.0, true);
+        Poll::Ready((!is_said).then(|| Err(Status::internal("the messages of this answer were not put into it"))))
+    }
 }
 
 /// The messages that stand beside a response, as its body.
@@ -240,6 +259,7 @@ impl HttpBody for Frames {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use arrow::array::{BooleanArray, Int64Array, StringArray};
+    use futures::stream;
     use http_body_util::BodyExt;
     use prost::bytes::Buf;
     use tonic::Code;
@@ -300,8 +320,20 @@ mod tests {
         let texts = rows.column(2).to_data().buffers()[1].as_ptr();
         assert!([numbers, texts].iter().all(|memory| parts.iter().any(|part| part.as_ptr() == *memory)));
         assert!(parts.iter().all(|part| !part.is_empty()));
+        // A small part of what is in memory does not keep the rest.
+        let few = rows.slice(50_000, 2_000);
+        let parts = encoder.message(&few).unwrap().frames();
+        let all = rows.column(0).to_data().buffers()[0].as_slice().as_ptr_range();
+        assert!(parts.iter().all(|part| !all.contains(&part.as_ptr())));
         // A small answer is one frame.
         assert_eq!(encoder.message(&batch(10)).unwrap().frames().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_its_messages_an_answer_is_an_error() {
+        let answer = beside(Response::new(stream::iter([]).boxed())).into_inner();
+        let sent: Vec<Result<FlightData, Status>> = answer.collect().await;
+        assert!(matches!(sent.as_slice(), [Err(status)] if status.code() == Code::Internal));
     }
 
     #[tokio::test]

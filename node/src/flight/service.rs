@@ -162,7 +162,7 @@ fn unknown() -> Status {
 impl FlightService for Service {
     type HandshakeStream = Stream<HandshakeResponse>;
     type ListFlightsStream = Stream<FlightInfo>;
-    type DoGetStream = Stream<FlightData>;
+    type DoGetStream = message::Nothing;
     type DoPutStream = Stream<PutResult>;
     type DoActionStream = Stream<ActionResult>;
     type ListActionsStream = Stream<ActionType>;

@@ -51,6 +51,14 @@ impl Permit {
     }
 }
 
+impl Permit {
+    /// Whether what was decided still holds, and for anybody.
+    pub(super) fn is_for_all(&self, in_force: &dyn InForce) -> bool {
+        let is_listed = |grounds: &Grounds| in_force.terms(&grounds.dataset).is_some_and(|terms| terms.listed);
+        self.check(in_force).is_ok() && self.rests_on.iter().all(is_listed)
+    }
+}
+
 /// A permit, and what it is held against.
 #[derive(Debug)]
 pub(super) struct Watched {
