@@ -39,7 +39,7 @@ use crate::membership::{Means, Members, MembershipError};
 use crate::metrics::Metrics;
 use crate::peers::Directory;
 use crate::portal::Portal;
-use crate::query::{Engine, Footing, Parts, QueryError};
+use crate::query::{Engine, Footing, Parts, QueryError, Spill};
 use crate::secrets::{Purpose, Secret, SecretError};
 use crate::traces::Exporting;
 use crate::web::{self, Readiness};
@@ -208,6 +208,7 @@ fn parts(
         routes: Routes::new(Arc::clone(&footing.peers), others.iter().map(|other| Arc::clone(&other.peers))),
         abroad: others.iter().filter_map(|other| other.members.clone()).collect(),
         memory: node.limits.memory_mib << 20,
+        spill: Spill::new(&node.state, u64::from(node.limits.spill_mib) << 20),
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
         target_partitions: node.limits.target_partitions,

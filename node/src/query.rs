@@ -23,6 +23,7 @@ mod recorded;
 mod redacted;
 mod session;
 mod shape;
+mod spill;
 mod text;
 mod traced;
 mod view;
@@ -35,6 +36,8 @@ use std::time::Instant;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -59,6 +62,7 @@ pub use place::caret;
 pub use progress::Progress;
 pub use purpose::{Malformed, is_blank, set_purpose, without_purpose};
 pub use shape::Shape;
+pub use spill::{SPILL, Spill};
 pub use view::view;
 pub use watch::Watch;
 
@@ -110,6 +114,7 @@ pub struct Answer {
 pub struct Engine {
     parts: Parts,
     session: SessionState,
+    spilling: Option<Arc<RuntimeEnv>>,
     planning: Semaphore,
 }
 
@@ -141,9 +146,10 @@ struct Planned {
 impl Engine {
     /// An engine over `parts`.
     pub fn new(parts: Parts) -> Result<Arc<Self>, QueryError> {
-        let session = session::base(&parts)
-            .map_err(|error| QueryError::new(ErrorKind::Internal, format!("the engine can't be set up: {error}")))?;
-        Ok(Arc::new(Self { parts, session, planning: Semaphore::new(PLANNED_AT_ONCE) }))
+        let wrong = |error| QueryError::new(ErrorKind::Internal, format!("the engine can't be set up: {error}"));
+        let session = session::base(&parts).map_err(wrong)?;
+        let spilling = parts.spill.runtime(session.runtime_env()).map_err(wrong)?;
+        Ok(Arc::new(Self { parts, session, spilling, planning: Semaphore::new(PLANNED_AT_ONCE) }))
     }
 
     /// Answers a question, up to the first byte.
@@ -158,7 +164,7 @@ impl Engine {
         let mut closing = Closing::new(self, &asked, &ready.planned, &logged, begun);
         let Ready { mut planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
         closing.rests_on(&planned);
-        let task = planned.state.task_ctx();
+        let task = self.task(&planned);
         let fetched = planned.references.fetch(&task).await;
         fetched.map_err(|error| closing.fail(DataFusionError::External(Box::new(error))))?;
         let observed = guarded.observed();
@@ -167,6 +173,17 @@ impl Engine {
         let Some(analysis) = planned.analysis.take() else { return Ok(Answer { released, closing }) };
         let run = analyze::Run { begun, state: planned.state, observed, logged };
         self.analysed(&asked, analysis, run, (released, closing)).await
+    }
+
+    /// What a question is run with. Nothing on its way goes to a disk unless all of it is this body's own and open.
+    fn task(&self, planned: &Planned) -> Arc<TaskContext> {
+        let (task, facts) = (planned.state.task_ctx(), planned.admitted.facts());
+        let may_spill = !facts.protected && facts.foreign.is_empty();
+        let Some(runtime) = self.spilling.as_ref().filter(|_| may_spill) else { return task };
+        match Arc::try_unwrap(task) {
+            Ok(task) => Arc::new(task.with_runtime(Arc::clone(runtime))),
+            Err(task) => task,
+        }
     }
 
     /// Plans, gates and guards a question, and records where it is refused.

@@ -31,6 +31,7 @@ mod joining;
 mod keys;
 mod kills;
 mod london;
+mod memory;
 mod metrics;
 mod mistakes;
 mod outages;

@@ -19,10 +19,10 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{TryStreamExt, stream};
 use tokio::sync::OnceCell;
 
-use super::{MOST_BYTES, OpenHere};
 use super::list::Keys;
 use super::rule::{below, remote};
 use super::small::Small;
+use super::{MOST_BYTES, OpenHere};
 use crate::error::Why;
 use crate::remote::{QueryContext, RemoteExec};
 use crate::{check, normal, wire};

@@ -48,7 +48,9 @@ async fn the_keys_of_what_is_chosen_are_sent() {
 
 #[tokio::test]
 async fn they_are_not_sent_where_nobody_says_that_they_are_open() {
-    assert_eq!(sent(own(false), CHOSEN).await, Vec::<String>::new());
+    // Keys of others are.
+    let found = sent(own(false), CHOSEN).await;
+    assert!(found.iter().all(|sql| !sql.contains("E09")), "{found:?}");
     let sql =
         "SELECT s.station FROM gla.boroughs g JOIN lfb.stations s ON s.borough_gss = g.gss WHERE g.name = 'Hackney'";
     assert_eq!(sent(own(false), sql).await, Vec::<String>::new());
@@ -122,7 +124,8 @@ async fn it_is_told_whose_keys_are_sent() {
     let all = "london.barnet.buildings, london.camden.buildings, london.gla.boroughs, london.hackney.buildings";
     assert_eq!(told, [all, "london.gla.boroughs"]);
     let placed = own(false).0.placed(CHOSEN).await.unwrap();
-    assert!(placed.remotes.iter().all(|remote| remote.keys_of.is_empty()), "{:?}", placed.remotes);
+    let told = placed.remotes.iter().flat_map(|remote| &remote.keys_of);
+    assert!(told.into_iter().all(|of| !of.starts_with("london.gla.")), "{:?}", placed.remotes);
 }
 
 #[tokio::test]

@@ -200,7 +200,10 @@ impl World {
         };
         if self.own.is_some_and(|(_, open)| open) {
             let names = self.holdings.iter().map(|holding| &holding.name).filter(|name| is_own(name));
-            config.options_mut().extensions.insert(OpenHere::new(names.map(ToString::to_string).collect(), Arc::new(|| true)));
+            config
+                .options_mut()
+                .extensions
+                .insert(OpenHere::new(names.map(ToString::to_string).collect(), Arc::new(|| true)));
         }
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(config)

@@ -223,6 +223,9 @@ pub struct Limits {
     /// Mebibytes of Parquet files up to which a dataset with a unit is held in memory, beside what queries share; larger ones
     /// are scanned by every query. Parquet is several times smaller than its rows in memory.
     pub held_mib: u32,
+    /// Mebibytes on disk that all queries over nothing but open data of this body share, where memory is not enough; none
+    /// where it is 0.
+    pub spill_mib: u32,
     /// Threads that run queries.
     pub worker_threads: usize,
     /// Partitions into which a query is split.
@@ -238,6 +241,7 @@ impl Default for Limits {
             seconds: 300,
             memory_mib: 512,
             held_mib: 64,
+            spill_mib: 4096,
             worker_threads: 2,
             target_partitions: 2,
         }

@@ -317,6 +317,7 @@ fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
         seconds: limit("seconds", &raw.seconds, usize::try_from(default.seconds).unwrap_or(usize::MAX)) as u64,
         memory_mib: limit("memory_mib", &raw.memory_mib, default.memory_mib),
         held_mib: raw.held_mib.unwrap_or(default.held_mib),
+        spill_mib: raw.spill_mib.unwrap_or(default.spill_mib),
         worker_threads: limit("worker_threads", &raw.worker_threads, default.worker_threads),
         target_partitions: limit("target_partitions", &raw.target_partitions, default.target_partitions),
     }

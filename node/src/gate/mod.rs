@@ -133,7 +133,10 @@ impl Admitted {
     }
 
     /// The names of this body's datasets in it, and what says whether anybody may still read all of them, if that is so.
-    pub fn open_to_all(&self, in_force: Arc<dyn InForce>) -> Option<(Vec<String>, Arc<dyn Fn() -> bool + Send + Sync>)> {
+    pub fn open_to_all(
+        &self,
+        in_force: Arc<dyn InForce>,
+    ) -> Option<(Vec<String>, Arc<dyn Fn() -> bool + Send + Sync>)> {
         let permit = self.permit.clone();
         let names = self.facts.open_to_all()?;
         Some((names, Arc::new(move || permit.is_for_all(in_force.as_ref()))))

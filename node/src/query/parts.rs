@@ -21,6 +21,7 @@ use crate::membership::Members;
 use crate::metrics::Metrics;
 use crate::news::{self, News};
 use crate::peers::Directory;
+use crate::query::Spill;
 use crate::register::{self, Registers};
 use crate::witness::{self, Witnessing};
 
@@ -77,6 +78,8 @@ pub struct Parts {
     pub abroad: Vec<Arc<Members>>,
     /// Memory for all queries together, in bytes.
     pub memory: usize,
+    /// Where rows of open data go that have no room in it.
+    pub spill: Spill,
     /// Longest time that another body may take for its part of a query.
     pub patience: Duration,
     /// Partitions that one query is run in.
@@ -102,6 +105,7 @@ impl Parts {
             peers: Arc::clone(&peers),
             folder: state.join("witness"),
         });
+        let spill = Spill::new(&state, 0);
         let agreements = Agreements::new(&state, Arc::clone(&credentials), Arc::clone(&peers), clock.clone());
         let registers = Registers::open(
             body.clone(),
@@ -134,6 +138,7 @@ impl Parts {
             news,
             abroad: Vec::new(),
             memory: 1 << 30,
+            spill,
             patience: Duration::from_secs(60),
             target_partitions: 2,
             metrics: Metrics::new(),

@@ -134,7 +134,7 @@ fn signer(credentials: &Credentials, own: &Name, signed: &Signed) -> Result<Sign
     }
 }
 
-/// Memory is bounded, and nothing that came from a peer is ever on disk (invariant I5).
+/// Memory is bounded, and nothing that came from a peer is ever on disk (invariant I5): see [`super::Spill`] for what may be.
 fn runtime(memory: usize) -> datafusion::common::Result<Arc<RuntimeEnv>> {
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))

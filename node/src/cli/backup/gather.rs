@@ -13,6 +13,7 @@ use super::super::Error;
 use crate::app::copies;
 use crate::audit::{self, LogKey};
 use crate::config::NodeConfig;
+use crate::query::SPILL;
 use crate::secrets::{Purpose, Secret};
 
 /// Below this stands what node.toml names by a path that leads out of its folder.
@@ -164,7 +165,8 @@ impl Stage {
             }
         }
         let state = absolute(&node.state);
-        let staged = ["audit", copies::HISTORY, STAGE, copies::WANTED, copies::COPY].map(|name| state.join(name));
+        let staged =
+            ["audit", copies::HISTORY, STAGE, copies::WANTED, copies::COPY, SPILL].map(|name| state.join(name));
         for file in within(&state) {
             let left_out = staged.iter().any(|staged| file.starts_with(staged));
             if !left_out && file.extension().is_none_or(|it| it != "new") {

@@ -171,6 +171,7 @@ pub(crate) struct Limits {
     pub(crate) seconds: Option<Spanned<u32>>,
     pub(crate) memory_mib: Option<Spanned<u32>>,
     pub(crate) held_mib: Option<u32>,
+    pub(crate) spill_mib: Option<u32>,
     pub(crate) worker_threads: Option<Spanned<u32>>,
     pub(crate) target_partitions: Option<Spanned<u32>>,
 }
