@@ -39,11 +39,13 @@ type = "integer"
 TOML
 run cat hackney/datasets/homes.toml
 
-# This node may use very little memory for questions: two MiB. The default is 512.
+# This node may use very little memory for questions: two MiB. The default is 512. And none of its disk: by default sorts and groups
+# that its own analysts ask for over open data of its own go on there, up to 4,096 MiB.
 cat >>hackney/node.toml <<'TOML'
 
 [limits]
 memory_mib = 2
+spill_mib = 0
 TOML
 node hackney
 command meridian analyst add asha --config hackney/node.toml --dir asha
@@ -114,5 +116,5 @@ ends_with 3 meridian node check --config hackney/node.toml
 see "housing" "which server can't be reached, and what to do"
 
 ### What you have done
-# In order: aggregate more; give the node more memory; keep large open tables as Parquet, in a folder or an object store; leave tables
+# In order: aggregate more; give the node more memory, or a part of its disk; keep large open tables as Parquet, in a folder or an object store; leave tables
 # in the database in which they are. README tells more under "A body runs a node".

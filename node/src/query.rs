@@ -164,7 +164,7 @@ impl Engine {
         let mut closing = Closing::new(self, &asked, &ready.planned, &logged, begun);
         let Ready { mut planned, guarded, .. } = self.without_the_missing(&asked, ready).await?;
         closing.rests_on(&planned);
-        let task = self.task(&planned);
+        let task = self.task(&asked.caller, &planned);
         let fetched = planned.references.fetch(&task).await;
         fetched.map_err(|error| closing.fail(DataFusionError::External(Box::new(error))))?;
         let observed = guarded.observed();
@@ -175,10 +175,11 @@ impl Engine {
         self.analysed(&asked, analysis, run, (released, closing)).await
     }
 
-    /// What a question is run with. Nothing on its way goes to a disk unless all of it is this body's own and open.
-    fn task(&self, planned: &Planned) -> Arc<TaskContext> {
+    /// What a question is run with. Nothing on its way goes to a disk unless all of it is this body's own and open, and so is the
+    /// question: nobody else fills the disk, or has it written and read for minutes.
+    fn task(&self, caller: &Caller, planned: &Planned) -> Arc<TaskContext> {
         let (task, facts) = (planned.state.task_ctx(), planned.admitted.facts());
-        let may_spill = !facts.protected && facts.foreign.is_empty();
+        let may_spill = !caller.is_peer() && !facts.protected && facts.foreign.is_empty();
         let Some(runtime) = self.spilling.as_ref().filter(|_| may_spill) else { return task };
         match Arc::try_unwrap(task) {
             Ok(task) => Arc::new(task.with_runtime(Arc::clone(runtime))),

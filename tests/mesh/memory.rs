@@ -1,5 +1,5 @@
-//! Questions that need more memory than there is: one over nothing but a body's own open data goes on on its node's disk, any
-//! other fails.
+//! Questions that need more memory than there is: one of a body's own analyst over nothing but its own open data goes on on its
+//! node's disk, any other fails.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use super::support::Mesh;
 
 /// Puts all of them beside each other, each with all others: what 33 boroughs make is more than a node is given here.
 const GROUPS: &str = "SELECT COUNT(*) AS groups, SUM(n) AS pairs FROM (SELECT a.name || '|' || b.name || '|' || c.name || '|' || d.name \
-                      AS names, COUNT(*) AS n FROM london.gla.boroughs a CROSS JOIN london.gla.boroughs b CROSS JOIN london.gla.boroughs c \
-                      CROSS JOIN london.gla.boroughs d GROUP BY 1)";
+                      AS names, COUNT(*) AS n FROM london.loda.boroughs a CROSS JOIN london.loda.boroughs b CROSS JOIN london.loda.boroughs c \
+                      CROSS JOIN london.loda.boroughs d GROUP BY 1)";
 
 fn limit(mesh: &Mesh, body: &str, spill_mib: i64) {
     let file = mesh.folder(body).join("node.toml");
@@ -29,30 +29,41 @@ fn files(folder: &Path) -> usize {
 #[test]
 fn open_rows_of_its_own_go_to_disk_and_no_others() {
     let mesh = Mesh::prepared();
-    limit(&mesh, "gla", 1_024);
+    let (own, gla) = (mesh.folder("loda"), mesh.folder("gla"));
+    fs::create_dir_all(own.join("datasets")).unwrap();
+    fs::create_dir_all(own.join("data")).unwrap();
+    for file in ["datasets/boroughs.toml", "data/boroughs.csv"] {
+        fs::copy(gla.join(file), own.join(file)).unwrap();
+    }
     limit(&mesh, "loda", 1_024);
-    let state = mesh.folder("gla").join("state");
+    limit(&mesh, "gla", 1_024);
+    let spill = own.join("state/spill");
     // What a node that was killed has left there goes when it starts.
-    fs::create_dir_all(state.join("spill/datafusion-killed")).unwrap();
-    fs::write(state.join("spill/datafusion-killed/rows"), "rows").unwrap();
+    fs::create_dir_all(spill.join("datafusion-killed")).unwrap();
+    fs::write(spill.join("datafusion-killed/rows"), "rows").unwrap();
     mesh.start_all();
-    let ask = || mesh.client("gla", Some(&mesh.node_pair("loda"))).remote(GROUPS);
-    let answer = ask().unwrap().text();
     let all = 33_u64.pow(4).to_string();
-    assert_eq!(answer.matches(&all).count(), 2, "{answer}");
-    assert_eq!(files(&state.join("spill")), 0);
+    let answer = mesh.ask(GROUPS);
+    assert_eq!(answer.ok().matches(&all).count(), 2, "{}", answer.ok());
+    assert_eq!(files(&spill), 0);
 
     // Rows of others stay in memory, and there is too little of it.
-    let foreign = GROUPS.replace("london.gla.boroughs d", "london.lfb.stations d");
+    let too_little = "more memory than this node gives to queries";
+    let foreign = GROUPS.replace("london.loda.boroughs d", "london.lfb.stations d");
     let complaint = mesh.ask(&foreign);
-    assert!(complaint.fails(1).contains("more memory than this node gives to queries"), "{}", complaint.stderr);
-    assert_eq!(files(&mesh.folder("loda").join("state/spill")), 0);
+    assert!(complaint.fails(1).contains(too_little), "{}", complaint.stderr);
+    assert_eq!(files(&spill), 0);
 
-    // So it is where nothing may be on disk.
-    mesh.stop("gla");
-    limit(&mesh, "gla", 0);
-    mesh.start("gla");
-    let status = ask().unwrap_err();
-    assert!(status.message().contains("more memory than this node gives to queries"), "{status}");
-    assert!(!state.join("spill").exists());
+    // So it is with what others ask.
+    let theirs = GROUPS.replace("london.loda.", "london.gla.");
+    let status = mesh.client("gla", Some(&mesh.node_pair("loda"))).remote(&theirs).unwrap_err();
+    assert!(status.message().contains(too_little), "{status}");
+
+    // And where nothing may be on disk.
+    mesh.stop("loda");
+    limit(&mesh, "loda", 0);
+    mesh.start("loda");
+    let complaint = mesh.ask(GROUPS);
+    assert!(complaint.fails(1).contains(too_little), "{}", complaint.stderr);
+    assert!(!spill.exists());
 }

@@ -223,8 +223,8 @@ pub struct Limits {
     /// Mebibytes of Parquet files up to which a dataset with a unit is held in memory, beside what queries share; larger ones
     /// are scanned by every query. Parquet is several times smaller than its rows in memory.
     pub held_mib: u32,
-    /// Mebibytes on disk that all queries over nothing but open data of this body share, where memory is not enough; none
-    /// where it is 0.
+    /// Mebibytes on disk that all queries of the body's own analysts over nothing but open data of its own share, where memory is
+    /// not enough; none where it is 0.
     pub spill_mib: u32,
     /// Threads that run queries.
     pub worker_threads: usize,

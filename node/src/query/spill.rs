@@ -1,5 +1,5 @@
-//! Where rows go that have no room in memory: those of questions over nothing but open data of this body's own. What came from
-//! another body is never on a disk (invariant I5), nor is anything protected.
+//! Where rows go that have no room in memory: those of its own analysts' questions over nothing but open data of this body's own. What
+//! came from another body is never on a disk (invariant I5), nor is anything protected.
 
 use std::fs::{self, DirBuilder};
 use std::io;
