@@ -211,6 +211,7 @@ fn parts(
         spill: Spill::new(&node.state, u64::from(node.limits.spill_mib) << 20),
         // A little less than this node's own limit, so that the body that is slow is named.
         patience: Duration::from_secs(node.limits.seconds).mul_f64(0.9),
+        endpoints: u32::try_from(node.limits.endpoints.min(flight::MOST_ENDPOINTS)).unwrap_or(1),
         target_partitions: node.limits.target_partitions,
         metrics,
         workers: workers(node)?,

@@ -21,6 +21,7 @@ mod demo;
 mod disk;
 mod doctor;
 mod downloads;
+mod endpoints;
 mod engines;
 mod faults;
 mod federations;

@@ -30,7 +30,7 @@ pub(crate) use sources::{STREAMED, described, know, node_check, parquet, publish
 pub(crate) use tap::Tap;
 pub(crate) use terminal::Terminal;
 pub(crate) use town::{Town, publish};
-pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket_of};
+pub(crate) use wire::{Answer, Client, remote_ticket, statement, ticket, ticket_of};
 
 /// The longest that a single thing may take, on a busy machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);

@@ -4,6 +4,7 @@ mod again;
 mod arrived;
 mod arriving;
 mod begun;
+mod endpoints;
 mod error;
 mod exec;
 mod peers;

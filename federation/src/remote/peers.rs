@@ -1,4 +1,5 @@
-//! Flight SQL to every peer over mutual TLS with this node's own certificate: one lazy channel per body.
+//! Flight SQL to every peer over mutual TLS with this node's own certificate: lazy channels to each body, more than one for
+//! long answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -6,16 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{Action, Ticket};
-use futures::{StreamExt, TryStreamExt, stream};
+use arrow_flight::{Action, FlightData, Ticket};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use meridian_certs::{Connector, Identity};
-use meridian_proto::{BodyName, MEMBERSHIP_HEADER, Member, Name, Receipt, wire::RemoteQuery};
+use meridian_proto::{BodyName, MEMBERSHIP_HEADER, Member, Name, wire::RemoteQuery};
 use prost::Message;
-use tonic::Request;
 use tonic::transport::Channel;
+use tonic::{Request, Response, Streaming};
 
 use super::again::{again, is_unconnected};
-use super::{Aligned, RemoteError, RemoteErrorKind, RemoteItem, RemoteStream, messages, well_formed};
+use super::endpoints::{Part, Parts, together};
+use super::{Aligned, RemoteError, RemoteErrorKind, RemoteStream, messages, well_formed};
 
 /// Largest Flight message that is taken from a peer, and the most that an action's results have together, in bytes.
 const MESSAGE_BYTES: usize = 64 << 20;
@@ -35,7 +37,8 @@ pub struct Peers {
     abroad: bool,
     connector: Connector,
     known: RwLock<Known>,
-    channels: Mutex<HashMap<Name, Channel>>,
+    /// To each body as many as were needed at once.
+    channels: Mutex<HashMap<Name, Vec<Channel>>>,
     /// Whether each answered when it was last called.
     reached: Mutex<HashMap<Name, bool>>,
 }
@@ -137,7 +140,7 @@ impl Peers {
         let action = Action { r#type: kind.into(), body: request.into() };
         let named = self.named(body);
         let status = |status: tonic::Status| RemoteError::from_status(&named, &status);
-        let mut client = self.client(body)?;
+        let mut client = self.client(body, 0)?;
         let answered = match client.do_action(self.request(action.clone())).await {
             Err(first) if broke(&named, &first) => client.do_action(self.request(action)).await,
             other => other,
@@ -156,14 +159,15 @@ impl Peers {
         Ok(results)
     }
 
-    fn client(&self, body: &Name) -> Result<FlightServiceClient<Aligned<Channel>>, RemoteError> {
-        let client = FlightServiceClient::new(Aligned(self.channel(body)?));
+    /// Calls over one of the connections to a body; the first is 0.
+    fn client(&self, body: &Name, number: usize) -> Result<FlightServiceClient<Aligned<Channel>>, RemoteError> {
+        let client = FlightServiceClient::new(Aligned(self.channel(body, number)?));
         Ok(client.max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES))
     }
 
-    fn channel(&self, body: &Name) -> Result<Channel, RemoteError> {
+    fn channel(&self, body: &Name, number: usize) -> Result<Channel, RemoteError> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = channels.get(body) {
+        if let Some(channel) = channels.get(body).and_then(|channels| channels.get(number)) {
             return Ok(channel.clone());
         }
         let unavailable = |why: String| RemoteError::new(&self.named(body), RemoteErrorKind::Unavailable, why);
@@ -173,21 +177,23 @@ impl Peers {
             return Err(unavailable("it is suspended from its federation, as the authority says".into()));
         }
         let expected = Identity::Node { federation: self.federation.clone(), body: body.clone() };
-        let channel =
-            self.connector.channel(&member.endpoint, Some(expected)).map_err(|error| unavailable(error.to_string()))?;
-        channels.insert(body.clone(), channel.clone());
-        Ok(channel)
+        let connected = || self.connector.channel(&member.endpoint, Some(expected.clone()));
+        let channels = channels.entry(body.clone()).or_default();
+        while channels.len() <= number {
+            channels.push(connected().map_err(|error| unavailable(error.to_string()))?);
+        }
+        channels.get(number).cloned().ok_or_else(|| unavailable("no connection to its node was made".into()))
     }
 
     /// Puts a query to a body.
     pub(super) async fn ask(
-        &self,
+        self: &Arc<Self>,
         body: &Name,
         query: RemoteQuery,
         traceparent: Option<&str>,
     ) -> Result<RemoteStream, RemoteError> {
         let ticket = remote_ticket(&query);
-        let client = self.client(body)?;
+        let client = self.client(body, 0)?;
         let (slug, body) = (body, &self.named(body));
         let ask = || {
             let (mut client, mut request) = (client.clone(), self.request(ticket.clone()));
@@ -203,24 +209,36 @@ impl Peers {
         };
         self.note(slug, !matches!(&answer, Err(status) if broke(body, status)));
         let answer = answer.map_err(|status| RemoteError::from_status(body, &status))?;
-        let decoder = FlightDataDecoder::new(well_formed(messages(answer, MESSAGE_BYTES)));
-        let body = body.clone();
-        let items = decoder.map(move |message| {
-            let message = message.map_err(|error| flight_error(&body, error))?;
-            let metadata = message.inner.app_metadata;
-            let mut items = Vec::with_capacity(2);
-            if let DecodedPayload::RecordBatch(batch) = message.payload {
-                items.push(Ok(RemoteItem::Batch(batch)));
-            }
-            if !metadata.is_empty() {
-                let receipt = Receipt::decode(&metadata)
-                    .map_err(|error| RemoteError::new(&body, RemoteErrorKind::Failed, error.to_string()))?;
-                items.push(Ok(RemoteItem::Receipt(receipt)));
-            }
-            Ok(stream::iter(items))
-        });
-        Ok(RemoteStream { items: items.try_flatten().boxed() })
+        let further = usize::try_from(query.endpoints).unwrap_or(usize::MAX).saturating_sub(1);
+        let (peers, slug) = (Arc::clone(self), slug.clone());
+        let open = Box::new(move |number, ticket| Arc::clone(&peers).open(slug.clone(), number, ticket).boxed());
+        Ok(together(body.clone(), parts(body.clone(), answer), further, open))
     }
+
+    /// Reads a further endpoint of an answer.
+    async fn open(self: Arc<Self>, body: Name, number: usize, ticket: Ticket) -> Result<Parts, RemoteError> {
+        let (mut client, named) = (self.client(&body, number)?, self.named(&body));
+        let answer = client.do_get(self.request(ticket)).await;
+        Ok(parts(named.clone(), answer.map_err(|status| RemoteError::from_status(&named, &status))?))
+    }
+}
+
+/// What comes of an answer at one endpoint.
+fn parts(body: BodyName, answer: Response<Streaming<FlightData>>) -> Parts {
+    let decoder = FlightDataDecoder::new(well_formed(messages(answer, MESSAGE_BYTES)));
+    let parts = decoder.map(move |message| {
+        let message = message.map_err(|error| flight_error(&body, error))?;
+        let metadata = message.inner.app_metadata;
+        let has_metadata = !metadata.is_empty();
+        let (rows, beside) = match message.payload {
+            DecodedPayload::RecordBatch(batch) if batch.num_rows() > 0 => {
+                (Some(Part::Rows(batch)), has_metadata.then_some(Part::Beside(metadata)))
+            }
+            _ => (None, has_metadata.then_some(Part::End(metadata))),
+        };
+        Ok(stream::iter(rows.into_iter().chain(beside).map(Ok)))
+    });
+    parts.try_flatten().boxed()
 }
 
 /// Whether a call ended with its connection: a pooled one to a node that was restarted breaks on first use, and then

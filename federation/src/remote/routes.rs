@@ -37,9 +37,9 @@ impl Routes {
         self.to(body)?.ask(body.slug(), query, traceparent).await
     }
 
-    fn to(&self, body: &BodyName) -> Result<&Peers, RemoteError> {
+    fn to(&self, body: &BodyName) -> Result<&Arc<Peers>, RemoteError> {
         let Some(federation) = body.abroad() else { return Ok(&self.own) };
-        self.others.get(federation).map(AsRef::as_ref).ok_or_else(|| {
+        self.others.get(federation).ok_or_else(|| {
             let why = format!("this node does not trust the federation {federation}");
             RemoteError::new(body, RemoteErrorKind::Unavailable, why)
         })

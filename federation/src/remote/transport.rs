@@ -51,6 +51,8 @@ pub struct QueryContext {
     pub transport: Arc<dyn Transport>,
     /// Longest time that a body may take for the whole of its part.
     pub patience: Duration,
+    /// Endpoints at which the long answer of a body is read at once; at least 1.
+    pub endpoints: u32,
     /// What they say they released.
     pub receipts: Arc<Receipts>,
     /// The answers that have begun before the plan runs, where a partial one is asked for.
@@ -66,6 +68,7 @@ impl QueryContext {
             groups: self.groups.iter().map(ToString::to_string).collect(),
             purpose: self.purpose.clone(),
             via: self.via.iter().map(ToString::to_string).collect(),
+            endpoints: self.endpoints,
         }
     }
 }

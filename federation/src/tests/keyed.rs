@@ -46,6 +46,7 @@ pub(crate) fn keyed(config: SessionConfig, bodies: HashMap<Name, SessionContext>
         purpose: String::new(),
         transport: Arc::new(InMemory { bodies, sent: sent.clone() }),
         patience: Duration::from_secs(600),
+        endpoints: 1,
         receipts: Receipts::new(Arc::new(signer)),
         begun: None,
     };

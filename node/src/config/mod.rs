@@ -226,6 +226,8 @@ pub struct Limits {
     /// Mebibytes on disk that all queries of the body's own analysts over nothing but open data of its own share, where memory is
     /// not enough; none where it is 0.
     pub spill_mib: u32,
+    /// Connections over which the long answer of another body is read at once; more than 16 are 16.
+    pub endpoints: usize,
     /// Threads that run queries.
     pub worker_threads: usize,
     /// Partitions into which a query is split.
@@ -242,6 +244,7 @@ impl Default for Limits {
             memory_mib: 512,
             held_mib: 64,
             spill_mib: 4096,
+            endpoints: 2,
             worker_threads: 2,
             target_partitions: 2,
         }

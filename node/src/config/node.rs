@@ -318,6 +318,7 @@ fn limits(file: &File, raw: &raw::Limits, report: &mut Report) -> Limits {
         memory_mib: limit("memory_mib", &raw.memory_mib, default.memory_mib),
         held_mib: raw.held_mib.unwrap_or(default.held_mib),
         spill_mib: raw.spill_mib.unwrap_or(default.spill_mib),
+        endpoints: limit("endpoints", &raw.endpoints, default.endpoints),
         worker_threads: limit("worker_threads", &raw.worker_threads, default.worker_threads),
         target_partitions: limit("target_partitions", &raw.target_partitions, default.target_partitions),
     }

@@ -258,12 +258,13 @@ async fn check(
     verified: &Verified,
 ) -> Result<Vec<Bytes>, Status> {
     let asked = if caller.is_peer() {
-        remote::asked(body, verified, (engine.federation(), engine.body()))?
+        remote::asked(body, verified, (engine.federation(), engine.body()))?.0
     } else {
-        let wire::RemoteQuery { query_id, sql, on_behalf_of, purpose, via, groups } =
+        let wire::RemoteQuery { query_id, sql, on_behalf_of, purpose, via, groups, endpoints } =
             wire::RemoteQuery::decode(body).map_err(|why| unreadable(&why))?;
         if !via.is_empty()
             || !groups.is_empty()
+            || endpoints > 0
             || [query_id, on_behalf_of, purpose].iter().any(|text| !text.is_empty())
         {
             return Err(Status::invalid_argument(format!(

@@ -15,6 +15,7 @@
 //! - `sessions`: the purpose that is stated once for several calls
 //! - `tickets`: the handles that are out, and whose they are
 //! - `encode`: batches into Flight messages, and the receipt behind them
+//! - `endpoints`: one answer that leaves over several connections at once
 //! - `message`: such a message, and how it is sent without a copy
 //! - `status`: errors into gRPC statuses
 
@@ -23,6 +24,7 @@ mod catalogue;
 mod command;
 mod door;
 mod encode;
+mod endpoints;
 mod layers;
 mod logs;
 mod message;
@@ -50,6 +52,7 @@ use tonic::transport::server::{Connected, Server};
 use crate::query::Engine;
 
 pub use door::{Door, Inside};
+pub use endpoints::MOST as MOST_ENDPOINTS;
 pub use remote::{REMOTE_QUERY_URL, remote_ticket};
 
 #[cfg(test)]

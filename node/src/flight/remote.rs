@@ -10,7 +10,7 @@ use meridian_proto::{BodyName, Name, wire};
 use prost::Message;
 use tonic::Status;
 
-use super::status;
+use super::{endpoints, status};
 use crate::gate::Caller;
 use crate::query::Asked;
 use crate::traces::Trace;
@@ -31,8 +31,8 @@ pub fn remote_ticket(query: &wire::RemoteQuery) -> Ticket {
     Ticket { ticket: any.encode_to_vec().into() }
 }
 
-/// What a peer asks, if it is a node.
-pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> Result<Asked, Status> {
+/// What a peer asks, if it is a node, and at how many endpoints it reads the answer at once.
+pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> Result<(Asked, usize), Status> {
     node(verified, "put a RemoteQuery")?;
     let query = wire::RemoteQuery::decode(value)
         .map_err(|why| Status::invalid_argument(format!("the ticket holds no RemoteQuery that can be read: {why}")))?;
@@ -48,7 +48,8 @@ pub(super) fn asked(value: &[u8], verified: &Verified, own: (&Name, &Name)) -> R
     let caller = Caller::new(verified, own, purpose, on_behalf_of)
         .and_then(|caller| caller.in_groups(groups).by_way_of(via, own.1))
         .map_err(|refused| status::refused(&refused))?;
-    Ok(Asked { trace: Trace::current(), ..Asked::new(caller, query.sql, query.query_id) })
+    let endpoints = usize::try_from(query.endpoints).unwrap_or(usize::MAX).clamp(1, endpoints::MOST);
+    Ok((Asked { trace: Trace::current(), ..Asked::new(caller, query.sql, query.query_id) }, endpoints))
 }
 
 /// The bodies whose nodes passed the question on.

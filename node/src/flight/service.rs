@@ -23,7 +23,6 @@ use super::encode::{self, Messages};
 use super::sessions::{self, InSession, Sessions};
 use super::sql_info::ServerInfo;
 use super::statements::Statements;
-use super::tickets::Handle;
 use super::{Limits, QUERY_ID_HEADER, actions, message, metadata, partial, remote, status};
 use crate::gate::Caller;
 use crate::query::{Asked, Engine, Partial, Watch};
@@ -69,7 +68,7 @@ impl Service {
         let planned = self.statements.plan(Asked { partial, ..asked }).await?;
         let query_id = planned.asked.query_id.clone();
         let handle = self.statements.ticket(planned.asked)?;
-        let mut response = Response::new(info(&planned.schema, ticket(&handle), descriptor)?);
+        let mut response = Response::new(info(&planned.schema, handle.ticket(), descriptor)?);
         if let Ok(value) = MetadataValue::try_from(&query_id) {
             response.metadata_mut().insert(QUERY_ID_HEADER, value);
         }
@@ -109,8 +108,8 @@ impl Service {
             }
             Ticketed::Remote(query) => {
                 let own = (self.engine.federation(), self.engine.body());
-                let asked = remote::asked(&query, &verified(&request)?, own)?;
-                self.statements.answer(asked, None).await
+                let (asked, endpoints) = remote::asked(&query, &verified(&request)?, own)?;
+                self.statements.answer(asked, None, endpoints).await
             }
         }
     }
@@ -121,12 +120,6 @@ fn info(schema: &SchemaRef, ticket: Ticket, descriptor: FlightDescriptor) -> Res
     let endpoint = FlightEndpoint::new().with_ticket(ticket);
     let info = FlightInfo::new().with_endpoint(endpoint).with_descriptor(descriptor);
     info.try_with_schema(schema).map_err(|why| status::fault("encode a schema", &why))
-}
-
-fn ticket(handle: &Handle) -> Ticket {
-    use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
-    let query = TicketStatementQuery { statement_handle: handle.to_string().into() };
-    Ticket { ticket: query.as_any().encode_to_vec().into() }
 }
 
 fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {

@@ -17,10 +17,11 @@ use tonic::Status;
 use tonic::metadata::MetadataValue;
 
 use super::encode::{self, Messages, cancelled, cancelled_status};
+use super::endpoints::{Further, Several, Tickets};
 use super::tickets::{Handle, Handles, PREPARED_LIFETIME, Running, TICKET_LIFETIME, UnderWay};
 use super::{Limits, QUERY_ID_HEADER, sessions, status};
 use crate::gate::Caller;
-use crate::query::{Asked, Engine, Partial, Shape, Watch};
+use crate::query::{Asked, Engine, Partial, Progress as Sent, Shape, Watch};
 use crate::traces::Trace;
 
 /// The statements that are known here: planned ones that wait for their reader, and prepared ones.
@@ -28,6 +29,8 @@ pub(super) struct Statements {
     engine: Arc<Engine>,
     limits: Limits,
     tickets: Handles<Asked>,
+    /// Further endpoints of answers that are under way.
+    endpoints: Arc<Tickets>,
     prepared: Handles<Prepared>,
     running: Arc<Running>,
 }
@@ -52,6 +55,7 @@ impl Statements {
             engine,
             limits,
             tickets: Handles::new("tickets", TICKET_LIFETIME),
+            endpoints: Arc::new(Tickets::new(limits.streams)),
             prepared: Handles::new("prepared statements", PREPARED_LIFETIME),
             running: Arc::default(),
         }
@@ -92,8 +96,11 @@ impl Statements {
         watch: Option<Watch>,
     ) -> Result<Response<Messages>, Status> {
         let owner = caller.spiffe();
-        let found = Handle::parse(handle)
-            .and_then(|handle| Some((handle, self.tickets.take(Instant::now(), &owner, &handle)?)));
+        let handle = Handle::parse(handle);
+        if let Some(further) = handle.and_then(|handle| self.endpoints.take(&owner, &handle)) {
+            return self.further(&further).await;
+        }
+        let found = handle.and_then(|handle| Some((handle, self.tickets.take(Instant::now(), &owner, &handle)?)));
         // Expired, read before, somebody else's or made up: whoever tries learns nothing from the answer.
         let (handle, asked) = found.ok_or_else(|| {
             Status::not_found(format!(
@@ -104,13 +111,32 @@ impl Statements {
         })?;
         let under_way = self.running.begin(owner, handle);
         let trace = asked.trace.read_here();
-        self.answer(Asked { trace, watch, ..asked }, Some(under_way)).await
+        self.answer(Asked { trace, watch, ..asked }, Some(under_way), 1).await
     }
 
-    /// The answer to whatever is asked.
-    pub(super) async fn answer(&self, asked: Asked, under_way: Option<UnderWay>) -> Result<Response<Messages>, Status> {
+    /// What leaves of an answer at a further endpoint.
+    async fn further(&self, further: &Further) -> Result<Response<Messages>, Status> {
+        tracing::Span::current().record("query_id", &further.query_id);
+        let joined = further.join().await.ok_or_else(|| Status::not_found("all of the answer has left already"))?;
+        let (messages, progress) = encode::further(further, joined, self.limits.message_bytes);
+        Ok(responding(messages, progress, &further.query_id))
+    }
+
+    /// The answer to whatever is asked, which its asker reads at so many endpoints at once.
+    pub(super) async fn answer(
+        &self,
+        asked: Asked,
+        under_way: Option<UnderWay>,
+        endpoints: usize,
+    ) -> Result<Response<Messages>, Status> {
         self.bounded(&asked.sql)?;
         let query_id = asked.query_id.clone();
+        let several = (endpoints > 1).then(|| Several {
+            tickets: Arc::clone(&self.endpoints),
+            owner: asked.caller.spiffe(),
+            further: endpoints - 1,
+            query_id: query_id.clone(),
+        });
         tracing::Span::current().record("query_id", &query_id);
         let answer = tokio::select! {
             biased;
@@ -122,13 +148,8 @@ impl Statements {
         if let Some(under_way) = &under_way {
             under_way.watch(answer.closing.receipts());
         }
-        let messages = encode::answer(answer, under_way, self.limits.message_bytes);
-        let mut response = Response::new(messages);
-        response.extensions_mut().insert(progress);
-        if let Ok(value) = MetadataValue::try_from(&query_id) {
-            response.metadata_mut().insert(QUERY_ID_HEADER, value);
-        }
-        Ok(response)
+        let messages = encode::answer(answer, under_way, several, self.limits.message_bytes);
+        Ok(responding(messages, progress, &query_id))
     }
 
     /// What a question needs of other bodies that is not open.
@@ -242,6 +263,16 @@ impl Statements {
             sql.len()
         )))
     }
+}
+
+/// An answer on its way, and the query that it belongs to.
+fn responding(messages: Messages, progress: Sent, query_id: &str) -> Response<Messages> {
+    let mut response = Response::new(messages);
+    response.extensions_mut().insert(progress);
+    if let Ok(value) = MetadataValue::try_from(query_id) {
+        response.metadata_mut().insert(QUERY_ID_HEADER, value);
+    }
+    response
 }
 
 fn unknown_prepared() -> Status {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow_flight::Ticket;
+use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
 use meridian_federation::remote::Receipts;
+use prost::Message;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +45,12 @@ impl Handle {
         let mut bytes = [0; 16];
         hex::decode_to_slice(text, &mut bytes).ok()?;
         Some(Self(bytes))
+    }
+
+    /// The ticket by which what is behind it is read.
+    pub(super) fn ticket(&self) -> Ticket {
+        let query = TicketStatementQuery { statement_handle: self.to_string().into() };
+        Ticket { ticket: query.as_any().encode_to_vec().into() }
     }
 }
 

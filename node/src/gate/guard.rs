@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
+use datafusion::logical_expr::{Distinct, LogicalPlan};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -25,6 +27,7 @@ pub struct Guarded {
     schema: SchemaRef,
     discretion: Discretion,
     permit: Permit,
+    is_bulk: bool,
 }
 
 /// Checks a physical plan that was made from an admitted one.
@@ -40,7 +43,12 @@ pub fn guard(physical: Arc<dyn ExecutionPlan>, admitted: &Admitted) -> Result<Gu
     let discretion =
         Discretion { protected: admitted.facts().protected, foreign: !admitted.facts().foreign.is_empty() };
     let permit = admitted.permit.clone();
-    Ok(Guarded { plan: physical, schema: admitted.schema(), discretion, permit })
+    // An order may be one of columns that the answer no longer has: the physical plan does not always say.
+    let orders = |node: &LogicalPlan| {
+        matches!(node, LogicalPlan::Sort(_) | LogicalPlan::Values(_) | LogicalPlan::Distinct(Distinct::On(_)))
+    };
+    let is_bulk = statistics.is_empty() && !admitted.plan().exists(|node| Ok(orders(node))).unwrap_or(true);
+    Ok(Guarded { plan: physical, schema: admitted.schema(), discretion, permit, is_bulk })
 }
 
 /// Above or beside any release: no protected rows.
@@ -118,6 +126,7 @@ impl Guarded {
     ) -> Result<Released, DataFusionError> {
         tracing::debug!(index = logged.index(), "release begins");
         let stream = execute_stream(self.plan, task).map_err(|error| self.discretion.outward(error))?;
-        Ok(Released::new(stream, self.schema, self.discretion, Watched { permit: self.permit, in_force }))
+        let watched = Watched { permit: self.permit, in_force };
+        Ok(Released::new(stream, (self.schema, self.is_bulk), self.discretion, watched))
     }
 }

@@ -25,6 +25,7 @@ pub struct Released {
     /// What is left of a batch that is longer than may leave at once.
     rest: Option<RecordBatch>,
     schema: SchemaRef,
+    is_bulk: bool,
     discretion: Discretion,
     watched: Watched,
     rows: u64,
@@ -34,16 +35,21 @@ pub struct Released {
 impl Released {
     pub(super) fn new(
         stream: SendableRecordBatchStream,
-        schema: SchemaRef,
+        (schema, is_bulk): (SchemaRef, bool),
         discretion: Discretion,
         watched: Watched,
     ) -> Self {
-        Self { stream: Some(stream), rest: None, schema, discretion, watched, rows: 0, begun: false }
+        Self { stream: Some(stream), rest: None, schema, is_bulk, discretion, watched, rows: 0, begun: false }
     }
 
     /// The schema of every batch, as it was when the plan was admitted.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// Whether they are rows, or figures of rows, in no order that anybody asked for, and no statistics.
+    pub fn is_bulk(&self) -> bool {
+        self.is_bulk
     }
 
     /// Rows that have left so far.

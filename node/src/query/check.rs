@@ -88,6 +88,8 @@ impl Engine {
             groups: texts(&groups),
             via: texts(&via),
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
+            // Nothing is read.
+            endpoints: 1,
         };
         let asking = self.parts.routes.action(&body, CHECK_ACTION, request.encode_to_vec());
         let decision = match tokio::time::timeout(self.parts.patience, asking).await {

@@ -82,6 +82,8 @@ pub struct Parts {
     pub spill: Spill,
     /// Longest time that another body may take for its part of a query.
     pub patience: Duration,
+    /// Endpoints at which the long answer of another body is read at once.
+    pub endpoints: u32,
     /// Partitions that one query is run in.
     pub target_partitions: usize,
     /// What an operator's monitoring is told.
@@ -140,6 +142,7 @@ impl Parts {
             memory: 1 << 30,
             spill,
             patience: Duration::from_secs(60),
+            endpoints: 1,
             target_partitions: 2,
             metrics: Metrics::new(),
             workers: None,

@@ -63,6 +63,7 @@ impl Engine {
             purpose: asked.caller.purpose().unwrap_or_default().to_owned(),
             transport: Arc::new(traced::Routes::new(self.parts.routes.clone(), asked.trace.clone())),
             patience: self.parts.patience,
+            endpoints: self.parts.endpoints,
             receipts: Arc::clone(&receipts),
             begun: asked.partial.as_ref().map(|partial| Arc::clone(partial.begun())),
         };

@@ -55,13 +55,21 @@ enum Way {
     PyarrowByPyarrow,
     PyarrowByUs,
     NodeByRemoteExec,
+    NodeOverTwo,
     NodeByUs,
     NodeByPyarrow,
     Whole,
 }
 
-const WAYS: [Way; 6] =
-    [Way::PyarrowByPyarrow, Way::PyarrowByUs, Way::NodeByRemoteExec, Way::NodeByUs, Way::NodeByPyarrow, Way::Whole];
+const WAYS: [Way; 7] = [
+    Way::PyarrowByPyarrow,
+    Way::PyarrowByUs,
+    Way::NodeByRemoteExec,
+    Way::NodeByUs,
+    Way::NodeByPyarrow,
+    Way::Whole,
+    Way::NodeOverTwo,
+];
 
 impl Way {
     fn title(self) -> &'static str {
@@ -69,6 +77,7 @@ impl Way {
             Self::PyarrowByPyarrow => "pyarrow server, pyarrow client",
             Self::PyarrowByUs => "pyarrow server, our Flight client",
             Self::NodeByRemoteExec => "owner's node, RemoteExec (one hop)",
+            Self::NodeOverTwo => "owner's node, RemoteExec, 2 connections",
             Self::NodeByUs => "owner's node, our Flight client",
             Self::NodeByPyarrow => "owner's node, pyarrow client",
             Self::Whole => "owner's node, asker's node, analyst",
@@ -97,7 +106,8 @@ impl World {
         match way {
             Way::PyarrowByPyarrow => client.read(server.port, name, summed),
             Way::PyarrowByUs => mesh.direct(server.port, Ticket::new(name.to_vec()), summed).await,
-            Way::NodeByRemoteExec => mesh.hop(table, summed).await,
+            Way::NodeByRemoteExec => mesh.hop(table, 1, summed).await,
+            Way::NodeOverTwo => mesh.hop(table, 2, summed).await,
             Way::NodeByUs => {
                 let ticket = mesh.ticket(table);
                 mesh.direct(owner, ticket, summed).await
@@ -142,7 +152,7 @@ async fn compare(world: &mut World, table: &Table, options: &Options) -> Result<
         let Some(median) = times.get(times.len() / 2) else { continue };
         let rate = size as f64 / 1e6 / median.as_secs_f64();
         let first = *first.get_or_insert(rate);
-        println!("  {:36} {:7.0} ms {rate:7.0} MB/s {:6.2}", way.title(), median.as_secs_f64() * 1e3, rate / first);
+        println!("  {:39} {:7.0} ms {rate:7.0} MB/s {:6.2}", way.title(), median.as_secs_f64() * 1e3, rate / first);
     }
     Ok(())
 }

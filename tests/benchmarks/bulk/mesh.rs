@@ -107,8 +107,8 @@ impl Mesh {
         format!("bulk-{}", self.asked)
     }
 
-    /// By `RemoteExec`, in this process, from the owner's node.
-    pub(crate) async fn hop(&mut self, table: &Table, summed: bool) -> Read {
+    /// By `RemoteExec`, in this process, from the owner's node, over so many connections.
+    pub(crate) async fn hop(&mut self, table: &Table, endpoints: u32, summed: bool) -> Read {
         let asker = Arc::clone(&self.asker);
         let context = QueryContext {
             query_id: self.query_id(),
@@ -118,6 +118,7 @@ impl Mesh {
             purpose: String::new(),
             transport: Arc::new(Routes::new(Arc::clone(&self.peers), [])),
             patience: PATIENCE,
+            endpoints,
             receipts: Receipts::new(Arc::new(move |signed: &Signed| signer(&asker, signed))),
             begun: None,
         };

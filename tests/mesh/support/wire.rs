@@ -203,6 +203,15 @@ impl Client {
 
     /// DoGet; `arrived` is told of each message, counted from 1.
     pub(crate) fn read_with(&mut self, ticket: Ticket, mut arrived: impl FnMut(usize)) -> Result<Answer, Status> {
+        let mut count = 0;
+        self.read_each(ticket, |_| {
+            count += 1;
+            arrived(count);
+        })
+    }
+
+    /// DoGet; `arrived` is given each message.
+    pub(crate) fn read_each(&mut self, ticket: Ticket, mut arrived: impl FnMut(&FlightData)) -> Result<Answer, Status> {
         let request = self.request(ticket);
         let mut flight = self.flight.clone();
         let mut messages: Vec<FlightData> = Vec::new();
@@ -210,8 +219,8 @@ impl Client {
         let end = self.runtime.block_on(bounded(async move {
             let mut answer = flight.do_get(request).await?.into_inner();
             while let Some(message) = answer.message().await? {
+                arrived(&message);
                 heard.push(message);
-                arrived(heard.len());
             }
             Ok(())
         }));
@@ -260,10 +269,10 @@ impl Client {
         self.runtime.block_on(async {
             while let Some(message) = decoder.try_next().await.expect("messages of Flight") {
                 let metadata = message.app_metadata();
-                if !metadata.is_empty() {
-                    answer.receipt = Some(Receipt::decode(&metadata).expect("a receipt"));
-                }
                 if let DecodedPayload::RecordBatch(batch) = message.payload {
+                    if batch.num_rows() == 0 && !metadata.is_empty() {
+                        answer.receipt = Receipt::decode(&metadata).ok();
+                    }
                     answer.bytes += unsent(&batch);
                     answer.batches.push(batch);
                 }
@@ -329,10 +338,14 @@ pub(crate) fn remote_ticket(sql: &str, on_behalf_of: &str, purpose: &str) -> Tic
         query_id: format!("{:032x}", NUMBER.fetch_add(1, Ordering::Relaxed)),
         sql: sql.into(),
         on_behalf_of: on_behalf_of.into(),
-        groups: Vec::new(),
         purpose: purpose.into(),
-        via: Vec::new(),
+        ..RemoteQuery::default()
     };
+    ticket(&query)
+}
+
+/// The ticket that puts a query to a peer.
+pub(crate) fn ticket(query: &RemoteQuery) -> Ticket {
     let any = Any { type_url: REMOTE_QUERY.into(), value: query.encode_to_vec().into() };
     Ticket { ticket: any.encode_to_vec().into() }
 }

@@ -81,6 +81,7 @@ fn context(bodies: Vec<(&'static str, &'static str, Does)>) -> QueryContext {
         purpose: String::new(),
         transport: Arc::new(Bodies(bodies)),
         patience: Duration::from_secs(60),
+        endpoints: 1,
         receipts: Receipts::new(Arc::new(|_| Err("nobody signed it".into()))),
         begun: Some(Arc::default()),
     }

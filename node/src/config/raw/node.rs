@@ -173,6 +173,7 @@ pub(crate) struct Limits {
     pub(crate) held_mib: Option<u32>,
     pub(crate) spill_mib: Option<u32>,
     pub(crate) worker_threads: Option<Spanned<u32>>,
+    pub(crate) endpoints: Option<Spanned<u32>>,
     pub(crate) target_partitions: Option<Spanned<u32>>,
 }
 

@@ -9,6 +9,7 @@ use arrow_flight::utils::flight_data_to_batches;
 use tokio::sync::oneshot;
 use tonic::Code;
 
+use super::super::endpoints::Tickets;
 use super::super::tickets::{Handle, Running};
 use super::*;
 
@@ -49,6 +50,10 @@ fn texts(lengths: &[usize]) -> RecordBatch {
     RecordBatch::try_from_iter([("t", Arc::new(values) as ArrayRef)]).unwrap()
 }
 
+fn way(under_way: Option<UnderWay>, message_bytes: usize) -> Way {
+    Way { under_way, message_bytes, ..Way::default() }
+}
+
 /// As it arrives at somebody else.
 fn arrived(message: Result<Message, Status>) -> Result<FlightData, Status> {
     message.map(FlightData::from)
@@ -58,7 +63,7 @@ async fn run(batches: Vec<RecordBatch>, limit: usize) -> (Vec<Result<FlightData,
     let (sender, mut closed) = oneshot::channel();
     let schema = batches[0].schema();
     let batches = stream::iter(batches.into_iter().map(Ok));
-    let messages = encode(schema, batches, Ending::new(sender), None, limit);
+    let messages = encode(schema, batches, Ending::new(sender), way(None, limit));
     (messages.map(arrived).collect().await, closed.try_recv().ok())
 }
 
@@ -150,7 +155,7 @@ async fn an_error_ends_the_answer_without_a_receipt() {
     let (sender, mut closed) = oneshot::channel();
     let batches = vec![Ok(numbers(1)), Err(DataFusionError::Internal("secret".into())), Ok(numbers(1))];
     let schema = numbers(0).schema();
-    let messages = encode(schema, stream::iter(batches), Ending::new(sender), None, LIMIT);
+    let messages = encode(schema, stream::iter(batches), Ending::new(sender), way(None, LIMIT));
     let messages: Vec<_> = messages.map(arrived).collect().await;
     assert_eq!(messages.len(), 3);
     let last = messages[2].as_ref().unwrap_err();
@@ -165,10 +170,37 @@ async fn a_cancelled_answer_says_so() {
     let (sender, mut closed) = oneshot::channel();
     let endless = stream::pending();
     let schema = numbers(0).schema();
-    let mut messages = encode(schema, endless, Ending::new(sender), Some(under_way), LIMIT);
+    let mut messages = encode(schema, endless, Ending::new(sender), way(Some(under_way), LIMIT));
     assert!(messages.next().await.unwrap().is_ok());
     assert!(running.cancel("asha", &handle));
     assert_eq!(messages.next().await.unwrap().unwrap_err().code(), Code::Cancelled);
     assert!(messages.next().await.is_none());
     assert!(closed.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_further_endpoint_says_how_many_rows_left_there_even_where_there_are_none() {
+    let (mut encoder, schema) = Encoder::new(numbers(1).schema()).unwrap();
+    let empty = encoder.empty().unwrap();
+    for rows in [0, 7] {
+        let tickets = Arc::new(Tickets::new(LIMIT));
+        let (owner, query_id) = ("loda".to_owned(), "q".to_owned());
+        let several = Several { tickets: Arc::clone(&tickets), owner, further: 1, query_id };
+        let spread = Spread::open(&several, &schema, &empty).unwrap();
+        let opened = tickets.take("loda", &spread.handles()[0]).unwrap();
+        let joined = opened.join().await.unwrap();
+        let mut left = Vec::new();
+        if rows > 0 {
+            // The first has room for none more.
+            left.extend((0..3).map(|_| piece(&mut encoder, &numbers(rows), LIMIT)));
+        }
+        let mut first = spread.over(stream::iter(left).boxed(), Progress::default());
+        let (messages, progress) = further(&opened, joined, LIMIT);
+        let sent: Vec<FlightData> = messages.map(|message| arrived(message).unwrap()).collect().await;
+        let end = wire::EndpointEnd::decode(sent.last().unwrap().app_metadata.clone()).unwrap();
+        assert_eq!((end.rows, progress.rows()), (Some(rows as u64), rows as u64));
+        assert!(!sent.last().unwrap().app_metadata.is_empty(), "an end that says nothing is none");
+        assert!(sent[..sent.len() - 1].iter().all(|message| message.app_metadata.is_empty()));
+        while first.next().await.is_some() {}
+    }
 }
