@@ -19,8 +19,9 @@ use tokio::task::JoinSet;
 
 use super::{RemoteError, RemoteErrorKind, RemoteItem, RemoteStream};
 
-/// Longest time that a further endpoint may take to open: an answer that is whole meanwhile waits for it.
-const OPENING: Duration = Duration::from_secs(2);
+/// Longest time that a further endpoint may take to open: an answer that is whole meanwhile waits for it, and one that its body
+/// has opened meanwhile ends early. A connection that can't be made ends sooner by itself.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// What comes of an answer at one endpoint.
 #[derive(Debug)]
